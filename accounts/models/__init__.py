@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+from accounts.models.api_key import APIKey
+from accounts.models.audit import AuditEntry
+from accounts.models.user import Membership, User
+from accounts.models.workspace import Workspace, WorkspaceModel, WorkspaceQuerySet
+
+__all__ = [
+    "APIKey",
+    "AuditEntry",
+    "Membership",
+    "User",
+    "Workspace",
+    "WorkspaceModel",
+    "WorkspaceQuerySet",
+]

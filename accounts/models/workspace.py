@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from typing import Self, TypeVar
+
+from django.db import models
+
+from emailseq.lib import clock, ids
+
+
+class Workspace(models.Model):
+    """One tenant: its people, content, domains and numbers."""
+
+    uid = models.UUIDField(default=ids.new, unique=True, editable=False)
+    name = models.CharField(max_length=100)
+    slug = models.SlugField(max_length=50, unique=True)
+    time_zone = models.CharField(max_length=64, default="UTC")
+    postal_address = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+M = TypeVar("M", bound=models.Model)
+
+
+class WorkspaceQuerySet(models.QuerySet[M]):
+    """Reads start at a workspace; only ticks and commands read across them."""
+
+    def of(self, workspace: Workspace) -> Self:
+        return self.filter(workspace=workspace)
+
+
+class WorkspaceModel(models.Model):
+    """A row of one workspace, with the id that may leave the house."""
+
+    prefix: str
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="+")
+    uid = models.UUIDField(default=ids.new, unique=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode(self.prefix, self.uid)

@@ -1,0 +1,127 @@
+"""The verbs of logins, workspaces and keys."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import Group
+from django.db import transaction
+
+from accounts import audit, permissions
+from accounts.audit import Actor
+from accounts.models import APIKey, Membership, User, Workspace
+from emailseq.lib import clock, signing
+from emailseq.lib.errors import Invalid
+
+LOGIN_LINK_LIFETIME = timedelta(minutes=30)
+
+
+@transaction.atomic
+def create_workspace(*, name: str, slug: str, by: Actor, postal_address: str = "") -> Workspace:
+    """Make a workspace, or return the one that has the slug already."""
+    workspace, created = Workspace.objects.get_or_create(
+        slug=slug, defaults={"name": name, "postal_address": postal_address}
+    )
+    if created:
+        audit.record(workspace, "workspace.created", by=by, on=workspace)
+    return workspace
+
+
+@transaction.atomic
+def add_member(*, email: str, workspace: Workspace, role: str, by: Actor) -> User:
+    """Give the user of `email` (made if new, without a password) a role; replaces an older one."""
+    if role not in permissions.ROLES:
+        raise Invalid.field("role", "not_found", f"There is no role “{role}”.")
+    user = User.objects.filter(email__iexact=email).first()
+    user = user or User.objects.create_user(email, is_staff=True)
+    Membership.objects.update_or_create(
+        workspace=workspace, user=user, defaults={"group": Group.objects.get(name=role)}
+    )
+    audit.record(workspace, "member.added", by=by, on=user, changes={"role": role})
+    return user
+
+
+@transaction.atomic
+def create_api_key(
+    *,
+    workspace: Workspace,
+    name: str,
+    scopes: Collection[str],
+    by: Actor,
+    created_by: User | None = None,
+    expires_at: datetime | None = None,
+) -> tuple[APIKey, str]:
+    """Make a key; the second value is its full text, which cannot be shown again."""
+    unknown = sorted(set(scopes) - permissions.ALL)
+    if unknown or not scopes:
+        detail = f"Unknown scopes: {', '.join(unknown)}." if unknown else "A key needs a scope."
+        raise Invalid.field("scopes", "not_found", detail)
+    visible, secret = secrets.token_hex(4), secrets.token_hex(16)
+    key = APIKey.objects.create(
+        workspace=workspace,
+        name=name,
+        visible=visible,
+        secret_hash=_hash(secret),
+        scopes=sorted(scopes),
+        created_by=created_by,
+        expires_at=expires_at,
+    )
+    audit.record(workspace, "api_key.created", by=by, on=key, changes={"scopes": key.scopes})
+    return key, f"sk_{visible}_{secret}"
+
+
+def find_api_key(text: str) -> APIKey | None:
+    """The valid key whose full text is `text`. Compares in constant time; notes its use."""
+    parts = text.split("_")
+    if len(parts) != 3 or parts[0] != "sk":
+        return None
+    now = clock.now()
+    key = APIKey.objects.valid(now=now).select_related("workspace").filter(visible=parts[1]).first()
+    if key is None or not hmac.compare_digest(key.secret_hash, _hash(parts[2])):
+        return None
+    if key.last_used_at is None or now - key.last_used_at > timedelta(minutes=1):
+        APIKey.objects.filter(pk=key.pk).update(last_used_at=now)
+    return key
+
+
+@transaction.atomic
+def revoke_api_key(key: APIKey, *, by: Actor) -> bool:
+    """End a key at once; False when it had ended before."""
+    revoked = APIKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=clock.now())
+    if revoked:
+        audit.record(key.workspace_id, "api_key.revoked", by=by, on=key)
+    return bool(revoked)
+
+
+def login_token(user: User) -> str:
+    """A token that signs `user` in once, within half an hour."""
+    expires = int((clock.now() + LOGIN_LINK_LIFETIME).timestamp())
+    return signing.sign("l", f"{user.pk}|{expires}|{_login_stamp(user)}".encode())
+
+
+def redeem_login_token(token: str) -> User | None:
+    """The user of a fresh, unused token, which is used up by this. None for any other."""
+    try:
+        pk, expires, stamp = signing.read("l", token).decode().split("|")
+    except (signing.BadToken, ValueError):
+        return None
+    with transaction.atomic():
+        user = User.objects.select_for_update().filter(pk=int(pk), is_active=True).first()
+        now = clock.now()
+        if user is None or now.timestamp() > int(expires) or stamp != _login_stamp(user):
+            return None
+        User.objects.filter(pk=user.pk).update(last_login=now)
+    return user
+
+
+def _login_stamp(user: User) -> str:
+    # Signing in changes `last_login`, which is what makes a link work only once.
+    return user.last_login.isoformat() if user.last_login else "never"
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

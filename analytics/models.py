@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from django.db import models
+
+from accounts.models import Workspace, WorkspaceQuerySet
+
+
+class Rollup(models.Model):
+    """How often something happened in one hour, and how often for the first time to a message.
+
+    Written by the consumer "rollups" alone; every number the product shows is a sum of these.
+    """
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False
+    )
+    source_kind = models.CharField(max_length=20)
+    source_id = models.BigIntegerField()
+    step_key = models.CharField(max_length=40)
+    variant = models.CharField(max_length=20)
+    kind = models.CharField(max_length=40)
+    verdict = models.CharField(max_length=10)
+    hour = models.DateTimeField()
+    count = models.BigIntegerField()
+    first_count = models.BigIntegerField()
+
+    objects = WorkspaceQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=[
+                    "source_kind",
+                    "source_id",
+                    "step_key",
+                    "variant",
+                    "kind",
+                    "verdict",
+                    "hour",
+                    "workspace",
+                ],
+                name="one_rollup_per_hour",
+            ),
+        ]
+        indexes = [models.Index(fields=["workspace", "hour"], name="rollup_by_hour")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.hour:%Y-%m-%d %H}: {self.count}"

@@ -1,0 +1,9 @@
+"""The event kinds this app records, one sentence each; `source_*` name the campaign."""
+
+from __future__ import annotations
+
+CAMPAIGN_STARTED = "campaign.started"  # began to send
+CAMPAIGN_PAUSED = "campaign.paused"  # nothing of it leaves any more
+CAMPAIGN_RESUMED = "campaign.resumed"  # it goes on
+CAMPAIGN_CANCELLED = "campaign.cancelled"  # whoever was left gets nothing
+CAMPAIGN_SENT = "campaign.sent"  # every recipient has an outcome

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from django.db import models
+
+from accounts.models import WorkspaceModel, WorkspaceQuerySet
+from campaigns.states import CampaignState
+from delivery.models import SenderIdentity
+from emailseq.lib import clock
+from subscribers.models import List
+from templates_app.models import Template, TemplateVersion
+
+
+class CampaignQuerySet(WorkspaceQuerySet["Campaign"]):
+    def to_fill(self) -> CampaignQuerySet:
+        """Sending, with recipients that are not in the outbox yet."""
+        return self.filter(state=CampaignState.SENDING, filled_at=None)
+
+    def to_finish(self) -> CampaignQuerySet:
+        """Sending, with every recipient queued at some time."""
+        return self.filter(state=CampaignState.SENDING).exclude(filled_at=None)
+
+
+class Campaign(WorkspaceModel):
+    """One message to everybody who is confirmed on a list when it starts.
+
+    Its audience lies between `fill_cursor` and `fill_until`, ids of subscriptions; the cursor and
+    `recipient_count` move in the transaction that fills the outbox.
+    """
+
+    prefix = "cmp"
+
+    name = models.CharField(max_length=100)
+    state = models.CharField(
+        max_length=10, choices=CampaignState.choices, default=CampaignState.DRAFT, editable=False
+    )
+    list = models.ForeignKey(List, on_delete=models.PROTECT, related_name="campaigns")
+    template = models.ForeignKey(Template, on_delete=models.PROTECT, related_name="campaigns")
+    sender = models.ForeignKey(SenderIdentity, on_delete=models.PROTECT, related_name="+")
+    revision = models.IntegerField(default=1, editable=False)
+    template_version = models.ForeignKey(
+        TemplateVersion, null=True, editable=False, on_delete=models.PROTECT, related_name="+"
+    )
+    fill_cursor = models.BigIntegerField(default=0, editable=False)
+    fill_until = models.BigIntegerField(default=0, editable=False)
+    recipient_count = models.IntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    started_at = models.DateTimeField(null=True, editable=False)
+    filled_at = models.DateTimeField(null=True, editable=False)
+    ended_at = models.DateTimeField(null=True, editable=False)
+
+    objects = CampaignQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state__in=CampaignState.values), name="campaign_state"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["id"],
+                name="campaign_sending",
+                condition=models.Q(state=CampaignState.SENDING),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from emailseq.lib.state import Move
+
+
+class CampaignState(models.TextChoices):
+    DRAFT = "draft", _("Draft")
+    SENDING = "sending", _("Sending")
+    PAUSED = "paused", _("Paused")
+    SENT = "sent", _("Sent")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+CAMPAIGN_MOVES = {
+    "send": Move((CampaignState.DRAFT,), CampaignState.SENDING),
+    "pause": Move((CampaignState.SENDING,), CampaignState.PAUSED),
+    "resume": Move((CampaignState.PAUSED,), CampaignState.SENDING),
+    "cancel": Move((CampaignState.SENDING, CampaignState.PAUSED), CampaignState.CANCELLED),
+    "finish": Move((CampaignState.SENDING,), CampaignState.SENT),
+}

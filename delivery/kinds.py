@@ -1,0 +1,12 @@
+"""The event kinds this app records; `source_*` say what the message came from."""
+
+from __future__ import annotations
+
+MESSAGE_SENT = "message.sent"  # the next mail server took it
+MESSAGE_DEFERRED = "message.deferred"  # the next mail server said: not now
+MESSAGE_SKIPPED = "message.skipped"  # was not sent, for the reason given
+MESSAGE_FAILED = "message.failed"  # cannot be sent, for the reason given
+MESSAGE_IN_DOUBT = "message.in_doubt"  # the worker died, and it may or may not have left
+MESSAGE_OPENED = "message.opened"  # its pixel was fetched; an estimate
+MESSAGE_CLICKED = "message.clicked"  # its link number `link` was followed
+MESSAGE_UNSUBSCRIBED = "message.unsubscribed"  # made its reader leave

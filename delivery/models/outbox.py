@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from django.db import models
+
+from accounts.models import WorkspaceQuerySet
+from delivery.states import SourceKind
+
+DUE = models.Q(lease_token=None, wire_at=None, doubt_at=None, held_at=None, cancelled_at=None)
+
+
+class OutboxQuerySet(WorkspaceQuerySet["Outbox"]):
+    def in_doubt(self) -> OutboxQuerySet:
+        """Messages that may or may not have left, because their worker died on the wire."""
+        return self.exclude(doubt_at=None)
+
+
+class Message(models.Model):
+    """What the outbox and the ledger know of one email to one subscriber.
+
+    (kind, source_id, step_key, run, subscriber) is the message's key: a campaign has step_key ''
+    and run 0. `id` stays the same when the message moves from the outbox to the ledger.
+    """
+
+    workspace = models.ForeignKey(
+        "accounts.Workspace", on_delete=models.DO_NOTHING, related_name="+", db_constraint=False
+    )
+    kind = models.CharField(max_length=20, choices=SourceKind.choices)
+    source_id = models.BigIntegerField()
+    step_key = models.CharField(max_length=40, blank=True, default="")
+    run = models.IntegerField(default=0)
+    variant = models.CharField(max_length=20, blank=True, default="")
+    subscriber = models.ForeignKey(
+        "subscribers.Subscriber",
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_constraint=False,
+    )
+    list = models.ForeignKey(
+        "subscribers.List",
+        null=True,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_constraint=False,
+    )
+    template_version = models.ForeignKey(
+        "templates_app.TemplateVersion",
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_constraint=False,
+    )
+    sender = models.ForeignKey(
+        "delivery.SenderIdentity",
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_constraint=False,
+    )
+    queued_at = models.DateTimeField()
+    attempts = models.IntegerField(default=0)
+    wire_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class Outbox(Message):
+    """A message not finished yet. Small and hot: rows leave it for the ledger."""
+
+    run_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    lease_token = models.UUIDField(null=True)
+    doubt_at = models.DateTimeField(null=True)
+    held_at = models.DateTimeField(null=True)
+    cancelled_at = models.DateTimeField(null=True)
+    last_reply = models.CharField(max_length=500, blank=True, default="")
+
+    objects = OutboxQuerySet.as_manager()
+
+    class Meta:
+        db_table = "delivery_outbox"
+        verbose_name_plural = "outbox"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "source_id", "step_key", "run", "subscriber"],
+                name="a_message_is_queued_once",
+            ),
+        ]
+        indexes = [
+            # Claims walk each source's share of the due rows in this order.
+            models.Index(
+                fields=["kind", "source_id", "run_at", "id"], name="outbox_due", condition=DUE
+            ),
+            # The reaper and every token-checked write.
+            models.Index(
+                fields=["lease_token"],
+                name="outbox_leased",
+                condition=models.Q(lease_token__isnull=False),
+            ),
+            models.Index(
+                fields=["id"],
+                name="outbox_cancelled",
+                condition=models.Q(cancelled_at__isnull=False),
+            ),
+            models.Index(
+                fields=["id"], name="outbox_in_doubt", condition=models.Q(doubt_at__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.source_id} to {self.subscriber_id}"
+
+
+class Lease(models.Model):
+    """A pump's claim on the rows that carry its token, for as long as it keeps renewing it."""
+
+    token = models.UUIDField(primary_key=True)
+    worker = models.CharField(max_length=100)
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.worker} until {self.until:%H:%M:%S}"

@@ -1,0 +1,144 @@
+"""The verbs of delivery: what campaigns and sequences may ask of it, and what people may.
+
+Each verb runs in the caller's transaction, so a message and its cause commit together, and a
+pause, an exit or a cancelled campaign wins over every message that is not on the wire yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from accounts import audit
+from accounts.models import Workspace
+from delivery import kinds
+from delivery.models import Outbox, SenderIdentity, SendLedger, Source
+from emailseq.lib import clock, sql
+from emailseq.lib.errors import Invalid
+from subscribers import events
+from subscribers import services as people
+from subscribers.events import NewEvent
+
+# How long a message may be deferred before it has failed.
+PATIENCE = timedelta(hours=72)
+
+
+class NewMessage(NamedTuple):
+    """One email to one subscriber; the first four and the subscriber are its key."""
+
+    workspace_id: int
+    kind: str
+    source_id: int
+    step_key: str
+    run: int
+    variant: str
+    subscriber_id: int
+    list_id: int | None
+    template_version_id: int
+    sender_id: int
+
+
+def queue_many(messages: Iterable[NewMessage], *, now: datetime) -> int:
+    """Put messages into the outbox, due at `now`; how many were not there before."""
+    rows = list(messages)
+    if not rows:
+        return 0
+    columns = dict(zip(NewMessage._fields, map(list, zip(*rows, strict=True)), strict=True))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.load("delivery", "queue_many"),
+            {**columns, "now": now, "expires_at": now + PATIENCE},
+        )
+        queued: int = cursor.rowcount
+        return queued
+
+
+def mirror(*, workspace: Workspace, kind: str, source_id: int, name: str) -> Source:
+    """Make a source known, not held, so that its messages may leave; keeps the name current."""
+    source, _ = Source.objects.update_or_create(
+        kind=kind, source_id=source_id, defaults={"workspace": workspace, "name": name}
+    )
+    return source
+
+
+def hold(*, kind: str, source_id: int) -> None:
+    """Let nothing of a source leave that is not on the wire yet; its messages keep their place."""
+    Source.objects.filter(kind=kind, source_id=source_id).update(held=True)
+
+
+def release(*, kind: str, source_id: int) -> None:
+    """The opposite of `hold`."""
+    Source.objects.filter(kind=kind, source_id=source_id).update(held=False)
+
+
+def hold_messages(*, kind: str, source_id: int, subscriber_ids: Sequence[int]) -> int:
+    """Like `hold`, for the messages of a source to some people; how many were held."""
+    rows = _rows(kind, source_id, subscriber_ids).filter(held_at=None, cancelled_at=None)
+    return rows.update(held_at=clock.now())
+
+
+def release_messages(*, kind: str, source_id: int, subscriber_ids: Sequence[int]) -> int:
+    """The opposite of `hold_messages`."""
+    return _rows(kind, source_id, subscriber_ids).exclude(held_at=None).update(held_at=None)
+
+
+def cancel(*, kind: str, source_id: int, subscriber_ids: Sequence[int] | None = None) -> int:
+    """Stop the messages of a source (to some people, or to all) for good; how many there were.
+
+    The reaper gives each one its outcome, `skipped: cancelled`.
+    """
+    return (
+        _rows(kind, source_id, subscriber_ids)
+        .filter(cancelled_at=None)
+        .update(cancelled_at=clock.now())
+    )
+
+
+def create_sender(
+    workspace: Workspace, *, name: str, email: str, reply_to: str = ""
+) -> SenderIdentity:
+    """Make a From identity. Raises Invalid for an address that cannot be sent from."""
+    sender_email = people.parse_address(email).email
+    if not sender_email.isascii():
+        raise Invalid.field("email", "invalid_email", "A From address is ASCII before the @.")
+    answers_to = people.parse_address(reply_to).email if reply_to else ""
+    return SenderIdentity.objects.create(
+        workspace=workspace, name=name, email=sender_email, reply_to=answers_to
+    )
+
+
+@transaction.atomic
+def record_unsubscribe(message: Outbox | SendLedger) -> int:
+    """The reader of a message leaves its list, or everything if it has none. Idempotent.
+
+    Returns how many subscriptions ended; the message gets the credit.
+    """
+    subscriber = message.subscriber
+    ended = people.unsubscribe(subscriber, by=audit.SUBSCRIBER, from_list=message.list)
+    if ended:
+        SendLedger.objects.filter(pk=message.pk).update(unsubscribed_at=clock.now())
+        events.record_many([_event(message, kinds.MESSAGE_UNSUBSCRIBED)])
+    return ended
+
+
+def _event(message: Outbox | SendLedger, kind: str) -> NewEvent:
+    return NewEvent(
+        message.workspace_id,
+        message.subscriber_id,
+        kind,
+        clock.now(),
+        message.kind,
+        message.source_id,
+        message.step_key,
+        message.variant,
+        message.pk,
+    )
+
+
+def _rows(kind: str, source_id: int, subscriber_ids: Sequence[int] | None) -> QuerySet[Outbox]:
+    rows = Outbox.objects.filter(kind=kind, source_id=source_id)
+    return rows if subscriber_ids is None else rows.filter(subscriber_id__in=subscriber_ids)

@@ -1,0 +1,59 @@
+"""The alarm clock. Tasks carry no truth: a tick that is lost is made good by the next one."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import task_success
+from django.core.cache import cache
+
+from emailseq.lib import clock
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "emailseq.settings")
+
+app = Celery("emailseq")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+app.conf.update(
+    task_ignore_result=True,
+    task_serializer="json",
+    accept_content=["json"],
+    task_acks_late=False,
+    worker_prefetch_multiplier=1,
+    task_time_limit=120,
+    task_default_queue="tick",
+    # Pumps run for most of a minute: in a worker of their own they never starve the ticks.
+    task_routes={"delivery.tasks.pump": {"queue": "send"}},
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={
+        "socket_timeout": 10,
+        "socket_keepalive": True,
+        "health_check_interval": 25,
+    },
+    worker_hijack_root_logger=False,
+)
+
+# Every tick: its interval in seconds. One that waits longer than that is dropped: the next is due.
+TICKS: dict[str, tuple[str, float, tuple[Any, ...]]] = {
+    "advance": ("sequences.tasks.advance", 1, ()),
+    "fill": ("campaigns.tasks.fill", 1, ()),
+    "pump": ("delivery.tasks.pump", 1, ()),
+    "drain-hits": ("delivery.tasks.drain_hits", 1, ()),
+    "feed-sequences": ("subscribers.tasks.feed_consumer", 1, ("sequences",)),
+    "feed-rollups": ("subscribers.tasks.feed_consumer", 1, ("rollups",)),
+    "reap": ("delivery.tasks.reap", 10, ()),
+    "event-partitions": ("subscribers.tasks.make_event_partitions", 3600, ()),
+    "ledger-partitions": ("delivery.tasks.make_ledger_partitions", 3600, ()),
+}
+app.conf.beat_schedule = {
+    name: {"task": task, "schedule": seconds, "args": arguments, "options": {"expires": seconds}}
+    for name, (task, seconds, arguments) in TICKS.items()
+}
+
+
+@task_success.connect
+def note_tick(sender: Any = None, **_: Any) -> None:
+    """Remember when a tick last ran, for the probes; lost with the cache, and soon relearnt."""
+    cache.set(f"tick:{sender.name}", clock.now().timestamp(), timeout=3600)

@@ -1,0 +1,142 @@
+"""What `environs` does not know: one REDIS_URL in two dialects, EMAIL_URL, and secrets in files."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import SplitResult, unquote, urlsplit
+
+Role = Literal["broker", "cache", "buckets"]
+Tls = Literal["none", "starttls", "implicit"]
+
+# Each role has a database of its own, so that clearing the cache clears nothing else.
+DATABASES: dict[Role, int] = {"broker": 0, "cache": 1, "buckets": 2}
+MAIL_SCHEMES: dict[str, tuple[int, Tls]] = {
+    "smtp": (25, "none"),
+    "smtp+tls": (587, "starttls"),
+    "smtps": (465, "implicit"),
+}
+
+
+class SettingError(ValueError):
+    """A variable is missing or wrong. The text names it, and never quotes a secret."""
+
+
+@dataclass(frozen=True)
+class EmailUrl:
+    """Where the first transport hands messages over, and how that connection is protected."""
+
+    host: str
+    port: int
+    username: str
+    password: str = field(repr=False)
+    tls: Tls
+
+
+def read(name: str) -> str | None:
+    """The variable, else what the file named by `NAME_FILE` holds, else None. Empty means unset."""
+    if value := os.environ.get(name):
+        return value
+    if not (path := os.environ.get(f"{name}_FILE")):
+        return None
+    try:
+        return Path(path).read_text(encoding="utf-8").strip() or None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"{name}_FILE names a file that cannot be read: {error}") from error
+
+
+def require(name: str) -> str:
+    """The variable or the content of its file; SettingError says what to do without one."""
+    if value := read(name):
+        return value
+    raise SettingError(
+        f"{name} is not set. Set it, or start through manage.py, which runs the bundled servers, "
+        "or use `docker compose up`."
+    )
+
+
+def secret(name: str, data: Path) -> str:
+    """A secret of this installation: the variable, else `data/secrets/NAME`.
+
+    Outside production the file is made when it is missing; in production that is a SettingError.
+    """
+    if value := read(name):
+        return value
+    path = data / "secrets" / name
+    if os.environ.get("ENVIRONMENT") == "production":
+        return path.read_text(encoding="utf-8") if path.exists() else require(name)
+    with contextlib.suppress(FileExistsError):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write_secret(path, f"k1:{secrets.token_hex(32)}" if name == "LINK_KEYS" else "")
+    return path.read_text(encoding="utf-8")
+
+
+def redis_url(role: Role) -> str:
+    """The Valkey URL of a role, in the dialect its reader speaks.
+
+    Celery wants `redis+socket://…?virtual_host=0` for a socket and rejects `unix://`; redis-py and
+    django-redis want `unix://…?db=1` and reject the other. TCP URLs only get the number.
+    EMAILSEQ_REDIS_DB_BASE shifts all three, so that parallel test workers do not meet.
+    """
+    if role == "broker" and (broker := read("CELERY_BROKER_URL")):
+        return broker
+    url = urlsplit(require("REDIS_URL"))
+    database = DATABASES[role] + int(os.environ.get("EMAILSEQ_REDIS_DB_BASE") or 0)
+    if url.scheme in {"unix", "redis+socket"}:
+        if role == "broker":
+            return f"redis+socket://{url.netloc}{url.path}?virtual_host={database}"
+        return f"unix://{url.netloc}{url.path}?db={database}"
+    if url.scheme in {"redis", "rediss"}:
+        return url._replace(path=f"/{database}").geturl()
+    raise SettingError("REDIS_URL starts with redis://, rediss:// or unix://")
+
+
+def email_url(value: str) -> EmailUrl:
+    """Parse EMAIL_URL: `smtp://`, `smtp+tls://`, `smtps://` or `inbox://`.
+
+    Credentials travel only under TLS, except to loopback; anything else is a SettingError.
+    """
+    url = urlsplit(value)
+    if url.scheme == "inbox":
+        return EmailUrl(
+            "127.0.0.1", int(os.environ.get("EMAILSEQ_INBOX_PORT") or 2525), "", "", "none"
+        )
+    if url.scheme not in MAIL_SCHEMES:
+        raise SettingError(f"EMAIL_URL starts with {', '.join(MAIL_SCHEMES)} or inbox, then ://")
+    if not url.hostname or url.path.strip("/") or url.query or url.fragment:
+        raise SettingError("EMAIL_URL looks like smtps://USER:PASSWORD@HOST:PORT, nothing after it")
+    port, tls = MAIL_SCHEMES[url.scheme]
+    username, password = unquote(url.username or ""), unquote(url.password or "")
+    if tls == "none" and (username or password) and not _is_loopback(url.hostname):
+        raise SettingError("EMAIL_URL sends credentials in the clear: use smtp+tls:// or smtps://")
+    return EmailUrl(url.hostname, _port(url) or port, username, password, tls)
+
+
+def _write_secret(path: Path, value: str) -> None:
+    """Write the file whole or not at all: another process may be making it, or reading it."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.touch(mode=0o600)
+    draft.write_text(value or secrets.token_urlsafe(48), encoding="utf-8")
+    try:
+        os.link(draft, path)
+    finally:
+        draft.unlink()
+
+
+def _port(url: SplitResult) -> int | None:
+    try:
+        return url.port
+    except ValueError as error:
+        raise SettingError("EMAIL_URL has a port that is not between 0 and 65535") from error
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

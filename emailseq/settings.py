@@ -1,0 +1,217 @@
+"""Every setting comes from the environment (docs/settings.md); reading it starts nothing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import dj_database_url
+import structlog
+from environs import Env
+
+from emailseq import env as urls
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Env(eager=False)
+
+# --- Deployment -------------------------------------------------------------------------
+ENVIRONMENT = env.str("ENVIRONMENT", "development")
+DEBUG = env.bool("DEBUG", False)
+SITE_URL = env.str("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [urlsplit(SITE_URL).hostname or "127.0.0.1"])
+DATA_DIR = Path(env.str("EMAILSEQ_DATA_DIR", str(BASE_DIR / "var")))
+
+# --- Secrets: required in production, made by `quickstart` in development ---------------
+SECRET_KEY = urls.secret("SECRET_KEY", DATA_DIR)
+JWT_SIGNING_KEY = urls.secret("JWT_SIGNING_KEY", DATA_DIR)
+# The ring of link keys, `kid:key,kid:key`, newest first: old links stay valid after a rotation.
+LINK_KEYS = dict(pair.split(":", 1) for pair in urls.secret("LINK_KEYS", DATA_DIR).split(","))
+
+# --- Applications -----------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold.apps.BasicAppConfig",
+    "emailseq.apps.EmailseqConfig",
+    "emailseq.apps.BackofficeConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_prometheus",
+    "django_structlog",
+    "django_linear_migrations",
+    "accounts",
+    "subscribers",
+    "templates_app",
+    "delivery",
+    "analytics",
+    "sequences",
+    "campaigns",
+]
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "emailseq.middleware.SecurityHeadersMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+ROOT_URLCONF = "emailseq.urls"
+WSGI_APPLICATION = "emailseq.wsgi.application"
+APPEND_SLASH = False  # a redirect would lose the body of an API call
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- PostgreSQL, the only truth ---------------------------------------------------------
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+_DATABASE = dj_database_url.parse(
+    urls.require("DATABASE_URL"), conn_max_age=60, conn_health_checks=True
+)
+_DATABASE.setdefault("OPTIONS", {})["options"] = (
+    "-c lock_timeout=4s -c statement_timeout=30s -c idle_in_transaction_session_timeout=30s"
+)
+DATABASES = {"default": _DATABASE}
+
+# --- Valkey: cache and alarm clock; may be flushed at any moment ------------------------
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": urls.redis_url("cache"),
+        "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 2, "SOCKET_TIMEOUT": 2},
+    }
+}
+CELERY_BROKER_URL = urls.redis_url("broker")
+
+# --- Mail -------------------------------------------------------------------------------
+EMAIL_URL = urls.email_url(urls.read("EMAIL_URL") or "inbox://")
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", f"hello@{urlsplit(SITE_URL).hostname}")
+TRACKING_URL = env.str("TRACKING_URL", SITE_URL).rstrip("/")
+LEASE_SECONDS = env.int("EMAILSEQ_LEASE_SECONDS", 45)
+INBOX_DIR = DATA_DIR / "inbox"
+
+# --- People -----------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+LOGIN_URL = "/admin/login/"
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("MinimumLengthValidator", "CommonPasswordValidator")
+]
+
+# --- HTTP -------------------------------------------------------------------------------
+_HTTPS = SITE_URL.startswith("https://")
+SECURE_SSL_REDIRECT = (
+    False  # the proxy in front redirects; one-click POSTs must never be redirected
+)
+SECURE_HSTS_SECONDS = 31_536_000 if _HTTPS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _HTTPS else None
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _HTTPS
+SESSION_COOKIE_AGE = 12 * 3600
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+SECURE_REFERRER_POLICY = "same-origin"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "var" / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = ENVIRONMENT != "production"
+
+# --- API --------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.APIKeyAuthentication",
+        "accounts.authentication.JWTAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.authentication.HasPermission"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.throttles.CredentialThrottle"],
+    "DEFAULT_PAGINATION_CLASS": "emailseq.lib.api.pagination.KeysetPagination",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "emailseq.lib.api.problems.handler",
+    "UNAUTHENTICATED_USER": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SIMPLE_JWT = {
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": JWT_SIGNING_KEY,
+    "ISSUER": SITE_URL,
+    "AUDIENCE": "emailseq",
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=10),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=7),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+    "CHECK_REVOKE_TOKEN": True,
+    "LEEWAY": 10,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "emailseq",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+API_RATE = env.str("API_RATE", "6000/min")
+
+# --- Observation ------------------------------------------------------------------------
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
+LOG_FORMAT = env.str("LOG_FORMAT", "json")
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+DJANGO_STRUCTLOG_CELERY_ENABLED = False
+_SHARED_PROCESSORS: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+]
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "structured": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "processor": structlog.processors.JSONRenderer()
+            if LOG_FORMAT == "json"
+            else structlog.dev.ConsoleRenderer(),
+            "foreign_pre_chain": _SHARED_PROCESSORS,
+        }
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+}
+structlog.configure(
+    processors=[*_SHARED_PROCESSORS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)
+
+env.seal()

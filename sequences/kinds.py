@@ -1,0 +1,12 @@
+"""The event kinds this app records, one sentence each; `source_*` name the sequence."""
+
+from __future__ import annotations
+
+ENROLLMENT_STARTED = "enrollment.started"  # a run began
+ENROLLMENT_STEP = "enrollment.step"  # a run reached the step `step_key`
+ENROLLMENT_COMPLETED = "enrollment.completed"  # a run came to its end
+ENROLLMENT_EXITED = "enrollment.exited"  # a run ended early, for the reason given
+ENROLLMENT_FAILED = "enrollment.failed"  # a run could not go on, for the reason given
+SEQUENCE_PUBLISHED = "sequence.published"  # a version went live
+SEQUENCE_PAUSED = "sequence.paused"  # nothing of it leaves any more
+SEQUENCE_RESUMED = "sequence.resumed"  # it goes on

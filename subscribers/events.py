@@ -1,0 +1,47 @@
+"""The event log's one way in. What happened is recorded in the transaction that made it happen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import connection
+from psycopg.types.json import Jsonb
+
+from emailseq.lib import sql
+
+
+class NewEvent(NamedTuple):
+    """A fact to be recorded. `source_*` and `step_key` say which campaign or sequence it is of."""
+
+    workspace_id: int
+    subscriber_id: int | None
+    kind: str
+    occurred_at: datetime
+    source_kind: str = ""
+    source_id: int = 0
+    step_key: str = ""
+    variant: str = ""
+    message_id: int | None = None
+    verdict: str = ""
+    properties: Mapping[str, Any] | None = None
+
+
+STATEMENT = sql.load("subscribers", "record_events")
+
+
+def record_many(events: Iterable[NewEvent]) -> int:
+    """Append the events; they become visible with the caller's transaction. How many they were."""
+    rows = list(events)
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(STATEMENT, parameters(rows))
+    return len(rows)
+
+
+def parameters(rows: list[NewEvent]) -> dict[str, list[Any]]:
+    """The arrays of STATEMENT, for a caller that holds a connection of its own."""
+    columns = dict(zip(NewEvent._fields, map(list, zip(*rows, strict=True)), strict=True))
+    columns["properties"] = [Jsonb(properties or {}) for properties in columns["properties"]]
+    return columns

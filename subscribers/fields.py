@@ -1,0 +1,66 @@
+"""Custom fields: what a value of each kind looks like, and how text becomes one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from accounts.models import Workspace
+from emailseq.lib.errors import Invalid, Problem
+from subscribers.models import CustomField
+from subscribers.states import FieldKind
+
+MAX_BYTES = 64 * 1024
+_TRUE, _FALSE = ("true", "yes", "1", "y", "t"), ("false", "no", "0", "n", "f")
+
+
+def check_fields(workspace: Workspace, values: Mapping[str, Any]) -> None:
+    """Raise Invalid unless every value has the kind its custom field was declared with.
+
+    Members without a declared field are kept as free JSON; 64 KB in all.
+    """
+    if not values:
+        return
+    if len(json.dumps(values)) > MAX_BYTES:
+        raise Invalid.field("fields", "too_long", "Fields take at most 64 KB in all.")
+    declared = CustomField.objects.of(workspace).filter(key__in=list(values))
+    problems = [
+        Problem(f"/fields/{field.key}", "field_type", f"{field.label} is a {field.kind}.")
+        for field in declared
+        if values[field.key] is not None and not _fits(field.kind, values[field.key])
+    ]
+    if problems:
+        raise Invalid(problems)
+
+
+def from_text(kind: str, text: str) -> Any:
+    """The value that `text` (a cell of a file) stands for. Raises ValueError when it is none."""
+    if kind == FieldKind.NUMBER:
+        number = float(text.replace(",", "."))
+        if number != number or abs(number) > 1e15:
+            raise ValueError(text)
+        return int(number) if number.is_integer() else number
+    if kind == FieldKind.BOOLEAN:
+        if text.lower() not in _TRUE + _FALSE:
+            raise ValueError(text)
+        return text.lower() in _TRUE
+    if kind == FieldKind.DATE:
+        return date.fromisoformat(text).isoformat()
+    return text
+
+
+def _fits(kind: str, value: Any) -> bool:
+    if kind == FieldKind.NUMBER:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if kind == FieldKind.BOOLEAN:
+        return isinstance(value, bool)
+    if not isinstance(value, str):
+        return False
+    if kind == FieldKind.DATE:
+        try:
+            date.fromisoformat(value)
+        except ValueError:
+            return False
+    return True

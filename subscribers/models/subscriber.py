@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from django.db import models
+
+from accounts.models import WorkspaceModel, WorkspaceQuerySet
+from emailseq.lib import clock
+
+
+class Subscriber(WorkspaceModel):
+    """One person with one address in one workspace."""
+
+    prefix = "sub"
+
+    email = models.CharField(max_length=254)
+    address_key = models.CharField(max_length=254, editable=False, db_collation="C")
+    first_name = models.CharField(max_length=100, blank=True)
+    last_name = models.CharField(max_length=100, blank=True)
+    time_zone = models.CharField(max_length=64, blank=True)
+    fields = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    updated_at = models.DateTimeField(default=clock.now, editable=False)
+    archived_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = WorkspaceQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            # Also what a prefix search on the address reads.
+            models.UniqueConstraint(fields=["workspace", "address_key"], name="one_per_address"),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip()

@@ -1,0 +1,291 @@
+"""The verbs of people and consent. Each one records what happened in its own transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from accounts import audit
+from accounts.audit import Actor
+from accounts.models import Workspace
+from emailseq.lib import addresses, clock, state, text
+from emailseq.lib.errors import Conflict, Invalid
+from subscribers import events, kinds
+from subscribers.events import NewEvent
+from subscribers.fields import check_fields
+from subscribers.models import (
+    CustomField,
+    List,
+    Subscriber,
+    Subscription,
+    Suppression,
+    Tag,
+    TagAssignment,
+)
+from subscribers.states import (
+    SUBSCRIPTION_MOVES,
+    OptIn,
+    SubscriptionState,
+    SuppressionReason,
+)
+
+
+@dataclass(frozen=True)
+class Consent:
+    """The evidence of a yes: where it was given, to which words, from which address."""
+
+    source: str
+    text: str = ""
+    ip: str | None = None
+
+
+def parse_address(email: str) -> addresses.Address:
+    """The address in `email`. Raises Invalid with a sentence that says what is wrong with it."""
+    try:
+        return addresses.parse(email)
+    except addresses.BadAddress as error:
+        raise Invalid.field("email", "invalid_email", str(error)) from error
+
+
+@transaction.atomic
+def upsert(
+    workspace: Workspace, *, email: str, by: Actor, **attributes: Any
+) -> tuple[Subscriber, str]:
+    """Create the person with this address, or merge `attributes` into them.
+
+    Attributes: first_name, last_name, time_zone, fields (merged member by member; None clears).
+    Returns the subscriber and `created`, `updated` or `unchanged`. Raises Invalid.
+    """
+    address = parse_address(email)
+    _check_attributes(workspace, attributes)
+    subscriber, created = Subscriber.objects.get_or_create(
+        workspace=workspace, address_key=address.key, defaults={"email": address.email}
+    )
+    subscriber = Subscriber.objects.select_for_update().get(pk=subscriber.pk)
+    changed = _merge(subscriber, attributes)
+    if changed:
+        subscriber.updated_at = clock.now()
+        subscriber.save(update_fields=[*changed, "updated_at"])
+    result = "created" if created else "updated" if changed else "unchanged"
+    if result != "unchanged":
+        kind = kinds.SUBSCRIBER_CREATED if created else kinds.SUBSCRIBER_UPDATED
+        _record(subscriber, kind, fields=changed, by=by.kind)
+    return subscriber, result
+
+
+@transaction.atomic
+def subscribe(
+    subscriber: Subscriber,
+    *,
+    to: List,
+    by: Actor,
+    consent: Consent | None = None,
+    confirmed: bool = False,
+) -> Subscription:
+    """Put a person on a list; pending on a double opt-in list unless `confirmed` is vouched for.
+
+    Who left stays left, and nothing changes for who is there already, but that a pending place is
+    confirmed by `confirmed`. That takes the consent it rests on: without one, Invalid.
+    """
+    if confirmed and (consent is None or not consent.source):
+        raise Invalid.field("consent", "required", "A confirmed subscription needs its consent.")
+    at_once = confirmed or to.opt_in == OptIn.SINGLE
+    now = clock.now()
+    subscription, created = Subscription.objects.select_for_update().get_or_create(
+        list=to,
+        subscriber=subscriber,
+        defaults={
+            "state": SubscriptionState.CONFIRMED if at_once else SubscriptionState.PENDING,
+            "confirmed_at": now if at_once else None,
+            **_evidence(consent),
+        },
+    )
+    if created:
+        kind = kinds.SUBSCRIPTION_CONFIRMED if at_once else kinds.SUBSCRIPTION_PENDING
+        _record(subscriber, kind, list_id=to.pk, by=by.kind)
+    elif confirmed and subscription.state == SubscriptionState.PENDING:
+        confirm(subscription, by=by, consent=consent)
+    return subscription
+
+
+@transaction.atomic
+def confirm(subscription: Subscription, *, by: Actor, consent: Consent | None = None) -> bool:
+    """Turn a pending subscription into a confirmed one; False when it is confirmed already."""
+    moved = state.move_one(
+        subscription,
+        "confirm",
+        SUBSCRIPTION_MOVES,
+        confirmed_at=clock.now(),
+        **(_evidence(consent) if consent else {}),
+    )
+    if moved:
+        kind = kinds.SUBSCRIPTION_CONFIRMED
+        _record(subscription.subscriber, kind, list_id=subscription.list_id, by=by.kind)
+    return moved
+
+
+@transaction.atomic
+def unsubscribe(
+    subscriber: Subscriber, *, by: Actor, from_list: List | None = None, reason: str = ""
+) -> int:
+    """Take a person off one list or, without one, off everything for good (suppressed).
+
+    Returns how many subscriptions ended. It holds for every message not yet on the wire.
+    """
+    places = Subscription.objects.filter(subscriber=subscriber)
+    if from_list is not None:
+        places = places.filter(list=from_list)
+    leaving = places.filter(state__in=SUBSCRIPTION_MOVES["unsubscribe"].sources)
+    left = list(leaving.select_for_update().order_by("id").values_list("list_id", flat=True))
+    state.move(leaving, SUBSCRIPTION_MOVES["unsubscribe"], unsubscribed_at=clock.now())
+    for list_id in left:
+        kind = kinds.SUBSCRIPTION_UNSUBSCRIBED
+        _record(subscriber, kind, list_id=list_id, by=by.kind, reason=reason)
+    if from_list is None:
+        suppress(
+            subscriber.workspace,
+            email=subscriber.email,
+            reason=SuppressionReason.UNSUBSCRIBED,
+            by=by,
+        )
+    return len(left)
+
+
+@transaction.atomic
+def suppress(
+    workspace: Workspace,
+    *,
+    email: str,
+    reason: str,
+    by: Actor,
+    note: str = "",
+    message_id: int | None = None,
+) -> Suppression:
+    """Never send to this address again, whoever carries it. The first reason is kept."""
+    text.check(note=note)
+    suppression, created = Suppression.objects.get_or_create(
+        workspace=workspace,
+        address_key=parse_address(email).key,
+        defaults={"reason": reason, "note": note[:500], "message_id": message_id},
+    )
+    if created:
+        changes = {"reason": reason, "note": note[:500]}
+        audit.record(workspace, "suppression.added", by=by, on=suppression, changes=changes)
+    return suppression
+
+
+@transaction.atomic
+def lift(suppression: Suppression, *, by: Actor, reason: str) -> None:
+    """Allow an address again. Nobody can lift a person's own no: Invalid."""
+    if suppression.reason == SuppressionReason.UNSUBSCRIBED:
+        raise Invalid.field("reason", "own_no", "This person said no; only they can come back.")
+    if not reason.strip():
+        raise Invalid.field("reason", "required", "Say why the address may be sent to again.")
+    changes = {"reason": reason, "was": suppression.reason}
+    audit.record(
+        suppression.workspace_id, "suppression.lifted", by=by, on=suppression, changes=changes
+    )
+    suppression.delete()
+
+
+@transaction.atomic
+def create_list(
+    workspace: Workspace,
+    *,
+    name: str,
+    slug: str,
+    by: Actor,
+    opt_in: str = OptIn.DOUBLE,
+    public: bool = True,
+) -> List:
+    """Make a list. Raises Conflict when the slug is taken."""
+    text.check(name=name)
+    try:
+        with transaction.atomic():
+            made = List.objects.create(
+                workspace=workspace, name=name, slug=slug, opt_in=opt_in, public=public
+            )
+    except IntegrityError as error:
+        raise Conflict(f"There is a list “{slug}” already.") from error
+    audit.record(workspace, "list.created", by=by, on=made)
+    return made
+
+
+@transaction.atomic
+def create_field(
+    workspace: Workspace, *, key: str, label: str, kind: str, by: Actor
+) -> CustomField:
+    """Make a custom field. Raises Conflict when the key is taken."""
+    text.check(key=key, label=label)
+    try:
+        with transaction.atomic():
+            field = CustomField.objects.create(workspace=workspace, key=key, label=label, kind=kind)
+    except IntegrityError as error:
+        raise Conflict(f"There is a field “{key}” already.") from error
+    audit.record(workspace, "field.created", by=by, on=field)
+    return field
+
+
+@transaction.atomic
+def add_tag(tag: Tag, *, to: Sequence[Subscriber], by: Actor) -> int:
+    """Give people a tag; how many did not carry it before."""
+    known = set(tag.assignments.filter(subscriber__in=to).values_list("subscriber_id", flat=True))
+    fresh = [subscriber for subscriber in to if subscriber.pk not in known]
+    TagAssignment.objects.bulk_create(
+        [TagAssignment(tag=tag, subscriber=subscriber) for subscriber in fresh],
+        ignore_conflicts=True,
+    )
+    for subscriber in fresh:
+        _record(subscriber, kinds.TAG_ADDED, tag=tag.slug, by=by.kind)
+    return len(fresh)
+
+
+@transaction.atomic
+def remove_tag(tag: Tag, *, of: Sequence[Subscriber], by: Actor) -> int:
+    """Take a tag from people; how many carried it."""
+    carried = tag.assignments.filter(subscriber__in=of).select_related("subscriber")
+    losing = [assignment.subscriber for assignment in carried.select_for_update(of=("self",))]
+    carried.delete()
+    for subscriber in losing:
+        _record(subscriber, kinds.TAG_REMOVED, tag=tag.slug, by=by.kind)
+    return len(losing)
+
+
+def _check_attributes(workspace: Workspace, attributes: Mapping[str, Any]) -> None:
+    text.check(**{name: value for name, value in attributes.items() if value is not None})
+    if attributes.get("time_zone") and attributes["time_zone"] not in clock.zones():
+        raise Invalid.field("time_zone", "invalid_time_zone", "Not an IANA time zone.")
+    check_fields(workspace, attributes.get("fields") or {})
+
+
+def _merge(subscriber: Subscriber, attributes: Mapping[str, Any]) -> list[str]:
+    """Set what differs on the instance; returns the names of the columns that changed."""
+    wanted = {name: value for name, value in attributes.items() if name != "fields"}
+    if "fields" in attributes:
+        merged = {**subscriber.fields, **(attributes["fields"] or {})}
+        wanted["fields"] = {key: value for key, value in merged.items() if value is not None}
+    changed = [name for name, value in wanted.items() if getattr(subscriber, name) != value]
+    for name in changed:
+        setattr(subscriber, name, wanted[name])
+    return changed
+
+
+def _evidence(consent: Consent | None) -> dict[str, Any]:
+    if consent is None:
+        return {}
+    text.check(consent_source=consent.source, consent_text=consent.text)
+    return {
+        "consent_source": consent.source[:200],
+        "consent_text": consent.text[:1000],
+        "consent_ip": consent.ip,
+        "consented_at": clock.now(),
+    }
+
+
+def _record(subscriber: Subscriber, kind: str, **properties: Any) -> None:
+    events.record_many(
+        [NewEvent(subscriber.workspace_id, subscriber.pk, kind, clock.now(), properties=properties)]
+    )

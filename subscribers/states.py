@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from emailseq.lib.state import Move
+
+
+class SubscriptionState(models.TextChoices):
+    PENDING = "pending", _("Pending")
+    CONFIRMED = "confirmed", _("Confirmed")
+    UNSUBSCRIBED = "unsubscribed", _("Unsubscribed")
+
+
+SUBSCRIPTION_MOVES = {
+    "confirm": Move((SubscriptionState.PENDING,), SubscriptionState.CONFIRMED),
+    "unsubscribe": Move(
+        (SubscriptionState.PENDING, SubscriptionState.CONFIRMED), SubscriptionState.UNSUBSCRIBED
+    ),
+}
+
+
+class ImportState(models.TextChoices):
+    RUNNING = "running", _("Running")
+    FINISHED = "finished", _("Finished")
+    FAILED = "failed", _("Failed")
+
+
+IMPORT_MOVES = {
+    "finish": Move((ImportState.RUNNING,), ImportState.FINISHED),
+    "fail": Move((ImportState.RUNNING,), ImportState.FAILED),
+    "resume": Move((ImportState.FAILED,), ImportState.RUNNING),
+}
+
+
+class OptIn(models.TextChoices):
+    SINGLE = "single", _("Single opt-in")
+    DOUBLE = "double", _("Double opt-in")
+
+
+class FieldKind(models.TextChoices):
+    TEXT = "text", _("Text")
+    NUMBER = "number", _("Number")
+    BOOLEAN = "boolean", _("Yes or no")
+    DATE = "date", _("Date")
+
+
+class SuppressionReason(models.TextChoices):
+    HARD_BOUNCE = "hard_bounce", _("Hard bounce")
+    COMPLAINT = "complaint", _("Complaint")
+    UNSUBSCRIBED = "unsubscribed", _("Unsubscribed from everything")
+    MANUAL = "manual", _("Added by hand")

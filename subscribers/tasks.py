@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+from celery import shared_task
+
+from emailseq.lib import clock, partitions
+from subscribers import feed
+
+
+@shared_task
+def feed_consumer(name: str) -> int:
+    return feed.run(name)
+
+
+@shared_task
+def make_event_partitions() -> int:
+    return partitions.make_ahead("subscribers_event", now=clock.now())

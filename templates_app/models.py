@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from django.db import models
+
+from accounts.models import WorkspaceModel, WorkspaceQuerySet
+from emailseq.lib import clock
+
+
+class Template(WorkspaceModel):
+    """Reusable content: a draft that people edit, and the version that was published last."""
+
+    prefix = "tpl"
+
+    name = models.CharField(max_length=100)
+    slug = models.SlugField(max_length=50)
+    subject = models.CharField(max_length=500)
+    html = models.TextField(blank=True)
+    text = models.TextField(blank=True)
+    revision = models.IntegerField(default=1, editable=False)
+    published_version = models.ForeignKey(
+        "templates_app.TemplateVersion",
+        null=True,
+        editable=False,
+        on_delete=models.PROTECT,
+        related_name="+",
+    )
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    updated_at = models.DateTimeField(default=clock.now, editable=False)
+    archived_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = WorkspaceQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "slug"], name="template_slug_taken"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TemplateVersion(models.Model):
+    """Published content, which messages are pinned to. A trigger refuses to change it.
+
+    `links` holds the targets (Liquid allowed in path and query) of the numbered links, in order.
+    """
+
+    template = models.ForeignKey(Template, on_delete=models.PROTECT, related_name="versions")
+    number = models.IntegerField()
+    subject = models.CharField(max_length=500)
+    html = models.TextField()
+    text = models.TextField()
+    links = models.JSONField(default=list)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["template", "number"], name="template_version_number_taken"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.template} v{self.number}"
