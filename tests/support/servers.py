@@ -1,0 +1,39 @@
+"""An early pytest plugin: PostgreSQL and Valkey run before pytest-django reads the settings.
+
+Only the controller starts them; xdist workers inherit its environment, take Valkey databases of
+their own, and leave the servers alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from emailseq import embedded
+from emailseq.env import DATABASES
+
+running = contextlib.ExitStack()
+
+
+def start() -> None:
+    data = Path(tempfile.mkdtemp(prefix="emailseq-tests-"))
+    data.chmod(0o711)  # root's servers run as somebody else and pass through here
+    os.environ.update(running.enter_context(embedded.servers(data, durable=False)))
+
+
+def take_own_databases(worker: str) -> None:
+    """Worker gwN uses Valkey databases 3N to 3N+2."""
+    number = int(worker.removeprefix("gw"))
+    os.environ["EMAILSEQ_REDIS_DB_BASE"] = str(len(DATABASES) * number)
+
+
+def pytest_unconfigure() -> None:
+    running.close()
+
+
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    take_own_databases(worker)
+else:
+    start()
