@@ -17,7 +17,7 @@ _PLAIN = re.compile(
     r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}",
     re.IGNORECASE | re.ASCII,
 )
-_RESERVED = ("invalid", "localhost", "local", "onion")
+_RESERVED = ("arpa", "invalid", "local", "localhost", "onion")
 
 
 class BadAddress(ValueError):
@@ -53,8 +53,12 @@ def _strict(text: str) -> Address:
     if text.startswith("-"):
         raise BadAddress("The address starts with a hyphen.")
     try:
-        parsed = validate_email(text, check_deliverability=False, allow_smtputf8=True)
+        # `strict` keeps local parts to 64 characters, `test_environment` only allows `.test`.
+        parsed = validate_email(
+            text, check_deliverability=False, strict=True, test_environment=True
+        )
     except EmailNotValidError as error:
         raise BadAddress(str(error)) from error
     email = f"{parsed.local_part}@{parsed.ascii_domain}"
-    return Address(email, email.casefold())
+    # Not casefold(), which makes one person of ß@ and ss@.
+    return Address(email, email.lower())

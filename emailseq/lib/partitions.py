@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from django.db import connection
+from django.db import connection, transaction
 from psycopg import sql
 
 
+@transaction.atomic
 def make_ahead(table: str, *, now: datetime, months: int = 3) -> int:
     """Create the partitions of `table` for this month and the next `months`; how many were new."""
+    with connection.cursor() as cursor:  # two ticks at once: the second one finds them made
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [table])
     return sum(_make(table, _month(now.date(), ahead)) for ahead in range(months + 1))
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from emailseq.lib.errors import Invalid, Problem
 
+# How json.dumps writes NUL; after an odd number of backslashes it is text about an escape.
+_ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
 
 def check(**values: Any) -> None:
-    """Raise Invalid when a value (text, or JSON at any depth) holds NUL or a lone surrogate."""
+    """Raise Invalid when a value (text, JSON at any depth) holds NUL, NaN or half a character."""
     problems = [
-        Problem(f"/{name}", "invalid_characters", f"{name} holds NUL or half of a character.")
+        Problem(f"/{name}", "invalid_characters", f"{name} holds NUL, NaN or half of a character.")
         for name, value in values.items()
         if not (storable(value) if isinstance(value, str) else _storable_json(value))
     ]
@@ -28,6 +32,8 @@ def storable(text: str) -> bool:
 
 
 def _storable_json(value: Any) -> bool:
-    # json.dumps writes NUL as an escape, which jsonb refuses just the same.
-    written = json.dumps(value, ensure_ascii=False)
-    return storable(written) and "\\u0000" not in written
+    try:
+        written = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except ValueError:  # NaN and the infinities are no JSON
+        return False
+    return storable(written) and not _ESCAPED_NUL.search(written)
