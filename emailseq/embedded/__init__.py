@@ -56,10 +56,13 @@ def servers(data: Path, *, durable: bool) -> Iterator[dict[str, str]]:
     urls = {name: url for name in RECIPES if (url := env.read(name))}
     wanted = [name for name in RECIPES if name not in urls]
     with contextlib.ExitStack() as stack:
-        if wanted:
-            place = Place.of(data.resolve(), durable=durable)
-            file = stack.enter_context(_open(place.home / "run"))
-            urls |= _adopt(file, wanted) or _own(file, wanted, place, stack)
+        try:
+            if wanted:
+                place = Place.of(data.resolve(), durable=durable)
+                file = stack.enter_context(_open(place.home / "run"))
+                urls |= _adopt(file, wanted) or _own(file, wanted, place, stack)
+        except OSError as error:
+            raise LauncherError(f"The bundled servers cannot run in {data}: {error}") from error
         yield urls
 
 

@@ -6,6 +6,7 @@ their own, and leave the servers alone.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import tempfile
@@ -14,10 +15,11 @@ from pathlib import Path
 from emailseq import embedded
 from emailseq.env import DATABASES
 
-running = contextlib.ExitStack()
-
 
 def start() -> None:
+    """Until this process ends, however it ends."""
+    running = contextlib.ExitStack()
+    atexit.register(running.close)
     data = Path(tempfile.mkdtemp(prefix="emailseq-tests-"))
     data.chmod(0o711)  # root's servers run as somebody else and pass through here
     os.environ.update(running.enter_context(embedded.servers(data, durable=False)))
@@ -27,10 +29,6 @@ def take_own_databases(worker: str) -> None:
     """Worker gwN uses Valkey databases 3N to 3N+2."""
     number = int(worker.removeprefix("gw"))
     os.environ["EMAILSEQ_REDIS_DB_BASE"] = str(len(DATABASES) * number)
-
-
-def pytest_unconfigure() -> None:
-    running.close()
 
 
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
