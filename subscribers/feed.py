@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import structlog
-from django.db import OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from emailseq.lib import clock, sql
 from subscribers.models import Cursor
@@ -74,53 +74,34 @@ def run(name: str, *, batches: int = 10) -> int:
 
     Whoever holds the cursor already goes on; this call then does nothing.
     """
+    Cursor.objects.get_or_create(name=name)
     handled = 0
     for _ in range(batches):
-        count = _run_batch(consumers[name], BATCH)
+        count = _run_batch(consumers[name])
         handled += count
         if count < BATCH:
             break
     return handled
 
 
-def _run_batch(reader: Consumer, limit: int) -> int:
-    """Handle one batch. When it fails, halve it until the event that is to blame stands alone."""
-    try:
-        return _handle_batch(reader, limit)
-    except OperationalError:
-        raise  # deadlocks, timeouts and lost connections blame no event: the next tick retries
-    except Exception as error:  # noqa: BLE001 - one bad event must not take its neighbours along
-        if limit == 1:
-            return _park(reader, error)
-        return _run_batch(reader, limit // 2)
-
-
 @transaction.atomic
-def _handle_batch(reader: Consumer, limit: int) -> int:
-    cursor = _lock(reader)
+def _run_batch(reader: Consumer) -> int:
+    cursor = Cursor.objects.select_for_update(skip_locked=True).filter(name=reader.name).first()
     if cursor is None or (cursor.parked_at and clock.now() - cursor.parked_at < PARKED_FOR):
         return 0
+    # What has failed before is tried alone: its neighbours need not fail with it again.
+    limit = 1 if cursor.parked_at else BATCH
     events, horizon = _read(reader, cursor, limit)
-    if events:
-        reader.handle(events)
-    if len(events) == limit:
-        place = events[-1].xid, events[-1].id
-    else:  # nothing else lies before the horizon, so rare kinds need not be looked for again
+    count, error = _handle(reader, events)
+    if error is None and count < limit:
+        # Nothing else lies before the horizon, so rare kinds need not be looked for again.
         place = max((horizon - 1, _MAX_ID), (cursor.xid, cursor.event_id))
-    Cursor.objects.filter(name=reader.name).update(
-        xid=place[0],
-        event_id=place[1],
-        moved_at=clock.now(),
-        parked_event_id=None,
-        parked_at=None,
-        parked_reason="",
-    )
-    return len(events)
-
-
-def _lock(reader: Consumer) -> Cursor | None:
-    Cursor.objects.bulk_create([Cursor(name=reader.name)], ignore_conflicts=True)
-    return Cursor.objects.select_for_update(skip_locked=True).filter(name=reader.name).first()
+    elif count:
+        place = events[count - 1].xid, events[count - 1].id
+    else:
+        place = cursor.xid, cursor.event_id
+    _move(cursor, place, poison=None if error is None else events[count], error=error)
+    return count
 
 
 def _read(reader: Consumer, cursor: Cursor, limit: int) -> tuple[list[LoggedEvent], int]:
@@ -144,17 +125,48 @@ def _event(row: tuple[Any, ...]) -> LoggedEvent:
     return LoggedEvent._make((*columns, json.loads(properties)))
 
 
-@transaction.atomic
-def _park(reader: Consumer, error: Exception) -> int:
-    """Leave the cursor before the event that cannot be handled, and say which one it is."""
-    cursor = _lock(reader)
-    if cursor is None:
-        return 0
-    events, _ = _read(reader, cursor, 1)
-    if events:
-        reason = "".join(traceback.format_exception(error))
-        Cursor.objects.filter(name=reader.name).update(
-            parked_event_id=events[0].id, parked_at=clock.now(), parked_reason=reason[-4000:]
-        )
-        log.error("consumer_parked", consumer=reader.name, event=events[0].id, error=repr(error))
-    return 0
+def _handle(reader: Consumer, events: Sequence[LoggedEvent]) -> tuple[int, Exception | None]:
+    """How many events had their effect, from the first on, and the error of the one after them.
+
+    A batch that fails is undone and halved until the event that is to blame stands alone.
+    """
+    if not events:
+        return 0, None
+    try:
+        with transaction.atomic():
+            reader.handle(events)
+            connection.check_constraints()  # deferred ones would blame nobody at commit
+    except (OperationalError, InterfaceError):
+        raise  # deadlocks, timeouts and lost connections blame no event: the next tick retries
+    except Exception as error:  # noqa: BLE001 - one bad event must not take its neighbours along
+        if len(events) == 1:
+            return 0, error
+    else:
+        return len(events), None
+    half = len(events) // 2
+    count, failure = _handle(reader, events[:half])
+    if failure is None:
+        more, failure = _handle(reader, events[half:])
+        count += more
+    return count, failure
+
+
+def _move(
+    cursor: Cursor,
+    place: tuple[int, int],
+    *,
+    poison: LoggedEvent | None,
+    error: Exception | None,
+) -> None:
+    """Move the cursor, or leave it before the event that cannot be handled and say which it is."""
+    now = clock.now()
+    Cursor.objects.filter(name=cursor.name).update(
+        xid=place[0],
+        event_id=place[1],
+        moved_at=now,
+        parked_event_id=poison.id if poison else None,
+        parked_at=now if poison else None,
+        parked_reason="".join(traceback.format_exception(error))[-4000:] if error else "",
+    )
+    if poison:
+        log.error("consumer_parked", consumer=cursor.name, event_id=poison.id, error=repr(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -13,6 +14,8 @@ from subscribers.models import CustomField
 from subscribers.states import FieldKind
 
 MAX_BYTES = 64 * 1024
+# A comma before three digits is refused: 1,000 is one in one country and a thousand in the next.
+_NUMBER = re.compile(r"[+-]?(?:\d*\.\d+|\d+(?:,(?:\d{1,2}|\d{4,}))?)", re.ASCII)
 _TRUE, _FALSE = ("true", "yes", "1", "y", "t"), ("false", "no", "0", "n", "f")
 
 
@@ -38,8 +41,7 @@ def check_fields(workspace: Workspace, values: Mapping[str, Any]) -> None:
 def from_text(kind: str, text: str) -> Any:
     """The value that `text` (a cell of a file) stands for. Raises ValueError when it is none."""
     if kind == FieldKind.NUMBER:
-        number = float(text.replace(",", "."))
-        if number != number or abs(number) > 1e15:
+        if not _NUMBER.fullmatch(text) or abs(number := float(text.replace(",", "."))) > 1e15:
             raise ValueError(text)
         return int(number) if number.is_integer() else number
     if kind == FieldKind.BOOLEAN:

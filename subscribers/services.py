@@ -17,6 +17,7 @@ from subscribers import events, kinds
 from subscribers.events import NewEvent
 from subscribers.fields import check_fields
 from subscribers.models import (
+    MAX_NAME,
     CustomField,
     List,
     Subscriber,
@@ -64,7 +65,7 @@ def upsert(
     subscriber, created = Subscriber.objects.get_or_create(
         workspace=workspace, address_key=address.key, defaults={"email": address.email}
     )
-    subscriber = Subscriber.objects.select_for_update().get(pk=subscriber.pk)
+    subscriber = Subscriber.objects.select_for_update(no_key=True).get(pk=subscriber.pk)
     changed = _merge(subscriber, attributes)
     if changed:
         subscriber.updated_at = clock.now()
@@ -72,7 +73,7 @@ def upsert(
     result = "created" if created else "updated" if changed else "unchanged"
     if result != "unchanged":
         kind = kinds.SUBSCRIBER_CREATED if created else kinds.SUBSCRIBER_UPDATED
-        _record(subscriber, kind, fields=changed, by=by.kind)
+        _record([subscriber], kind, fields=changed, by=by.kind)
     return subscriber, result
 
 
@@ -105,7 +106,7 @@ def subscribe(
     )
     if created:
         kind = kinds.SUBSCRIPTION_CONFIRMED if at_once else kinds.SUBSCRIPTION_PENDING
-        _record(subscriber, kind, list_id=to.pk, by=by.kind)
+        _record([subscriber], kind, list_id=to.pk, by=by.kind)
     elif confirmed and subscription.state == SubscriptionState.PENDING:
         confirm(subscription, by=by, consent=consent)
     return subscription
@@ -123,7 +124,7 @@ def confirm(subscription: Subscription, *, by: Actor, consent: Consent | None = 
     )
     if moved:
         kind = kinds.SUBSCRIPTION_CONFIRMED
-        _record(subscription.subscriber, kind, list_id=subscription.list_id, by=by.kind)
+        _record([subscription.subscriber], kind, list_id=subscription.list_id, by=by.kind)
     return moved
 
 
@@ -135,6 +136,7 @@ def unsubscribe(
 
     Returns how many subscriptions ended. It holds for every message not yet on the wire.
     """
+    text.check(reason=reason)
     places = Subscription.objects.filter(subscriber=subscriber)
     if from_list is not None:
         places = places.filter(list=from_list)
@@ -143,7 +145,7 @@ def unsubscribe(
     state.move(leaving, SUBSCRIPTION_MOVES["unsubscribe"], unsubscribed_at=clock.now())
     for list_id in left:
         kind = kinds.SUBSCRIPTION_UNSUBSCRIBED
-        _record(subscriber, kind, list_id=list_id, by=by.kind, reason=reason)
+        _record([subscriber], kind, list_id=list_id, by=by.kind, reason=reason)
     if from_list is None:
         suppress(
             subscriber.workspace,
@@ -164,31 +166,39 @@ def suppress(
     note: str = "",
     message_id: int | None = None,
 ) -> Suppression:
-    """Never send to this address again, whoever carries it. The first reason is kept."""
+    """Never send to this address again, whoever carries it.
+
+    The first reason is kept, but that a person's own no, which nobody can lift, replaces any other.
+    """
     text.check(note=note)
-    suppression, created = Suppression.objects.get_or_create(
-        workspace=workspace,
-        address_key=parse_address(email).key,
-        defaults={"reason": reason, "note": note[:500], "message_id": message_id},
+    why = {"reason": reason, "note": note[:500], "message_id": message_id}
+    suppression, created = Suppression.objects.select_for_update().get_or_create(
+        workspace=workspace, address_key=parse_address(email).key, defaults=why
     )
-    if created:
-        changes = {"reason": reason, "note": note[:500]}
-        audit.record(workspace, "suppression.added", by=by, on=suppression, changes=changes)
+    own_no = SuppressionReason.UNSUBSCRIBED
+    if created or (reason == own_no and suppression.reason != own_no):
+        for name, value in why.items():
+            setattr(suppression, name, value)
+        suppression.save(update_fields=list(why))
+        audit.record(workspace, "suppression.added", by=by, on=suppression, changes=why)
     return suppression
 
 
 @transaction.atomic
-def lift(suppression: Suppression, *, by: Actor, reason: str) -> None:
-    """Allow an address again. Nobody can lift a person's own no: Invalid."""
-    if suppression.reason == SuppressionReason.UNSUBSCRIBED:
-        raise Invalid.field("reason", "own_no", "This person said no; only they can come back.")
+def lift(suppression: Suppression, *, by: Actor, reason: str) -> bool:
+    """Allow an address again; False when it was before. Nobody lifts a person's own no: Invalid."""
+    text.check(reason=reason)
     if not reason.strip():
         raise Invalid.field("reason", "required", "Say why the address may be sent to again.")
-    changes = {"reason": reason, "was": suppression.reason}
-    audit.record(
-        suppression.workspace_id, "suppression.lifted", by=by, on=suppression, changes=changes
-    )
-    suppression.delete()
+    current = Suppression.objects.select_for_update().filter(pk=suppression.pk).first()
+    if current is None:
+        return False
+    if current.reason == SuppressionReason.UNSUBSCRIBED:
+        raise Invalid.field("reason", "own_no", "This person said no; only they can come back.")
+    changes = {"reason": reason, "was": current.reason}
+    audit.record(current.workspace_id, "suppression.lifted", by=by, on=current, changes=changes)
+    current.delete()
+    return True
 
 
 @transaction.atomic
@@ -232,30 +242,39 @@ def create_field(
 @transaction.atomic
 def add_tag(tag: Tag, *, to: Sequence[Subscriber], by: Actor) -> int:
     """Give people a tag; how many did not carry it before."""
-    known = set(tag.assignments.filter(subscriber__in=to).values_list("subscriber_id", flat=True))
-    fresh = [subscriber for subscriber in to if subscriber.pk not in known]
-    TagAssignment.objects.bulk_create(
-        [TagAssignment(tag=tag, subscriber=subscriber) for subscriber in fresh],
-        ignore_conflicts=True,
+    _hold(tag)
+    carriers = set(
+        tag.assignments.filter(subscriber__in=to).values_list("subscriber_id", flat=True)
     )
-    for subscriber in fresh:
-        _record(subscriber, kinds.TAG_ADDED, tag=tag.slug, by=by.kind)
+    fresh = [person for person in dict.fromkeys(to) if person.pk not in carriers]
+    TagAssignment.objects.bulk_create(
+        [TagAssignment(tag=tag, subscriber=person) for person in fresh]
+    )
+    _record(fresh, kinds.TAG_ADDED, tag=tag.slug, by=by.kind)
     return len(fresh)
 
 
 @transaction.atomic
 def remove_tag(tag: Tag, *, of: Sequence[Subscriber], by: Actor) -> int:
     """Take a tag from people; how many carried it."""
+    _hold(tag)
     carried = tag.assignments.filter(subscriber__in=of).select_related("subscriber")
-    losing = [assignment.subscriber for assignment in carried.select_for_update(of=("self",))]
+    losing = [assignment.subscriber for assignment in carried]
     carried.delete()
-    for subscriber in losing:
-        _record(subscriber, kinds.TAG_REMOVED, tag=tag.slug, by=by.kind)
+    _record(losing, kinds.TAG_REMOVED, tag=tag.slug, by=by.kind)
     return len(losing)
 
 
+def _hold(tag: Tag) -> None:
+    """Let whoever adds or removes the same tag wait for us, and then see what we did."""
+    Tag.objects.select_for_update(no_key=True).get(pk=tag.pk)
+
+
 def _check_attributes(workspace: Workspace, attributes: Mapping[str, Any]) -> None:
-    text.check(**{name: value for name, value in attributes.items() if value is not None})
+    text.check(**attributes)
+    for name in ("first_name", "last_name"):
+        if len(attributes.get(name) or "") > MAX_NAME:
+            raise Invalid.field(name, "too_long", f"A name takes at most {MAX_NAME} characters.")
     if attributes.get("time_zone") and attributes["time_zone"] not in clock.zones():
         raise Invalid.field("time_zone", "invalid_time_zone", "Not an IANA time zone.")
     check_fields(workspace, attributes.get("fields") or {})
@@ -285,7 +304,9 @@ def _evidence(consent: Consent | None) -> dict[str, Any]:
     }
 
 
-def _record(subscriber: Subscriber, kind: str, **properties: Any) -> None:
+def _record(people: Sequence[Subscriber], kind: str, **properties: Any) -> None:
+    now = clock.now()
     events.record_many(
-        [NewEvent(subscriber.workspace_id, subscriber.pk, kind, clock.now(), properties=properties)]
+        NewEvent(person.workspace_id, person.pk, kind, now, properties=properties)
+        for person in people
     )

@@ -41,4 +41,4 @@ class MembershipFactory(factory.django.DjangoModelFactory):
 
     workspace = factory.SubFactory(WorkspaceFactory)
     user = factory.SubFactory(UserFactory)
-    group = factory.LazyAttribute(lambda made: Group.objects.get(name=made.role))
+    group = factory.LazyAttribute(lambda made: Group.objects.get_or_create(name=made.role)[0])

@@ -3,6 +3,18 @@ from __future__ import annotations
 from django.db import models
 
 from accounts.models import WorkspaceQuerySet
+from subscribers.models.subscriber import Subscriber
+
+
+class EventQuerySet(WorkspaceQuerySet["Event"]):
+    def timeline(
+        self, subscriber: Subscriber, *, before_id: int | None = None, limit: int = 50
+    ) -> EventQuerySet:
+        """What happened to a person, newest first; the next page lies before the last id."""
+        page = self.filter(subscriber=subscriber)
+        if before_id is not None:
+            page = page.filter(id__lt=before_id)
+        return page.order_by("-id")[:limit]
 
 
 class Event(models.Model):
@@ -35,7 +47,7 @@ class Event(models.Model):
     verdict = models.CharField(max_length=10)
     properties = models.JSONField()
 
-    objects = WorkspaceQuerySet.as_manager()
+    objects = EventQuerySet.as_manager()
 
     class Meta:
         managed = False

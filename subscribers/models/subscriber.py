@@ -5,6 +5,8 @@ from django.db import models
 from accounts.models import WorkspaceModel, WorkspaceQuerySet
 from emailseq.lib import clock
 
+MAX_NAME = 100
+
 
 class Subscriber(WorkspaceModel):
     """One person with one address in one workspace."""
@@ -13,8 +15,8 @@ class Subscriber(WorkspaceModel):
 
     email = models.CharField(max_length=254)
     address_key = models.CharField(max_length=254, editable=False, db_collation="C")
-    first_name = models.CharField(max_length=100, blank=True)
-    last_name = models.CharField(max_length=100, blank=True)
+    first_name = models.CharField(max_length=MAX_NAME, blank=True)
+    last_name = models.CharField(max_length=MAX_NAME, blank=True)
     time_zone = models.CharField(max_length=64, blank=True)
     fields = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)
