@@ -7,24 +7,24 @@ pause, an exit or a cancelled campaign wins over every message that is not on th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from accounts import audit
+from accounts.audit import Actor
 from accounts.models import Workspace
-from delivery import kinds
+from delivery import kinds, outcomes
 from delivery.models import Outbox, SenderIdentity, SendLedger, Source
+from delivery.states import Outcome
 from emailseq.lib import clock, sql
 from emailseq.lib.errors import Invalid
 from subscribers import events
 from subscribers import services as people
 from subscribers.events import NewEvent
-
-# How long a message may be deferred before it has failed.
-PATIENCE = timedelta(hours=72)
 
 
 class NewMessage(NamedTuple):
@@ -51,7 +51,7 @@ def queue_many(messages: Iterable[NewMessage], *, now: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             sql.load("delivery", "queue_many"),
-            {**columns, "now": now, "expires_at": now + PATIENCE},
+            {**columns, "now": now},
         )
         queued: int = cursor.rowcount
         return queued
@@ -109,6 +109,44 @@ def create_sender(
     return SenderIdentity.objects.create(
         workspace=workspace, name=name, email=sender_email, reply_to=answers_to
     )
+
+
+def find_message(message_id: int) -> Outbox | SendLedger | None:
+    """The message with its subscriber and list, from the ledger or the outbox."""
+    related = "subscriber__workspace", "list", "template_version"
+    ledger = SendLedger.objects.select_related(*related).filter(pk=message_id)
+    outbox = Outbox.objects.select_related(*related).filter(pk=message_id)
+    # The last look is for one that moved to the ledger between the first two.
+    return ledger.first() or outbox.first() or ledger.all().first()
+
+
+@transaction.atomic
+def resolve_in_doubt(message: Outbox, *, as_sent: bool, by: Actor) -> bool:
+    """Decide what nobody can know: count a message in doubt as sent, or send it (again).
+
+    A repeat carries the same Message-ID. False when the doubt was resolved meanwhile.
+    """
+    row = Outbox.objects.in_doubt().select_for_update().filter(pk=message.pk).first()
+    if row is None:
+        return False
+    if as_sent:
+        finish([(row.pk, Outcome.SENT, "resolved by hand", row.last_reply)], token=row.lease_token)
+    else:
+        Outbox.objects.filter(pk=row.pk).update(
+            lease_token=None, wire_at=None, doubt_at=None, run_at=clock.now()
+        )
+    verb = "message.marked_sent" if as_sent else "message.resent"
+    audit.record(row.workspace_id, verb, by=by, on=row)
+    return True
+
+
+def finish(results: Sequence[tuple[int, str, str, str]], *, token: UUID | None) -> int:
+    """Move messages to the ledger: (id, outcome, reason, reply) each, if they carry `token`."""
+    ids, named, reasons, replies = map(list, zip(*results, strict=True))
+    columns = {"ids": ids, "outcomes": named, "reasons": reasons, "replies": replies}
+    with connection.cursor() as cursor:
+        cursor.execute(sql.load("delivery", "finish"), {**columns, "token": token})
+        return events.record_many(outcomes.of_finished(cursor.fetchall()))
 
 
 @transaction.atomic

@@ -9,6 +9,11 @@ class EmailseqConfig(AppConfig):
 
     name = "emailseq"
 
+    def ready(self) -> None:
+        from emailseq import health
+
+        health.register_metrics()
+
 
 class BackofficeConfig(AdminConfig):
     default_site = "emailseq.backoffice.site.BackofficeSite"

@@ -42,6 +42,7 @@ TICKS: dict[str, tuple[str, float, tuple[Any, ...]]] = {
     "pump": ("delivery.tasks.pump", 1, ()),
     "drain-hits": ("delivery.tasks.drain_hits", 1, ()),
     "feed-sequences": ("subscribers.tasks.feed_consumer", 1, ("sequences",)),
+    "feed-bounces": ("subscribers.tasks.feed_consumer", 1, ("bounces",)),
     "feed-rollups": ("subscribers.tasks.feed_consumer", 1, ("rollups",)),
     "reap": ("delivery.tasks.reap", 10, ()),
     "event-partitions": ("subscribers.tasks.make_event_partitions", 3600, ()),

@@ -91,7 +91,6 @@ class Migration(migrations.Migration):
                 ('attempts', models.IntegerField(default=0)),
                 ('wire_at', models.DateTimeField(null=True)),
                 ('run_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
                 ('lease_token', models.UUIDField(null=True)),
                 ('doubt_at', models.DateTimeField(null=True)),
                 ('held_at', models.DateTimeField(null=True)),

@@ -66,7 +66,6 @@ class Outbox(Message):
     """A message not finished yet. Small and hot: rows leave it for the ledger."""
 
     run_at = models.DateTimeField()
-    expires_at = models.DateTimeField()
     lease_token = models.UUIDField(null=True)
     doubt_at = models.DateTimeField(null=True)
     held_at = models.DateTimeField(null=True)

@@ -20,12 +20,17 @@ def now() -> datetime:
 
 def db_now() -> datetime:
     """This instant on the database's clock, read once per tick: all hosts agree on "due"."""
-    if _frozen:
+    if _frozen is not None:
         return _frozen
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         instant: datetime = cursor.fetchone()[0]
     return instant
+
+
+def held_at() -> datetime | None:
+    """Where the clocks are held, if they are: for SQL that otherwise reads its own clock."""
+    return _frozen
 
 
 @cache

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from accounts.audit import SYSTEM
+from delivery import kinds
+from subscribers import services as people
+from subscribers.feed import LoggedEvent, consumer
+from subscribers.models import Subscriber
+from subscribers.states import SuppressionReason
+
+
+@consumer("bounces", kinds=[kinds.MESSAGE_FAILED])
+def on_failed(batch: Sequence[LoggedEvent]) -> None:
+    """Addresses where nobody lives are never written to again."""
+    bounced = {event.subscriber_id: event for event in batch if event.properties.get("suppress")}
+    subscribers = Subscriber.objects.filter(pk__in=list(bounced)).select_related("workspace")
+    for subscriber in subscribers.order_by("pk"):
+        event = bounced[subscriber.pk]
+        people.suppress(
+            subscriber.workspace,
+            email=subscriber.email,
+            reason=SuppressionReason.HARD_BOUNCE,
+            by=SYSTEM,
+            note=event.properties.get("reason", ""),
+            message_id=event.message_id,
+        )

@@ -1,0 +1,240 @@
+"""A message as bytes: the headers that mailbox providers expect of bulk mail, then the parts.
+
+Pure, and the same input gives the same bytes, so that a repeat can be recognised as one. What is
+the same for a whole source is rendered once, by its Letterhead. RFC 5322, 2047, 2369, 2919, 8058.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from base64 import b32encode, b64encode
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from functools import cached_property, lru_cache
+
+
+class HeaderError(ValueError):
+    """A header that must not be written; the text says which, and why."""
+
+
+@dataclass(frozen=True)
+class Letterhead:
+    """What all messages of a source share.
+
+    `one_click` marks marketing: its messages carry List-* headers and need an unsubscribe URL.
+    `list_id` is (name, id), e.g. ("Harbour news", "news.harbour.example").
+    """
+
+    from_name: str
+    from_email: str
+    reply_to: str
+    list_id: tuple[str, str] | None
+    feedback_id: str
+    one_click: bool
+
+    @cached_property
+    def sender(self) -> bytes:
+        return _mailbox("From", self.from_name, self.from_email)
+
+    @cached_property
+    def answers(self) -> bytes:
+        return _mailbox("Reply-To", "", self.reply_to) if self.reply_to else b""
+
+    @cached_property
+    def list_header(self) -> bytes:
+        if self.list_id is None or not self.one_click:
+            return b""
+        name, identifier = self.list_id
+        if not _DOT_ATOM.fullmatch(identifier):
+            raise HeaderError(f"List-Id: {identifier!r} is not a list identifier.")
+        return _fold("List-Id", [*_phrase("List-Id", name), f"<{identifier}>"])
+
+    @cached_property
+    def manners(self) -> bytes:
+        """Who complains to whom, and that no machine should answer."""
+        return b"".join(
+            (
+                _text("Feedback-ID", self.feedback_id),
+                b"Precedence: bulk\r\n" if self.one_click else b"",
+                b"Auto-Submitted: auto-generated\r\n",
+                b"X-Auto-Response-Suppress: OOF, AutoReply\r\n",
+            )
+        )
+
+
+def message_id(key: bytes, message_key: str, domain: str) -> str:
+    """The Message-ID in its angle brackets: a keyed digest of what names the message for ever."""
+    digest = hmac.digest(key, message_key.encode(), "sha256")
+    return f"<{b32encode(digest[:20]).decode().lower()}@{domain}>"
+
+
+def assemble(
+    letterhead: Letterhead,
+    *,
+    to_name: str,
+    to_email: str,
+    subject: str,
+    date: datetime,
+    message_id: str,
+    unsubscribe_url: str | None,
+    text_qp: bytes,
+    html_qp: bytes,
+    headers: Iterable[tuple[str, str]] = (),
+) -> bytes:
+    """The complete message. Raises HeaderError.
+
+    The parts are quoted-printable with CRLF line ends; without HTML it is no multipart. `headers`
+    are further ones, of names that are not ours.
+    """
+    if not _MESSAGE_ID.fullmatch(message_id):
+        raise HeaderError(f"Message-ID: {message_id!r} is not one.")
+    return b"".join(
+        (
+            letterhead.sender,
+            _mailbox("To", to_name, to_email),
+            letterhead.answers,
+            _text("Subject", subject),
+            _date(date),
+            f"Message-ID: {message_id}\r\n".encode(),
+            letterhead.list_header,
+            _unsubscribe(unsubscribe_url) if letterhead.one_click else b"",
+            letterhead.manners,
+            *(_further(name, value) for name, value in headers),
+            b"MIME-Version: 1.0\r\n",
+            *_body(text_qp, html_qp),
+        )
+    )
+
+
+@lru_cache(maxsize=1000)  # messages queued together share it
+def _date(date: datetime) -> bytes:
+    return f"Date: {format_datetime(date.astimezone(UTC))}\r\n".encode()
+
+
+def _unsubscribe(url: str | None) -> bytes:
+    if not url or len(url) > _LONGEST_URL or not _URL.fullmatch(url):
+        raise HeaderError(f"List-Unsubscribe: {url!r} is not a usable URL.")
+    return (
+        f"List-Unsubscribe: <{url}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+    ).encode()
+
+
+def _further(name: str, value: str) -> bytes:
+    if not _NAME.fullmatch(name):
+        raise HeaderError(f"{name!r} is not the name of a header.")
+    if name.lower() in _OURS or name.lower().startswith(_OURS_PREFIXES):
+        raise HeaderError(f"{name}: this header is not for the caller to write.")
+    return _text(name, value)
+
+
+def _body(text: bytes, html: bytes) -> Sequence[bytes]:
+    if not html:
+        return (_TEXT, text)
+    return (_MULTIPART, _BOUNDARY, _TEXT, text, b"\r\n", _BOUNDARY, _HTML, html, b"\r\n", _LAST)
+
+
+def _mailbox(name: str, display: str, email: str) -> bytes:
+    if len(email) > _LONGEST_ADDRESS or not _ADDRESS.fullmatch(email):
+        raise HeaderError(f"{name}: {email!r} is not an address.")
+    return _fold(name, [*_phrase(name, display), f"<{email}>"] if display else [email])
+
+
+def _text(name: str, value: str) -> bytes:
+    """A header of free text: as it is where ASCII and line lengths allow, else encoded."""
+    if not _PLAIN.fullmatch(value) or "=?" in value:
+        return _fold(name, _encoded_words(name, value))
+    if len(name) + len(value) < _LINE - 2:
+        return f"{name}: {value}\r\n".encode()
+    tokens = value.split(" ")
+    if max(map(len, tokens)) > _LONGEST_TOKEN:
+        tokens = _encoded_words(name, value)
+    return _fold(name, tokens)
+
+
+def _phrase(name: str, value: str) -> list[str]:
+    """A display name: atoms, a quoted string or encoded words."""
+    if len(value) <= _LONGEST_NAME and "=?" not in value:
+        if _ATOMS.fullmatch(value):
+            return value.split(" ")
+        if _PLAIN.fullmatch(value):
+            return ['"' + value.replace("\\", r"\\").replace('"', r"\"") + '"']
+    return _encoded_words(name, value)
+
+
+def _fold(name: str, tokens: Sequence[str]) -> bytes:
+    """The tokens joined by blanks, with a line break before the blank where a line gets long."""
+    lines = [f"{name}: {tokens[0]}"]
+    for token in tokens[1:]:
+        if len(lines[-1]) + 1 + len(token) > _LINE:
+            lines.append("")
+        lines[-1] += f" {token}"
+    return ("\r\n".join(lines) + "\r\n").encode()
+
+
+def _encoded_words(name: str, text: str) -> list[str]:
+    """RFC 2047: words short enough for a line behind `name:`, no character cut in two."""
+    if found := _REFUSED.search(text):
+        raise HeaderError(f"{name}: the value contains {found[0]!a}.")
+    room = max(24, _LINE - len(name) - len(": =?utf-8?q??="))
+    spelled = [_spelled(char) for char in text]
+    if sum(map(len, spelled)) <= 1.5 * len(text.encode()):
+        return [f"=?utf-8?q?{''.join(word)}?=" for word in _packed(spelled, room, width=len)]
+    words = _packed(list(text), room // 4 * 3, width=lambda char: len(char.encode()))
+    return [f"=?utf-8?b?{b64encode(''.join(word).encode()).decode()}?=" for word in words]
+
+
+@lru_cache(maxsize=4096)
+def _spelled(char: str) -> str:
+    return "".join(_Q[byte] for byte in char.encode())
+
+
+def _packed(pieces: list[str], room: int, *, width: Callable[[str], int]) -> list[list[str]]:
+    """The pieces in order, in groups at most `room` wide."""
+    groups: list[list[str]] = [[]]
+    left = room
+    for piece in pieces:
+        left -= width(piece)
+        if left < 0:
+            groups.append([])
+            left = room - width(piece)
+        groups[-1].append(piece)
+    return groups
+
+
+# Quoted-printable never contains "=_", so no part can contain the boundary.
+_BOUNDARY, _LAST = b"--=_part\r\n", b"--=_part--\r\n"
+_MULTIPART = b'Content-Type: multipart/alternative; boundary="=_part"\r\n\r\n'
+_QP = b"; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+_TEXT, _HTML = b"Content-Type: text/plain" + _QP, b"Content-Type: text/html" + _QP
+
+# A line has 998 octets at most and aims at 78.
+_LINE, _LONGEST_TOKEN, _LONGEST_URL, _LONGEST_ADDRESS, _LONGEST_NAME = 78, 900, 800, 320, 60
+
+_NAME = re.compile(r"[A-Za-z0-9-]{1,76}")
+_OURS = frozenset(
+    [
+        *("from", "to", "cc", "bcc", "sender", "reply-to", "subject", "date", "message-id"),
+        *("feedback-id", "precedence", "auto-submitted", "x-auto-response-suppress"),
+        *("mime-version", "return-path", "received", "dkim-signature", "authentication-results"),
+    ]
+)
+_OURS_PREFIXES = ("content-", "list-", "resent-", "arc-")
+
+_ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~-"
+_ATOMS = re.compile(f"[{_ATEXT}]+(?: [{_ATEXT}]+)*")
+_DOT_ATOM = re.compile(f"[.{_ATEXT}]+")
+_MESSAGE_ID = re.compile(f"<[.{_ATEXT}]+@[.{_ATEXT}]+>")
+# A local part beyond ASCII stands as it is (RFC 6532): it travels by SMTPUTF8 or not at all.
+_ADDRESS = re.compile(rf"[\u00a0-\ud7ff\ue000-\U0010ffff.{_ATEXT}]+@[A-Za-z0-9_.-]+")
+_URL = re.compile(r"https?://[!-;=?-~]+")
+_PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*")
+_REFUSED = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+
+# Only what RFC 2047 allows in every place, phrases included, stands for itself.
+_Q = [f"={byte:02X}" for byte in range(256)]
+_Q[0x20] = "_"
+for _char in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/":
+    _Q[ord(_char)] = _char

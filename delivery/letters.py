@@ -1,0 +1,143 @@
+"""From claimed rows of the outbox to complete messages: the "render" in the life of a message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.conf import settings
+
+from delivery import envelope
+from delivery.envelope import Letterhead
+from delivery.tracking import Links
+from delivery.transports.smtp import Envelope
+from emailseq.lib import signing
+from subscribers.models import Subscriber
+from templates_app import rendering
+from templates_app.compiler import Compiled
+
+
+class MessageKey(NamedTuple):
+    """What makes a message this message, however often it is rendered."""
+
+    kind: str
+    source_id: int
+    step_key: str
+    run: int
+    subscriber_id: int
+
+    def message_id(self, from_email: str) -> str:
+        """Its Message-ID: the same for every copy, so that receivers can fold them."""
+        name = ":".join(map(str, self))
+        domain = from_email.rpartition("@")[2]
+        return envelope.message_id(signing.digest("message-id", b""), name, domain)
+
+
+class Claimed(NamedTuple):
+    """A leased row of the outbox with its recipient, as `claim.sql` returns it."""
+
+    id: int
+    workspace_id: int
+    kind: str
+    source_id: int
+    step_key: str
+    run: int
+    subscriber_id: int
+    list_id: int | None
+    template_version_id: int
+    sender_id: int
+    attempts: int
+    email: str
+    first_name: str
+    last_name: str
+    time_zone: str
+    fields: Mapping[str, Any]
+
+    @property
+    def key(self) -> MessageKey:
+        return MessageKey(self.kind, self.source_id, self.step_key, self.run, self.subscriber_id)
+
+    @property
+    def stationery_key(self) -> tuple[str, int, int, int | None]:
+        return self.kind, self.source_id, self.sender_id, self.list_id
+
+
+class Stationery(NamedTuple):
+    """What all messages of one source, sender and list share."""
+
+    letterhead: Letterhead
+    workspace: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A claimed message, ready for the wire."""
+
+    row: Claimed
+    envelope: Envelope
+
+
+def stationery(row: Claimed, shared: Mapping[str, Any]) -> Stationery:
+    """The stationery of a row; `shared` is the row of `letterheads.sql` that belongs to it."""
+    domain = shared["from_email"].rpartition("@")[2]
+    workspace_slug = shared["workspace_slug"]
+    list_id = None
+    if shared["list_slug"]:
+        list_id = shared["list_name"], f"{shared['list_slug']}.{workspace_slug}.{domain}"
+    letterhead = Letterhead(
+        from_name=shared["from_name"],
+        from_email=shared["from_email"],
+        reply_to=shared["reply_to"],
+        list_id=list_id,
+        feedback_id=f"{row.source_id}:{workspace_slug}:{row.kind}:emailseq",
+        one_click=True,
+    )
+    workspace = {"name": shared["workspace_name"], "postal_address": shared["postal_address"]}
+    return Stationery(letterhead, workspace)
+
+
+def write(row: Claimed, paper: Stationery, compiled: Compiled, *, now: datetime) -> Letter:
+    """The complete message for a row. Deterministic but for its Date. Raises RenderError."""
+    links = Links(settings.TRACKING_URL, row.id)
+    unsubscribe_url = links.unsubscribe
+    parts = rendering.render(
+        compiled,
+        {"subscriber": subscriber_fields(row), "workspace": paper.workspace},
+        click=links.click,
+        open_url=links.open_pixel,
+        unsubscribe_url=unsubscribe_url,
+    )
+    data = envelope.assemble(
+        paper.letterhead,
+        to_name=f"{row.first_name} {row.last_name}".strip(),
+        to_email=row.email,
+        subject=parts.subject,
+        date=now,
+        message_id=row.key.message_id(paper.letterhead.from_email),
+        unsubscribe_url=unsubscribe_url,
+        text_qp=parts.text_qp,
+        html_qp=parts.html_qp,
+    )
+    return Letter(row, Envelope(row.id, paper.letterhead.from_email, row.email, data))
+
+
+def subscriber_fields(row: Claimed | Subscriber) -> dict[str, Any]:
+    """The merge fields `subscriber.*`; the built-in names win over custom fields."""
+    return {
+        **row.fields,
+        "email": row.email,
+        "first_name": row.first_name,
+        "last_name": row.last_name,
+        "time_zone": row.time_zone,
+    }
+
+
+def context_of(subscriber: Subscriber) -> dict[str, Any]:
+    """The merge fields of one person, outside a batch: for the target of a link, for a preview."""
+    workspace = subscriber.workspace
+    return {
+        "subscriber": subscriber_fields(subscriber),
+        "workspace": {"name": workspace.name, "postal_address": workspace.postal_address},
+    }

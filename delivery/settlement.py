@@ -1,0 +1,81 @@
+"""What becomes of a micro-batch: a pure decision for each result of the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from delivery import replies
+from delivery.replies import Kind, Reply
+from delivery.states import Outcome
+from delivery.transports.smtp import Result, WireOutcome
+
+LAST_TRY = 10  # the backoff of `replies` has come to some 72 hours by then
+LANE_PAUSE = timedelta(minutes=1)  # the server is busy or does not like us: no recipient's fault
+_LANE = {Kind.CONNECTION, Kind.SENDER_TEMPORARY}
+
+
+@dataclass
+class Settlement:
+    """Each message of a micro-batch finishes, goes back to the outbox, or is in doubt."""
+
+    finished: list[tuple[int, str, str, str]] = field(default_factory=list)
+    back: list[tuple[int, datetime, int, str]] = field(default_factory=list)
+    doubtful: list[tuple[int, str]] = field(default_factory=list)
+    suppress: set[int] = field(default_factory=set)
+
+    def finish(self, message_id: int, outcome: str, *, reason: str = "", reply: str = "") -> None:
+        """It is over. `reason` is empty for a message that was sent."""
+        self.finished.append((message_id, outcome, reason[:200], reply[:500]))
+
+    def put_back(self, message_id: int, run_at: datetime, *, refund: bool, reply: str = "") -> None:
+        """It did not leave, and is due again at `run_at`; `refund`: the try was not its fault."""
+        self.back.append((message_id, run_at, int(refund), reply[:500]))
+
+    def judge(self, result: Result, *, attempts: int, now: datetime, jitter: float) -> None:
+        """Sort in one result of the wire. `attempts` counts this one; `jitter` is in [0, 1)."""
+        reply = str(result.reply).replace("\0", "")
+        if result.outcome is WireOutcome.ACCEPTED:
+            self.finish(result.id, Outcome.SENT, reply=reply)
+        elif result.outcome is WireOutcome.IN_DOUBT:
+            self.doubtful.append((result.id, reply[:500]))
+        elif result.outcome is WireOutcome.UNSENT:
+            self.put_back(result.id, now, refund=True, reply=reply)
+        else:
+            self._judge_refusal(result.id, result.reply, reply, attempts, now, jitter)
+
+    def _judge_refusal(
+        self, message_id: int, said: Reply, reply: str, attempts: int, now: datetime, jitter: float
+    ) -> None:
+        verdict = replies.classify(said)
+        if verdict.kind in _LANE:
+            self.put_back(message_id, now + LANE_PAUSE, refund=True, reply=reply)
+        elif verdict.kind is Kind.RECIPIENT_TEMPORARY and attempts < LAST_TRY:
+            run_at = now + replies.next_try(attempts, jitter=jitter)
+            self.put_back(message_id, run_at, refund=False, reply=reply)
+        else:
+            self.finish(message_id, Outcome.FAILED, reason=verdict.reason, reply=reply)
+            if verdict.suppress:
+                self.suppress.add(message_id)
+
+    @property
+    def ids(self) -> list[int]:
+        return [row[0] for row in (*self.finished, *self.back, *self.doubtful)]
+
+    def statements(self) -> list[tuple[str, dict[str, list[Any]]]]:
+        """Which SQL files write this down, with their parameters; none for an empty settlement."""
+        return [
+            (name, _columns(names, rows))
+            for name, names, rows in (
+                ("finish", ("ids", "outcomes", "reasons", "replies"), self.finished),
+                ("put_back", ("ids", "run_ats", "refunds", "replies"), self.back),
+                ("doubt", ("ids", "replies"), self.doubtful),
+            )
+            if rows
+        ]
+
+
+def _columns(names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))

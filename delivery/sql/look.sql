@@ -1,0 +1,24 @@
+-- The gate: a new statement after the wire mark's commit, so that every stop committed before the
+-- mark is seen (in one statement with the mark it would not be). `stop` is NULL where the message
+-- may leave, 'held' where it has to wait, else why it is skipped.
+SELECT message.id,
+       CASE
+         WHEN message.cancelled_at IS NOT NULL THEN 'cancelled'
+         WHEN message.held_at IS NOT NULL OR source.held THEN 'held'
+         WHEN subscriber.archived_at IS NOT NULL THEN 'archived'
+         WHEN suppression.reason IS NOT NULL THEN 'suppressed: ' || suppression.reason
+         WHEN NOT EXISTS (SELECT FROM subscribers_subscription AS subscription
+                           WHERE subscription.subscriber_id = message.subscriber_id
+                             AND subscription.state = 'confirmed'
+                             AND (message.list_id IS NULL
+                                  OR subscription.list_id = message.list_id))
+         THEN 'not subscribed'
+       END AS stop
+  FROM delivery_outbox AS message
+  JOIN delivery_source AS source USING (kind, source_id)
+  JOIN subscribers_subscriber AS subscriber ON subscriber.id = message.subscriber_id
+  LEFT JOIN subscribers_suppression AS suppression
+         ON suppression.workspace_id = message.workspace_id
+        AND suppression.address_key = subscriber.address_key
+ WHERE message.id = ANY(%(ids)s)
+   AND message.lease_token = %(token)s

@@ -1,0 +1,12 @@
+-- Give messages back to the outbox that did not leave: due again at `run_at`, their mark cleared.
+UPDATE delivery_outbox AS message
+   SET lease_token = NULL,
+       wire_at = NULL,
+       doubt_at = NULL,
+       run_at = greatest(message.run_at, back.run_at),
+       attempts = message.attempts - back.refund,
+       last_reply = CASE WHEN back.reply = '' THEN message.last_reply ELSE back.reply END
+  FROM unnest(%(ids)s::bigint[], %(run_ats)s::timestamptz[], %(refunds)s::int[], %(replies)s::text[])
+    AS back (id, run_at, refund, reply)
+ WHERE message.id = back.id
+   AND message.lease_token = %(token)s

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from django.db import connection
+
+from delivery import engine
+from delivery.tests.wire import Wire
+
+
+@pytest.fixture
+def wire(tmp_path):
+    return Wire(tmp_path)
+
+
+@pytest.fixture
+def before_mark(monkeypatch):
+    """Run something on a connection of its own, to its commit, just before the wire mark."""
+
+    def arrange(act):
+        fetch = engine._Pump._fetch
+        pending = [act]
+
+        async def fetch_after(pump, name, parameters):
+            if name == "mark" and pending:
+                await asyncio.to_thread(_on_own_connection, pending.pop())
+            return await fetch(pump, name, parameters)
+
+        monkeypatch.setattr(engine._Pump, "_fetch", fetch_after)
+
+    return arrange
+
+
+def _on_own_connection(act):
+    try:
+        act()
+    finally:
+        connection.close()

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import factory
+
+from accounts.tests.factories import WorkspaceFactory
+from delivery import services
+from delivery.models import Outbox, SenderIdentity
+from delivery.services import NewMessage
+from delivery.states import SourceKind
+from emailseq.lib import clock
+from subscribers.models import List, Subscriber
+from templates_app.tests.factories import TemplateVersionFactory
+
+
+class SenderFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = SenderIdentity
+
+    workspace = factory.SubFactory(WorkspaceFactory)
+    name = "Mié at Harbour"
+    email = "mie@harbour.example"
+    reply_to = "help@harbour.example"
+
+
+def queue(
+    people: list[Subscriber],
+    *,
+    on: List | None,
+    source_id: int = 1,
+    kind: str = SourceKind.CAMPAIGN,
+    **content,
+) -> list[Outbox]:
+    """A due message from one source to each of the people, through the public verbs."""
+    workspace = people[0].workspace
+    version = TemplateVersionFactory(template__workspace=workspace, **content)
+    sender = SenderFactory(workspace=workspace)
+    services.mirror(workspace=workspace, kind=kind, source_id=source_id, name="November news")
+    services.queue_many(
+        [
+            NewMessage(
+                workspace.pk,
+                kind,
+                source_id,
+                "",
+                0,
+                "",
+                person.pk,
+                on and on.pk,
+                version.pk,
+                sender.pk,
+            )
+            for person in people
+        ],
+        now=clock.now(),
+    )
+    return [*Outbox.objects.filter(source_id=source_id, kind=kind).order_by("id")]

@@ -1,0 +1,337 @@
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from email import message_from_bytes, policy
+
+import pytest
+from django.db import connection
+
+from accounts.audit import SYSTEM
+from delivery import engine, services
+from delivery.models import Lease, Outbox, SendLedger
+from delivery.tests.factories import queue
+from delivery.transports.smtp import Server
+from emailseq.lib import clock
+from subscribers import feed
+from subscribers import services as people
+from subscribers.models import Event, Suppression
+from subscribers.tests.factories import ListFactory, SubscriberFactory, make_audience
+
+pytestmark = [pytest.mark.pg, pytest.mark.django_db(transaction=True)]
+
+
+def test_a_due_message_reaches_the_server_and_the_ledger(wire):
+    news = ListFactory(name="Harbour news", slug="news", workspace__slug="harbour")
+    (ada,) = make_audience(1, on=news)
+    (queued,) = queue([ada], on=news)
+
+    assert wire.send() == 1
+
+    assert wire.recipients == [ada.email]
+    assert not Outbox.objects.exists()
+    message = SendLedger.objects.get()
+    assert (message.pk, message.outcome, message.reason) == (queued.pk, "sent", "")
+    assert message.reply.startswith("250")
+    assert message.wire_at <= message.finished_at
+    event = Event.objects.get(kind="message.sent")
+    assert (event.message_id, event.subscriber_id, event.source_id) == (message.pk, ada.pk, 1)
+
+
+def test_what_arrives_is_a_good_bulk_message(wire, client):
+    news = ListFactory(name="Harbour news", slug="news", workspace__slug="harbour")
+    (ada,) = make_audience(1, on=news)
+    queue([ada], on=news)
+
+    wire.send()
+
+    mail = message_from_bytes(wire.mails[0], policy=policy.default)
+    assert mail["From"] == "Mié at Harbour <mie@harbour.example>"
+    assert mail["To"] == f"Ada Lovelace <{ada.email}>"
+    assert mail["Subject"] == "Hello Ada"
+    assert mail["List-Id"] == "Harbour news <news.harbour.harbour.example>"
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert "Hello Ada" in mail.get_body(("html",)).get_content()
+    assert "Hello Ada" in mail.get_body(("plain",)).get_content()
+    url = mail["List-Unsubscribe"].strip("<>")
+    assert client.post(url, {"List-Unsubscribe": "One-Click"}).status_code == 200
+    assert ada.subscriptions.get().state == "unsubscribed"
+
+
+@pytest.mark.parametrize(
+    ("stop", "reason"),
+    [
+        (lambda ada, news: people.unsubscribe(ada, from_list=news, by=SYSTEM), "not subscribed"),
+        (
+            lambda ada, news: people.suppress(
+                ada.workspace, email=ada.email, reason="manual", by=SYSTEM
+            ),
+            "suppressed: manual",
+        ),
+        (
+            lambda ada, news: type(ada).objects.filter(pk=ada.pk).update(archived_at=clock.now()),
+            "archived",
+        ),
+        (lambda ada, news: services.cancel(kind="campaign", source_id=1), "cancelled"),
+    ],
+    ids=["unsubscribe", "suppression", "archive", "cancel"],
+)
+def test_a_stop_committed_before_the_wire_mark_wins(wire, before_mark, stop, reason):
+    news = ListFactory()
+    ada, bob = make_audience(2, on=news)
+    queue([ada], on=news)
+    queue([bob], on=news, source_id=2)
+
+    before_mark(lambda: stop(ada, news))
+    wire.send()
+
+    assert wire.recipients == [bob.email]
+    message = SendLedger.objects.get(subscriber=ada)
+    assert (message.outcome, message.reason, message.wire_at) == ("skipped", reason, None)
+
+
+@pytest.mark.parametrize(
+    ("hold", "release"),
+    [
+        (
+            lambda ada: services.hold(kind="campaign", source_id=1),
+            lambda ada: services.release(kind="campaign", source_id=1),
+        ),
+        (
+            lambda ada: services.hold_messages(
+                kind="campaign", source_id=1, subscriber_ids=[ada.pk]
+            ),
+            lambda ada: services.release_messages(
+                kind="campaign", source_id=1, subscriber_ids=[ada.pk]
+            ),
+        ),
+    ],
+    ids=["source", "person"],
+)
+def test_a_pause_committed_before_the_wire_mark_keeps_the_message(
+    wire, before_mark, hold, release
+):
+    news = ListFactory()
+    (ada,) = make_audience(1, on=news)
+    queue([ada], on=news)
+
+    before_mark(lambda: hold(ada))
+    assert wire.send() == 0
+
+    assert wire.journal == []
+    message = Outbox.objects.get()
+    assert (message.lease_token, message.wire_at, message.attempts) == (None, None, 0)
+
+    release(ada)
+    assert wire.send() == 1
+    assert wire.recipients == [ada.email]
+
+
+def test_a_hard_bounce_fails_and_suppresses_the_address(wire):
+    news = ListFactory()
+    gone = SubscriberFactory(workspace=news.workspace, email="ada+f_rcpt_550@example.com")
+    people.subscribe(
+        gone, to=news, by=SYSTEM, confirmed=True, consent=people.Consent(source="test")
+    )
+    (bob,) = make_audience(1, on=news)
+    queue([gone, bob], on=news)
+
+    wire.send()
+    feed.run("bounces")
+
+    assert wire.recipients == [bob.email]
+    assert SendLedger.objects.get(subscriber=gone).outcome == "failed"
+    suppression = Suppression.objects.get()
+    assert (suppression.address_key, suppression.reason) == (gone.address_key, "hard_bounce")
+
+
+def test_a_deferral_is_tried_again_later_and_counts(wire):
+    news = ListFactory()
+    busy = SubscriberFactory(workspace=news.workspace, email="ada+f_once_451@example.com")
+    people.subscribe(
+        busy, to=news, by=SYSTEM, confirmed=True, consent=people.Consent(source="test")
+    )
+    queue([busy], on=news)
+
+    wire.send()
+
+    message = Outbox.objects.get()
+    assert (message.attempts, message.lease_token, message.wire_at) == (1, None, None)
+    wait = message.run_at - clock.now()
+    assert timedelta(minutes=3) < wait < timedelta(minutes=6)
+    assert not Suppression.objects.exists()
+
+
+def test_a_connection_cut_after_the_dot_leaves_the_message_in_doubt_and_unrepeated(wire):
+    news = ListFactory()
+    ada = SubscriberFactory(workspace=news.workspace, email="ada+f_drop@example.com")
+    people.subscribe(ada, to=news, by=SYSTEM, confirmed=True, consent=people.Consent(source="t"))
+    queue([ada], on=news)
+
+    wire.send()
+    wire.send()
+    engine.reap()
+    wire.send()
+
+    assert wire.recipients == [ada.email]
+    message = Outbox.objects.in_doubt().get()
+    assert Event.objects.filter(kind="message.in_doubt", message_id=message.pk).count() == 1
+
+    assert services.resolve_in_doubt(message, as_sent=True, by=SYSTEM)
+    assert not services.resolve_in_doubt(message, as_sent=True, by=SYSTEM)
+    assert SendLedger.objects.get().outcome == "sent"
+    assert not Outbox.objects.exists()
+
+
+def test_a_doubtful_message_can_be_sent_again_under_the_same_message_id(wire):
+    news = ListFactory()
+    ada = SubscriberFactory(workspace=news.workspace, email="ada+f_drop@example.com")
+    people.subscribe(ada, to=news, by=SYSTEM, confirmed=True, consent=people.Consent(source="t"))
+    queue([ada], on=news)
+    wire.send()
+
+    services.resolve_in_doubt(Outbox.objects.get(), as_sent=False, by=SYSTEM)
+    wire.send()
+
+    first, second = wire.journal
+    assert first["message_id"] == second["message_id"]
+    assert first["sha256"] == second["sha256"]
+
+
+def test_a_template_that_cannot_be_rendered_fails_its_own_message_only(wire):
+    news = ListFactory()
+    ada, bob = make_audience(2, on=news)
+    endless = "{% for i in (1..900) %}{% for j in (1..900) %}x{% endfor %}{% endfor %}"
+    queue([ada], on=news, text=endless)
+    queue([bob], on=news, source_id=2)
+
+    wire.send(seconds=1)
+
+    assert wire.recipients == [bob.email]
+    failed = SendLedger.objects.get(subscriber=ada)
+    assert failed.outcome == "failed"
+    assert failed.reason.startswith("render: ")
+
+
+def test_two_pumps_send_each_message_once(wire):
+    news = ListFactory()
+    audience = make_audience(300, on=news)
+    queue(audience, on=news)
+
+    assert wire.send(pumps=2, seconds=1) == 300
+
+    assert wire.recipients == sorted(person.email for person in audience)
+    assert SendLedger.objects.filter(outcome="sent").count() == 300
+
+
+def test_a_big_source_does_not_keep_a_small_one_waiting():
+    news = ListFactory()
+    audience = make_audience(1000, on=news)
+    queue(audience[:999], on=news)
+    (small,) = queue(audience[999:], on=news, source_id=2, kind="sequence")
+
+    claimed = _claim(limit=100)
+
+    assert small.pk in claimed
+    assert len(claimed) == 51
+
+
+def test_messages_of_a_held_source_are_not_claimed():
+    news = ListFactory()
+    queue(make_audience(3, on=news), on=news)
+    services.hold(kind="campaign", source_id=1)
+
+    assert _claim() == []
+
+
+def test_the_reaper_returns_unmarked_rows_and_doubts_marked_ones(wire):
+    news = ListFactory()
+    queue(make_audience(2, on=news), on=news)
+    due, marked = Outbox.objects.order_by("id")
+    token = _lease_of_a_dead_pump()
+    Outbox.objects.update(lease_token=token, attempts=1)
+    Outbox.objects.filter(pk=marked.pk).update(wire_at=clock.now())
+
+    assert engine.reap() == 2
+    assert engine.reap() == 0
+
+    assert Outbox.objects.get(pk=due.pk).lease_token is None
+    doubtful = Outbox.objects.in_doubt().get()
+    assert (doubtful.pk, doubtful.lease_token) == (marked.pk, token)
+    wire.send()
+    assert wire.recipients == [due.subscriber.email]
+
+
+def test_a_reply_that_comes_late_settles_the_doubt():
+    news = ListFactory()
+    queue(make_audience(1, on=news), on=news)
+    token = _lease_of_a_dead_pump()
+    Outbox.objects.update(lease_token=token, wire_at=clock.now())
+    engine.reap()
+    row = Outbox.objects.in_doubt().get()
+
+    services.finish([(row.pk, "sent", "", "250 OK")], token=token)
+
+    assert SendLedger.objects.get().outcome == "sent"
+    engine.reap()
+    assert not Lease.objects.exists()
+
+
+def test_a_pump_without_its_token_changes_nothing():
+    news = ListFactory()
+    queue(make_audience(1, on=news), on=news)
+    Outbox.objects.update(lease_token=_lease_of_a_dead_pump(), wire_at=clock.now())
+    row = Outbox.objects.get()
+
+    services.finish([(row.pk, "sent", "", "250 OK")], token=_lease_of_a_dead_pump())
+
+    assert Outbox.objects.filter(pk=row.pk).exists()
+    assert not SendLedger.objects.exists()
+
+
+def test_a_pump_that_is_told_to_stop_gives_back_what_it_holds():
+    news = ListFactory()
+    queue(make_audience(50, on=news), on=news)
+    refusing = Server(host="127.0.0.1", port=1, helo="test.example")
+    asked = []
+
+    def stopping():
+        asked.append(True)
+        return len(asked) > 1
+
+    asyncio.run(engine.pump(refusing, seconds=20, stopping=stopping))
+
+    rows = Outbox.objects.all()
+    assert {(row.lease_token, row.wire_at, row.attempts) for row in rows} == {(None, None, 0)}
+    engine.reap()
+    assert not Lease.objects.exists()
+
+
+def test_cancelled_messages_end_in_the_ledger():
+    news = ListFactory()
+    ada, bob = make_audience(2, on=news)
+    queue([ada, bob], on=news)
+
+    services.cancel(kind="campaign", source_id=1, subscriber_ids=[ada.pk])
+    engine.reap()
+
+    message = SendLedger.objects.get()
+    assert (message.subscriber_id, message.outcome, message.reason) == (
+        ada.pk,
+        "skipped",
+        "cancelled",
+    )
+    assert Outbox.objects.get().subscriber_id == bob.pk
+    assert Event.objects.get(kind="message.skipped").properties["reason"] == "cancelled"
+
+
+def _claim(limit: int = 400) -> list[int]:
+    parameters = {"token": _lease_of_a_dead_pump(), "limit": limit, "now": None}
+    with connection.cursor() as cursor:
+        cursor.execute(engine.sql.load("delivery", "claim"), parameters)
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _lease_of_a_dead_pump():
+    past = clock.now() - timedelta(minutes=1)
+    return Lease.objects.create(token=engine.uuid.uuid4(), worker="dead", until=past).token

@@ -1,0 +1,740 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import time
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+from aiosmtpd.smtp import SMTP, AuthResult
+
+from delivery.sink import Sink
+from delivery.transports.conversation import Session
+from delivery.transports.smtp import (
+    ConnectFailed,
+    Connection,
+    Envelope,
+    Reply,
+    Result,
+    Server,
+    WireOutcome,
+    boot_time,
+)
+
+ACCEPTED, REFUSED, UNSENT, IN_DOUBT = WireOutcome
+CERTIFICATE = Path(__file__).with_name("localhost.pem")
+DATA = b"Message-ID: <%d@example.com>\r\nSubject: Hi\r\n\r\nBody of %d\r\n"
+
+
+def at(port, **options):
+    return Server(host="127.0.0.1", port=port, helo="test.example", **options)
+
+
+def envelopes(*tags):
+    """One for each tag, numbered from 1; "" is a recipient who just accepts."""
+    return [
+        Envelope(n, "b@example.com", f"ada{n}{tag}@example.net", DATA % (n, n))
+        for n, tag in enumerate(tags, 1)
+    ]
+
+
+async def hand_over(server, batch, *, deadline=5.0, **options):
+    """What one connection reports, and whether it lives on."""
+    results = []
+    connection = await Connection.open(server)
+    await connection.send(batch, report=results.append, deadline=deadline, **options)
+    alive = connection.alive
+    await connection.aclose()
+    return results, alive
+
+
+def outcomes(results):
+    return [(result.id, result.outcome) for result in results]
+
+
+@pytest.fixture
+def journal(tmp_path):
+    return tmp_path / "journal"
+
+
+@pytest.fixture
+def to_sink(journal, tmp_path):
+    def deliver(batch, **options):
+        async def run():
+            async with Sink(journal=journal, keep=tmp_path / "kept") as sink:
+                return await hand_over(at(sink.port), batch, **options)
+
+        return asyncio.run(run())
+
+    return deliver
+
+
+def accepted_by_sink(journal):
+    lines = map(json.loads, journal.read_text().splitlines())
+    return [line["message_id"] for line in lines if line["code"] == 250]
+
+
+@asynccontextmanager
+async def scripted(script):
+    """A server of one session that follows `script(reader, write)`; yields how to reach it."""
+    heard = bytearray()
+    faults = []
+
+    async def serve(reader, writer):
+        read = reader.read
+
+        async def hear(until=b"\r\n"):
+            while until not in heard[hear.position :]:
+                piece = await read(65536)
+                if not piece:
+                    raise ConnectionError
+                heard.extend(piece)
+            hear.position = heard.index(until, hear.position) + len(until)
+
+        hear.position = 0
+        try:
+            await script(hear, writer.write)
+        except ConnectionError:
+            pass
+        except BaseException as fault:  # noqa: BLE001 -- raised again where the test can see it
+            faults.append(fault)
+        finally:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1], heard
+    finally:
+        server.close()
+        await server.wait_closed()
+        assert not [fault for fault in faults if not isinstance(fault, asyncio.CancelledError)]
+
+
+async def greet(hear, write, *extensions):
+    write(b"220 scripted\r\n")
+    await hear()
+    write(b"".join(b"250-%s\r\n" % word for word in (b"scripted", *extensions)) + b"250 HELP\r\n")
+
+
+def against(script, batch, **options):
+    """Hand over to a scripted server: results, whether alive, all that the server heard."""
+
+    async def run():
+        async with scripted(script) as (port, heard):
+            results, alive = await hand_over(at(port), batch, **options)
+            return results, alive, bytes(heard)
+
+    return asyncio.run(run())
+
+
+def refused_session(script, *, deadline=5.0, **server):
+    """The reply with which opening fails, and all that the server heard."""
+
+    async def run():
+        async with scripted(script) as (port, heard):
+            with pytest.raises(ConnectFailed) as caught:
+                await Connection.open(at(port, **server), deadline=deadline)
+            return caught.value.reply, bytes(heard)
+
+    return asyncio.run(run())
+
+
+# A batch, and what becomes of each of its messages
+
+
+def test_a_batch_arrives_whole_and_in_order(to_sink, journal, tmp_path):
+    batch = envelopes(*[""] * 50)
+
+    results, alive = to_sink(batch)
+
+    assert outcomes(results) == [(n, ACCEPTED) for n in range(1, 51)]
+    assert results[0] == Result(1, ACCEPTED, Reply(250, "2.0.0", "Ok", "dot"))
+    assert alive
+    assert accepted_by_sink(journal) == [f"<{n}@example.com>" for n in range(1, 51)]
+    assert (tmp_path / "kept/50.eml").read_bytes() == DATA % (50, 50)
+
+
+def test_the_next_envelope_rides_behind_the_dot():
+    async def script(hear, write):
+        await greet(hear, write, b"PIPELINING")
+        await hear(b"DATA\r\n")
+        write(b"250 Ok\r\n250 Ok\r\n354 Go\r\n")
+        await hear(b"Body of 1\r\n.\r\nMAIL FROM:<b@example.com>\r\n")
+        await hear(b"RCPT TO:<ada2@example.net>\r\nDATA\r\n")
+        write(b"250 Ok\r\n250 Ok\r\n250 Ok\r\n354 Go\r\n")
+        await hear(b"Body of 2\r\n.\r\n")
+        write(b"250 Ok\r\n")
+        await hear(b"QUIT\r\n")
+        write(b"221 Bye\r\n")
+
+    results, alive, _ = against(script, envelopes("", ""))
+
+    assert (outcomes(results), alive) == ([(1, ACCEPTED), (2, ACCEPTED)], True)
+
+
+def test_no_body_is_written_before_its_own_354():
+    async def script(hear, write):
+        await greet(hear, write, b"PIPELINING")
+        await hear(b"DATA\r\n")
+        write(b"250 Ok\r\n250 Ok\r\n")
+        await asyncio.sleep(0.05)
+
+    results, _, heard = against(script, envelopes("", ""))
+
+    assert outcomes(results) == [(1, UNSENT), (2, UNSENT)]
+    assert b"Body" not in heard
+
+
+@pytest.mark.parametrize(
+    ("tag", "reply"),
+    [
+        ("+f_rcpt_550", Reply(550, "5.1.1", "As told", "rcpt")),
+        ("+f_data_451", Reply(451, "4.7.1", "As told", "data")),
+        ("+f_dot_452", Reply(452, "4.2.2", "As told", "dot")),
+    ],
+)
+def test_a_refusal_concerns_one_message_only(to_sink, journal, tag, reply):
+    results, alive = to_sink(envelopes("", tag, "", tag, tag, ""))
+
+    assert [result.outcome for result in results] == [
+        ACCEPTED, REFUSED, ACCEPTED, REFUSED, REFUSED, ACCEPTED,
+    ]  # fmt: skip
+    assert [result.reply for result in results if result.outcome == REFUSED] == [reply] * 3
+    assert accepted_by_sink(journal) == [f"<{n}@example.com>" for n in (1, 3, 6)]
+    assert alive
+
+
+def test_a_body_asked_for_in_spite_of_a_refused_recipient_is_a_lone_dot():
+    async def script(hear, write):
+        await greet(hear, write, b"PIPELINING")
+        await hear(b"DATA\r\n")
+        write(b"250 Ok\r\n550 5.1.1 No\r\n354 Go\r\n")
+        await hear(b".\r\nMAIL FROM:<b@example.com>\r\n")
+        await hear(b"DATA\r\n")
+        write(b"554 No recipients\r\n250 Ok\r\n250 Ok\r\n354 Go\r\n")
+        await hear(b"Body of 2\r\n.\r\n")
+        write(b"250 Ok\r\n")
+
+    results, _, heard = against(script, envelopes("", ""))
+
+    assert outcomes(results) == [(1, REFUSED), (2, ACCEPTED)]
+    assert results[0].reply == Reply(550, "5.1.1", "No", "rcpt")
+    assert b"Body of 1" not in heard
+
+
+def test_a_421_before_the_dot_ends_the_session_and_blames_nobody(to_sink, journal):
+    results, alive = to_sink(envelopes("", "+f_421", ""))
+
+    assert outcomes(results) == [(1, ACCEPTED), (2, UNSENT), (3, UNSENT)]
+    assert [result.reply.code for result in results] == [250, 421, 421]
+    assert accepted_by_sink(journal) == ["<1@example.com>"]
+    assert not alive
+
+
+def test_a_421_to_the_dot_is_a_refusal(to_sink, journal):
+    results, alive = to_sink(envelopes("+f_dot_421", ""))
+
+    assert outcomes(results) == [(1, REFUSED), (2, UNSENT)]
+    assert (results[0].reply.code, results[0].reply.stage) == (421, "dot")
+    assert accepted_by_sink(journal) == []
+    assert not alive
+
+
+def test_silence_after_the_dot_is_doubt(to_sink, journal):
+    results, alive = to_sink(envelopes("", "+f_hang", ""), deadline=0.4)
+
+    assert outcomes(results) == [(1, ACCEPTED), (2, IN_DOUBT), (3, UNSENT)]
+    assert results[1].reply == Reply(0, "", "gave up waiting for a reply", "dot")
+    assert accepted_by_sink(journal) == ["<1@example.com>"]
+    assert not alive
+
+
+def test_a_session_cut_after_the_dot_is_doubt(to_sink, journal):
+    results, alive = to_sink(envelopes("", "+f_drop", ""))
+
+    assert outcomes(results) == [(1, ACCEPTED), (2, IN_DOUBT), (3, UNSENT)]
+    assert (results[1].reply.code, results[1].reply.stage) == (0, "dot")
+    assert accepted_by_sink(journal) == ["<1@example.com>", "<2@example.com>"]
+    assert not alive
+
+
+def test_silence_before_the_dot_is_no_doubt(to_sink, journal):
+    results, alive = to_sink(envelopes("", "+f_rcpt_hang", ""), deadline=0.4)
+
+    assert outcomes(results) == [(1, ACCEPTED), (2, UNSENT), (3, UNSENT)]
+    assert not alive
+
+
+def test_a_reply_to_the_dot_that_is_no_answer_is_doubt():
+    async def script(hear, write):
+        await greet(hear, write, b"PIPELINING")
+        await hear(b"DATA\r\n")
+        write(b"250 Ok\r\n250 Ok\r\n354 Go\r\n")
+        await hear(b"\r\n.\r\n")
+        write(b"354 Go on\r\n")
+
+    results, alive, _ = against(script, envelopes("", ""))
+
+    assert (outcomes(results), alive) == ([(1, IN_DOUBT), (2, UNSENT)], False)
+
+
+def test_a_dribbled_reply_does_not_outlast_the_deadline():
+    async def script(hear, write):
+        await greet(hear, write, b"PIPELINING")
+        await hear(b"DATA\r\n")
+        write(b"250 Ok\r\n250 Ok\r\n354 Go\r\n")
+        await hear(b"\r\n.\r\n")
+        for _ in range(200):
+            write(b"250-x\r\n")
+            await asyncio.sleep(0.02)
+
+    began = time.monotonic()
+    results, _, _ = against(script, envelopes("", ""), deadline=0.2)
+
+    assert outcomes(results) == [(1, IN_DOUBT), (2, UNSENT)]
+    assert time.monotonic() - began < 2
+
+
+def test_each_transaction_has_the_whole_deadline(journal):
+    async def run():
+        async with Sink(journal=journal, latency=0.06) as sink:
+            return await hand_over(at(sink.port), envelopes(*[""] * 10), deadline=0.5)
+
+    results, alive = asyncio.run(run())
+
+    assert (outcomes(results), alive) == ([(n, ACCEPTED) for n in range(1, 11)], True)
+
+
+def test_a_cancelled_send_reports_everything_first(journal):
+    async def run():
+        results = []
+        async with Sink(journal=journal) as sink:
+            connection = await Connection.open(at(sink.port))
+            sending = asyncio.create_task(
+                connection.send(envelopes("", "+f_hang", ""), report=results.append)
+            )
+            while len(results) < 1:
+                await asyncio.sleep(0.01)
+            sending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sending
+            return results, connection.alive
+
+    results, alive = asyncio.run(run())
+
+    assert outcomes(results) == [(1, ACCEPTED), (2, IN_DOUBT), (3, UNSENT)]
+    assert not alive
+
+
+def test_nothing_is_written_under_an_old_wire_mark(to_sink, journal):
+    results, alive = to_sink(envelopes("", ""), write_until=boot_time() - 1)
+
+    assert outcomes(results) == [(1, UNSENT), (2, UNSENT)]
+    assert accepted_by_sink(journal) == []
+    assert not alive
+
+
+def test_a_goodbye_between_batches_is_not_taken_for_an_answer():
+    async def script(hear, write):
+        await greet(hear, write, b"PIPELINING")
+        await asyncio.sleep(0.02)
+        write(b"421 4.4.2 Idle for too long\r\n")
+        await hear(b"never")
+
+    async def run():
+        results = []
+        async with scripted(script) as (port, heard):
+            connection = await Connection.open(at(port))
+            while connection.alive:
+                await asyncio.sleep(0.01)
+            await connection.send(envelopes("", ""), report=results.append)
+            await connection.send(envelopes(""), report=results.append)
+            return results, bytes(heard)
+
+    results, heard = asyncio.run(run())
+
+    assert outcomes(results) == [(1, UNSENT), (2, UNSENT), (1, UNSENT)]
+    assert {str(result.reply) for result in results} == {"421 4.4.2 Idle for too long"}
+    assert b"Body" not in heard
+
+
+def test_a_report_that_fails_is_heard_by_the_sender(journal):
+    def report(result):
+        raise RuntimeError("no room for results")
+
+    async def run():
+        async with Sink(journal=journal) as sink:
+            connection = await Connection.open(at(sink.port))
+            with pytest.raises(RuntimeError, match="no room"):
+                await connection.send(envelopes("", ""), report=report)
+            return connection.alive
+
+    assert asyncio.run(run()) is False
+    assert accepted_by_sink(journal) == ["<1@example.com>"]
+
+
+def test_an_empty_batch_is_nothing(to_sink, journal):
+    assert to_sink([]) == ([], True)
+
+
+# What must not reach the wire
+
+
+BODIES = [
+    b".",
+    b".\r\n",
+    b"..\r\n.\r\n",
+    b"Subject: x\r\n\r\n.\r\n..\r\n...\r\n.a\r\na.\r\n.",
+    b"no end of line",
+    b"\r\n\r\n",
+    b"",
+    b"QUIT\r\n.\r\nMAIL FROM:<x@x.test>\r\n",
+]
+
+
+def test_dots_arrive_as_they_left(to_sink, tmp_path):
+    batch = [Envelope(n, "b@example.com", "a@example.net", body) for n, body in enumerate(BODIES)]
+
+    results, _ = to_sink(batch)
+
+    assert {result.outcome for result in results} == {ACCEPTED}
+    kept = [(tmp_path / f"kept/{n}.eml").read_bytes() for n in range(1, len(BODIES) + 1)]
+    assert kept == [
+        body if body.endswith(b"\r\n") or not body else body + b"\r\n" for body in BODIES
+    ]
+
+
+@pytest.mark.parametrize("end", [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r\n.\n", b"\r\n.\r", b"\r\r\n"])
+def test_no_message_can_be_smuggled_inside_another(to_sink, journal, end):
+    inner = end + b"MAIL FROM:<evil@example.com>\r\n"
+    smuggler = Envelope(7, "b@example.com", "ada@example.net", DATA % (7, 7) + inner)
+
+    results, alive = to_sink([*envelopes(""), smuggler])
+
+    assert sorted(outcomes(results)) == [(1, ACCEPTED), (7, REFUSED)]
+    assert {result.id: str(result.reply) for result in results}[7] == (
+        "554 5.6.0 not offered: a bare CR or LF in the message"
+    )
+    assert accepted_by_sink(journal) == ["<1@example.com>"]
+    assert alive
+
+
+TAINTED = [
+    "ada@example.net>\r\nRCPT TO:<eve@example.net",
+    "ada@example.net\nDATA",
+    "ada@example.net> SIZE=1",
+    "<ada@example.net>",
+    "ada eve@example.net",
+    "ada@straße.example",
+    "ada\0@example.net",
+    "ada\ud800@example.net",
+    "ada",
+    "@example.net",
+]
+
+
+@pytest.mark.parametrize(
+    ("place", "address"),
+    [("recipient", ""), *((place, x) for place in ("sender", "recipient") for x in TAINTED)],
+)
+def test_an_address_cannot_carry_a_command(place, address):
+    paths = {"sender": "b@example.com", "recipient": "ada@example.net", place: address}
+    tainted = Envelope(7, data=DATA % (7, 7), **paths)
+
+    async def script(hear, write):
+        await greet(hear, write, b"PIPELINING", b"SMTPUTF8")
+        await hear(b"QUIT\r\n")
+        write(b"221 Bye\r\n")
+
+    [result], _, heard = against(script, [tainted])
+
+    assert (result.outcome, result.reply.code) == (REFUSED, 501)
+    assert heard == b"EHLO test.example\r\nQUIT\r\n"
+
+
+def test_a_local_part_beyond_ascii_needs_smtputf8(to_sink, journal):
+    batch = [Envelope(1, "b@example.com", "пошта@example.net", DATA % (1, 1)), *envelopes("", "")]
+
+    async def script(hear, write):
+        await greet(hear, write, b"PIPELINING")
+        await hear(b"ada1@example.net>\r\nDATA\r\n")
+        write(b"421 Enough\r\n")
+
+    offered, _ = to_sink(batch[:1])
+    not_offered, _, heard = against(script, batch)
+
+    assert outcomes(offered) == [(1, ACCEPTED)]
+    assert json.loads(journal.read_text())["rcpt"] == "пошта@example.net"
+    assert (not_offered[0].outcome, not_offered[0].reply.enhanced) == (REFUSED, "5.6.7")
+    assert "пошта".encode() not in heard
+
+
+# Opening a session
+
+
+async def dribble(hear, write):
+    for byte in b"220 " + b"x" * 1000:
+        write(bytes([byte]))
+        await asyncio.sleep(0.02)
+
+
+def test_a_dribbled_greeting_does_not_outlast_the_deadline():
+    began = time.monotonic()
+    reply, heard = refused_session(dribble, deadline=0.2)
+
+    assert reply == Reply(0, "", "no session within 0.2 s", "connect")
+    assert (heard, time.monotonic() - began < 2) == (b"", True)
+
+
+@pytest.mark.parametrize(
+    ("greeting", "why"),
+    [
+        (b"220 " + b"x" * 5000, "a reply line of more than 4096 bytes"),
+        (b"220 " + b"x" * 5000 + b"\r\n", "not an SMTP reply"),
+        (b"220-x\r\n" * 20_000 + b"220 x\r\n", "a reply of more than 65536 bytes"),
+        (b"220-x\r\n250 y\r\n", "not an SMTP reply"),
+        (b"HTTP/1.1 400 Bad Request\r\n", "not an SMTP reply: b'HTTP/1.1 400 Bad Request'"),
+        (b"", "the server hung up"),
+    ],
+)
+def test_a_server_that_talks_nonsense_is_left(greeting, why):
+    async def script(hear, write):
+        write(greeting)
+        await asyncio.sleep(0.02)
+
+    reply, _ = refused_session(script)
+
+    assert reply.code == 0
+    assert reply.text.startswith(why)
+
+
+def test_a_greeting_may_be_a_refusal():
+    async def script(hear, write):
+        write(b"554-5.7.1 You\x1b[31m are\r\n554 5.7.1 listed\r\n")
+        await hear()
+
+    reply, heard = refused_session(script)
+
+    assert (reply, heard) == (Reply(554, "5.7.1", "You [31m are listed", "connect"), b"")
+
+
+def test_nobody_listens():
+    async def run():
+        async with scripted(dribble) as (port, _):
+            pass
+        with pytest.raises(ConnectFailed) as caught:
+            await Connection.open(at(port))
+        return caught.value.reply
+
+    reply = asyncio.run(run())
+
+    assert (reply.code, reply.stage) == (0, "connect")
+    assert "refused" in reply.text or "failed" in reply.text
+
+
+def test_a_cancelled_opening_leaves_no_socket():
+    async def run():
+        async with scripted(dribble) as (port, _):
+            opening = asyncio.create_task(Connection.open(at(port)))
+            await asyncio.sleep(0.05)
+            opening.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await opening
+
+    asyncio.run(run())  # an unclosed transport would be a warning, and so an error
+
+
+def test_starttls_stripped_on_the_way_is_refused_without_a_word():
+    async def script(hear, write):
+        await greet(hear, write, b"PIPELINING", b"AUTH PLAIN")
+        await hear(b"never")
+
+    reply, heard = refused_session(script, tls="starttls", username="me", password="secret")
+
+    assert reply == Reply(0, "", "the server does not offer STARTTLS", "tls")
+    assert heard == b"EHLO test.example\r\n"
+
+
+def test_clear_text_behind_starttls_is_refused():
+    async def script(hear, write):
+        await greet(hear, write, b"STARTTLS")
+        await hear(b"STARTTLS\r\n")
+        write(b"220 Go\r\n250-injected\r\n250 AUTH PLAIN\r\n")
+        await hear(b"never")
+
+    reply, heard = refused_session(script, tls="starttls", username="me", password="secret")
+
+    assert reply.text == "the session was disturbed before TLS began"
+    assert heard == b"EHLO test.example\r\nSTARTTLS\r\n"
+
+
+def test_starttls_refused_is_no_session():
+    async def script(hear, write):
+        await greet(hear, write, b"STARTTLS")
+        await hear(b"STARTTLS\r\n")
+        write(b"454 4.7.0 Not now\r\n")
+
+    reply, _ = refused_session(script, tls="starttls")
+
+    assert reply == Reply(454, "4.7.0", "Not now", "tls")
+
+
+def test_credentials_do_not_leave_the_machine_in_clear(monkeypatch):
+    made = Session.connection_made
+
+    def far_away(session, transport):
+        transport._extra["peername"] = ("192.0.2.1", 25)
+        made(session, transport)
+
+    async def script(hear, write):
+        await greet(hear, write, b"AUTH PLAIN LOGIN")
+        await hear(b"never")
+
+    monkeypatch.setattr(Session, "connection_made", far_away)
+    reply, heard = refused_session(script, username="me", password="secret")
+
+    assert reply == Reply(0, "", "credentials are not sent without TLS", "auth")
+    assert heard == b"EHLO test.example\r\n"
+
+
+def test_a_server_without_a_known_mechanism_gets_no_credentials():
+    async def script(hear, write):
+        await greet(hear, write, b"AUTH CRAM-MD5")
+        await hear(b"never")
+
+    reply, _ = refused_session(script, username="me", password="secret")
+
+    assert reply.text == "the server offers neither AUTH PLAIN nor AUTH LOGIN"
+
+
+def test_the_password_is_not_shown():
+    assert "secret" not in repr(at(25, username="me", password="secret"))
+
+
+# A second opinion: another server, which does not pipeline
+
+
+class Taken:
+    """What aiosmtpd took in; it refuses whoever is tagged."""
+
+    def __init__(self):
+        self.letters = []
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if "+no" in address:
+            return "550 5.1.1 No such user"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 Ok"
+
+    async def handle_DATA(self, server, session, envelope):
+        self.letters.append((session.authenticated, session.ssl is not None, envelope.content))
+        return "250 2.0.0 Ok"
+
+
+def login(server, session, envelope, mechanism, credentials):
+    right = (credentials.login, credentials.password) == (b"me", b"secret")
+    return AuthResult(success=right, handled=False)
+
+
+def to_aiosmtpd(batch, options, *, wrapped=None, **server):
+    """What another implementation took in, and our results, or the reply that kept us out."""
+    taken = Taken()
+
+    async def run():
+        listener = await asyncio.get_running_loop().create_server(
+            lambda: SMTP(taken, hostname="other", authenticator=login, **options),
+            "127.0.0.1",
+            0,
+            ssl=wrapped,
+        )
+        try:
+            port = listener.sockets[0].getsockname()[1]
+            results, alive = await hand_over(at(port, **server), batch)
+        except ConnectFailed as failed:
+            return failed.reply
+        finally:
+            listener.close()
+            await listener.wait_closed()
+        assert alive
+        return results
+
+    results = asyncio.run(run())
+    return taken.letters, results
+
+
+@pytest.fixture
+def tls():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+    return context
+
+
+@pytest.fixture
+def trusted(monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+
+
+def test_without_pipelining_it_goes_step_by_step():
+    batch = envelopes("", "+no", "")
+
+    letters, results = to_aiosmtpd(batch, {})
+
+    assert [result.outcome for result in results] == [ACCEPTED, REFUSED, ACCEPTED]
+    assert results[1].reply == Reply(550, "5.1.1", "No such user", "rcpt")
+    assert [data for *_, data in letters] == [batch[0].data, batch[2].data]
+
+
+def test_another_server_reads_dots_the_same():
+    batch = [Envelope(1, "b@example.com", "ada@example.net", BODIES[3] + b"\r\n")]
+
+    letters, _ = to_aiosmtpd(batch, {})
+
+    assert [data for *_, data in letters] == [batch[0].data]
+
+
+@pytest.mark.parametrize("mechanism", ["LOGIN", "PLAIN"])
+def test_starttls_then_login(tls, trusted, mechanism):
+    other = {"LOGIN": "PLAIN", "PLAIN": "LOGIN"}[mechanism]
+    options = {"tls_context": tls, "require_starttls": True, "auth_exclude_mechanism": [other]}
+
+    letters, results = to_aiosmtpd(
+        envelopes(""), options, tls="starttls", username="me", password="secret"
+    )
+
+    assert outcomes(results) == [(1, ACCEPTED)]
+    assert letters == [(True, True, DATA % (1, 1))]
+
+
+def test_implicit_tls(tls, trusted):
+    letters, results = to_aiosmtpd(envelopes(""), {}, wrapped=tls, tls="implicit")
+
+    assert outcomes(results) == [(1, ACCEPTED)]
+    assert [data for *_, data in letters] == [DATA % (1, 1)]
+
+
+def test_a_wrong_password_is_no_session(tls, trusted):
+    options = {"tls_context": tls, "require_starttls": True}
+
+    letters, reply = to_aiosmtpd(
+        envelopes(""), options, tls="starttls", username="me", password="wrong"
+    )
+
+    assert (letters, reply.code, reply.stage) == ([], 535, "auth")
+
+
+@pytest.mark.parametrize("tls_kind", ["starttls", "implicit"])
+def test_a_certificate_that_nobody_signed_is_no_session(tls, tls_kind):
+    where = {"wrapped": tls, "options": {}}
+    if tls_kind == "starttls":
+        where = {"options": {"tls_context": tls}}
+
+    letters, reply = to_aiosmtpd(
+        envelopes(""), **where, tls=tls_kind, username="me", password="secret"
+    )
+
+    assert (letters, reply.code) == ([], 0)
+    assert "CERTIFICATE_VERIFY_FAILED" in reply.text

@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from delivery import web
+
+urlpatterns = [
+    path("o/<str:token>", web.open_pixel, name="open"),
+    path("c/<str:token>", web.click, name="click"),
+    path("u/<str:token>", web.unsubscribe, name="unsubscribe"),
+]
