@@ -2,8 +2,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow faults bench check lint type migrations fmt locks
 
+RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
-	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+	"$$python" -c '$(RECENT)' 2>/dev/null && echo "$$python" && break; done)
 RUN := .venv/bin/python
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 
@@ -24,10 +25,12 @@ setup: .venv/dev.stamp ## the virtual environment with everything in it, from th
 	@touch $@
 
 define install
-	@test -n "$(PYTHON)" || { echo "emailseq needs Python 3.11 or newer: install it, or say where it is with PYTHON=…" >&2; exit 1; }
-	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
-		echo "$(PYTHON) lacks its venv module: install the package python3-venv, or name another with PYTHON=…" >&2; exit 1; }
-	@test -x .venv/bin/pip || { echo "Making .venv with $(PYTHON)"; "$(PYTHON)" -m venv --clear .venv; }
+	@$(RUN) -c 'import pip; $(RECENT)' 2>/dev/null || { \
+		"$(PYTHON)" -c '$(RECENT)' 2>/dev/null || \
+			{ echo "emailseq needs Python 3.11 or newer: install it, or name it with PYTHON=…" >&2; exit 1; }; \
+		"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || \
+			{ echo "$(PYTHON) has no venv module: install python3-venv, or name another with PYTHON=…" >&2; exit 1; }; \
+		echo "Making .venv"; "$(PYTHON)" -m venv --clear .venv; }
 	@echo "Installing $(1)"
 	@$(PIP) -r $(1) || { echo "Not every package has a wheel here. Three ways out: a glibc Linux or macOS," \
 		"WSL2, or \`docker compose up\`." >&2; exit 1; }
