@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -16,13 +17,17 @@ class Problem:
 
 
 class AppError(Exception):
-    """A refusal with a stable `code` and a sentence for the person who caused it."""
+    """A refusal with a stable `code` and a sentence for the person who caused it.
+
+    `members` are what a program may want to know besides, e.g. the id of what exists already.
+    """
 
     code = "error"
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, **members: Any) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.members = members
 
 
 class Invalid(AppError):
@@ -58,7 +63,7 @@ class StateConflict(Conflict):
     code = "state_conflict"
 
     def __init__(self, detail: str, *, state: str, allowed: Sequence[str]) -> None:
-        super().__init__(detail)
+        super().__init__(detail, state=state, allowed=list(allowed))
         self.state = state
         self.allowed = list(allowed)
 

@@ -1,0 +1,62 @@
+"""The one way in for bodies: JSON, small, shallow, and free of what cannot be stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
+
+from django.conf import settings
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser
+
+from emailseq.lib import text
+from emailseq.lib.api.problems import Refused, step
+from emailseq.lib.errors import Invalid, Problem
+
+MAX_DEPTH = 20
+
+
+class JSONParser(BaseParser):
+    """RFC 8259 in UTF-8, within DATA_UPLOAD_MAX_MEMORY_SIZE, at most twenty levels deep."""
+
+    media_type = "application/json"
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        body = stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
+        if len(body) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024
+            raise Refused("body_too_large", f"A body takes at most {limit} KB.")
+        try:
+            value = json.loads(body.decode(), parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise ParseError(str(error)) from error
+        if problems := list(_problems(value)):
+            raise Invalid(problems)
+        return value
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON.")
+
+
+def _problems(value: Any, pointer: str = "", depth: int = 0) -> Iterator[Problem]:
+    if depth > MAX_DEPTH:
+        yield Problem(pointer, "too_deep", f"At most {MAX_DEPTH} levels.")
+    elif isinstance(value, str):
+        if not text.storable(value):
+            yield Problem(pointer, "invalid_characters", "It holds NUL or half of a character.")
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            if not text.storable(name):
+                yield Problem(pointer, "invalid_characters", "A member's name cannot be stored.")
+            else:
+                yield from _problems(member, step(pointer, name), depth + 1)
+    elif isinstance(value, list):
+        for place, member in enumerate(value):
+            yield from _problems(member, step(pointer, place), depth + 1)

@@ -1,0 +1,169 @@
+"""What can go wrong over HTTP, said in one shape: `application/problem+json` (RFC 9457)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+import structlog
+from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from emailseq.lib.errors import AppError, Invalid, Problem
+
+MEDIA_TYPE = "application/problem+json"
+MAX_ERRORS = 100
+
+# code -> HTTP status and title. Titles are ours: those of the framework hold unfilled placeholders.
+PROBLEMS: dict[str, tuple[int, str]] = {
+    "invalid": (400, "The request is not valid."),
+    "malformed_json": (400, "The body is not JSON."),
+    "cursor_invalid": (400, "The cursor is not one of ours."),
+    "unauthenticated": (401, "Valid credentials are needed."),
+    "token_expired": (401, "The access token has expired."),
+    "scope_missing": (403, "A permission is missing."),
+    "forbidden": (403, "This is not allowed."),
+    "not_found": (404, "There is nothing here."),
+    "method_not_allowed": (405, "The method is not allowed here."),
+    "not_acceptable": (406, "There is no such representation."),
+    "duplicate": (409, "It exists already."),
+    "in_use": (409, "It is still in use."),
+    "state_conflict": (409, "The state forbids it."),
+    "stale": (412, "Somebody else changed it first."),
+    "body_too_large": (413, "The body is too large."),
+    "unsupported_media_type": (415, "The body must be application/json."),
+    "precondition_required": (428, "If-Match is missing."),
+    "rate_limited": (429, "Too many requests."),
+    "internal": (500, "Something went wrong on our side."),
+    "unavailable": (503, "Come back in a moment."),
+}
+# What Django and the framework answer on their own, by status.
+BY_STATUS = {
+    400: "invalid",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+    429: "rate_limited",
+    503: "unavailable",
+}
+# The framework's words for a fault of one member, where ours differ.
+MEMBER_CODES = {
+    "blank": "required",
+    "null": "required",
+    "max_length": "too_long",
+    "max_value": "too_large",
+    "min_value": "too_small",
+    "null_characters_not_allowed": "invalid_characters",
+    "surrogate_characters_not_allowed": "invalid_characters",
+}
+
+
+class Refused(AppError):
+    """A refusal that only HTTP knows, by its code."""
+
+    def __init__(self, code: str, detail: str, **members: Any) -> None:
+        super().__init__(detail, **members)
+        self.code = code
+
+
+class Answer(NamedTuple):
+    """A problem before it is written: its code, its sentence, what else it says, its headers."""
+
+    code: str
+    detail: str
+    members: Mapping[str, Any] = {}
+    headers: Mapping[str, str] = {}
+
+
+def handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
+    """The framework's EXCEPTION_HANDLER. None for what is our own fault: Django reports that."""
+    answer = _answer(error)
+    if answer is None:
+        return None
+    body = document(answer.code, answer.detail, **answer.members)
+    return Response(
+        body, status=body["status"], headers=dict(answer.headers), content_type=MEDIA_TYPE
+    )
+
+
+def document(code: str, detail: str = "", **members: Any) -> dict[str, Any]:
+    """The body of a problem (RFC 9457), with the id under which the log knows the request."""
+    status, title = PROBLEMS[code]
+    return {
+        "type": f"https://docs.emailseq.example/problems/{code}",
+        "title": title,
+        "status": status,
+        "code": code,
+        **({"detail": detail} if detail else {}),
+        "request_id": structlog.contextvars.get_contextvars().get("request_id", ""),
+        **members,
+    }
+
+
+def step(pointer: str, name: str | int) -> str:
+    """The JSON pointer (RFC 6901) of a member, or an item, of what `pointer` points at."""
+    return f"{pointer}/{str(name).replace('~', '~0').replace('/', '~1')}"
+
+
+def _answer(error: Exception) -> Answer | None:
+    match error:
+        case Invalid():
+            return _invalid(error.errors)
+        case AppError():
+            return Answer(error.code, error.detail, error.members)
+        case exceptions.ValidationError():
+            return _invalid(list(_problems(error.detail, "")))
+        case exceptions.ParseError():
+            return Answer("malformed_json", str(error.detail))
+        case exceptions.APIException():
+            return _of_framework(error)
+        case Http404():
+            return Answer("not_found", "")
+        case PermissionDenied():
+            return Answer("forbidden", "")
+        case OperationalError():  # a timeout, a deadlock, a lost connection
+            return Answer("unavailable", "The database is busy.", headers={"Retry-After": "1"})
+    return None
+
+
+def _invalid(problems: list[Problem]) -> Answer:
+    count = len(problems)
+    detail = "1 member needs attention." if count == 1 else f"{count} members need attention."
+    return Answer("invalid", detail, {"errors": [asdict(one) for one in problems[:MAX_ERRORS]]})
+
+
+def _of_framework(error: exceptions.APIException) -> Answer | None:
+    if error.status_code not in BY_STATUS:
+        return None
+    headers: dict[str, str] = {}
+    if challenge := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if (wait := getattr(error, "wait", None)) is not None:
+        headers["Retry-After"] = str(math.ceil(wait))
+    codes = error.get_codes()
+    code = codes if isinstance(codes, str) and codes in PROBLEMS else BY_STATUS[error.status_code]
+    return Answer(code, str(error.detail) if isinstance(error.detail, str) else "", {}, headers)
+
+
+def _problems(detail: Any, pointer: str) -> Iterator[Problem]:
+    """The leaves of the framework's nested errors, each with its JSON pointer (RFC 6901)."""
+    if isinstance(detail, exceptions.ErrorDetail):
+        code = str(detail.code)
+        yield Problem(pointer, MEMBER_CODES.get(code, code), str(detail))
+    elif isinstance(detail, Mapping):
+        for name, inner in detail.items():
+            own = name == "non_field_errors"
+            yield from _problems(inner, pointer if own else step(pointer, name))
+    else:
+        for place, inner in enumerate(detail):
+            is_leaf = isinstance(inner, exceptions.ErrorDetail)
+            yield from _problems(inner, pointer if is_leaf else step(pointer, place))

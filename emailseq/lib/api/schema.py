@@ -1,0 +1,93 @@
+"""The API described by itself: what every operation has in common, so that no view repeats it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+
+from emailseq.lib.api.problems import MEDIA_TYPE, PROBLEMS
+
+IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, required=True, description="The ETag you have read."
+)
+
+
+class Fault(serializers.Serializer[Any]):
+    pointer = serializers.CharField(help_text="A JSON pointer (RFC 6901) into the body.")
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class Problem(serializers.Serializer[Any]):
+    """Why a request was refused (RFC 9457)."""
+
+    type = serializers.URLField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    code = serializers.ChoiceField(choices=sorted(PROBLEMS))
+    detail = serializers.CharField(required=False)
+    request_id = serializers.CharField()
+    errors = Fault(many=True, required=False)  # type: ignore[assignment]
+
+
+class Schema(AutoSchema):
+    """Names, parameters, permissions and problems of an operation, read off its view."""
+
+    view: Any
+
+    def get_operation_id(self) -> str:
+        """`sequences_publish`: the resource and the action."""
+        return f"{self._resource()}_{self.view.action}".replace("-", "_")
+
+    def get_summary(self) -> str:
+        return f"{self.view.action.replace('_', ' ').capitalize()} ({self._resource()})"
+
+    def get_description(self) -> str:  # type: ignore[override]
+        described = super().get_description()
+        needed = self.view.permissions.get(self.view.action)
+        return f"{described}\n\nTakes the permission `{needed}`." if needed else described
+
+    def get_request_serializer(self) -> Any:
+        return self.view.input_class()
+
+    def get_override_parameters(self) -> list[Any]:
+        parameters: list[Any] = [
+            OpenApiParameter(name, str, OpenApiParameter.PATH)
+            for name in re.findall(r"{(\w+)}", self.path)
+        ]
+        if self.view.action == "list":
+            parameters.append(self.view.filters)
+        if self.view.action in getattr(self.view, "guarded", ()):
+            parameters.append(IF_MATCH)
+        return parameters
+
+    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
+        answers: dict[str, Any] = super()._get_response_bodies(direction)
+        problem = self._get_response_for_code(  # type: ignore[no-untyped-call]
+            Problem, "default", [MEDIA_TYPE], direction
+        )
+        return {**answers, "default": {**problem, "description": "Refused, and why."}}
+
+    def _resource(self) -> str:
+        return self.view.basename or ""
+
+
+class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "accounts.authentication.APIKeyAuthentication"
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "A server's key, `sk_…`."}
+
+
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "accounts.authentication.JWTAuthentication"
+    name = "accessToken"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
