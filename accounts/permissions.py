@@ -40,6 +40,11 @@ def granted(held: Collection[str], permission: str) -> bool:
     return permission in held or (right == "read" and f"{resource}:write" in held)
 
 
+def expand(held: Collection[str]) -> frozenset[str]:
+    """Everything that the permissions `held` come to, spelt out."""
+    return frozenset(permission for permission in ALL if granted(held, permission))
+
+
 @cache
 def of_role(role: str) -> frozenset[str]:
     """What the role called `role` may do; nothing when there is no such role."""

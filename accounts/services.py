@@ -10,6 +10,9 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import Group
 from django.db import transaction
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+from rest_framework_simplejwt.tokens import UntypedToken
 
 from accounts import audit, permissions
 from accounts.audit import Actor
@@ -80,12 +83,24 @@ def find_api_key(text: str) -> APIKey | None:
     if len(parts) != 3 or parts[0] != "sk":
         return None
     now = clock.now()
-    key = APIKey.objects.valid(now=now).select_related("workspace").filter(visible=parts[1]).first()
+    keys = APIKey.objects.valid(now=now).select_related("workspace", "created_by")
+    key = keys.filter(visible=parts[1]).first()
     if key is None or not hmac.compare_digest(key.secret_hash, _hash(parts[2])):
         return None
     if key.last_used_at is None or now - key.last_used_at > timedelta(minutes=1):
         APIKey.objects.filter(pk=key.pk).update(last_used_at=now)
     return key
+
+
+def rights_of_key(key: APIKey) -> frozenset[str]:
+    """What a key may do: its scopes, as far as the person who made it may still do it."""
+    scopes = permissions.expand(key.scopes)
+    if key.created_by_id is None:
+        return scopes
+    memberships = Membership.objects.filter(workspace=key.workspace_id, user=key.created_by_id)
+    creator = memberships.filter(user__is_active=True).select_related("group").first()
+    role = permissions.of_role(creator.group.name) if creator else frozenset()
+    return scopes & permissions.expand(role)
 
 
 @transaction.atomic
@@ -95,6 +110,24 @@ def revoke_api_key(key: APIKey, *, by: Actor) -> bool:
     if revoked:
         audit.record(key.workspace_id, "api_key.revoked", by=by, on=key)
     return bool(revoked)
+
+
+@transaction.atomic
+def revoke_copied(token: str) -> int:
+    """A used-up refresh token that comes back was copied: end all of its person's refresh tokens.
+
+    Returns how many ended; 0 for a token that is not ours, or was never used up.
+    """
+    try:
+        jti = UntypedToken(token)["jti"]  # type: ignore[arg-type]
+    except TokenError:
+        return 0
+    used = OutstandingToken.objects.filter(jti=jti, blacklistedtoken__isnull=False).first()
+    if used is None:
+        return 0
+    family = OutstandingToken.objects.filter(user=used.user_id, blacklistedtoken=None)
+    ended = [BlacklistedToken(token=one) for one in family]
+    return len(BlacklistedToken.objects.bulk_create(ended, ignore_conflicts=True))
 
 
 def login_token(user: User) -> str:

@@ -32,6 +32,10 @@ class User(AbstractUser):
     REQUIRED_FIELDS: ClassVar[list[str]] = []
     objects = UserManager()  # type: ignore[assignment,misc]
 
+    @property
+    def public_id(self) -> str:
+        return ids.encode("usr", self.uid)
+
 
 class Membership(models.Model):
     """Which role (a global group) a user holds in a workspace."""

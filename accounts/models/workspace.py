@@ -20,6 +20,10 @@ class Workspace(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def public_id(self) -> str:
+        return ids.encode("wsp", self.uid)
+
 
 M = TypeVar("M", bound=models.Model)
 
