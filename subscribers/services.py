@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from django.db import IntegrityError, transaction
 
@@ -12,7 +13,7 @@ from accounts import audit
 from accounts.audit import Actor
 from accounts.models import Workspace
 from emailseq.lib import addresses, clock, state, text
-from emailseq.lib.errors import Conflict, Invalid
+from emailseq.lib.errors import Conflict, InUse, Invalid
 from subscribers import events, kinds
 from subscribers.events import NewEvent
 from subscribers.fields import check_fields
@@ -43,6 +44,14 @@ class Consent:
     ip: str | None = None
 
 
+class Place(NamedTuple):
+    """A place that somebody shall have on a list."""
+
+    to: List
+    consent: Consent | None = None
+    confirmed: bool = False
+
+
 def parse_address(email: str) -> addresses.Address:
     """The address in `email`. Raises Invalid with a sentence that says what is wrong with it."""
     try:
@@ -52,12 +61,27 @@ def parse_address(email: str) -> addresses.Address:
 
 
 @transaction.atomic
+def create(workspace: Workspace, *, email: str, by: Actor, **attributes: Any) -> Subscriber:
+    """Like `upsert`, for somebody new. Raises Conflict, with their id, when they are known."""
+    subscriber, result = upsert(workspace, email=email, by=by, **attributes)
+    if result != "created":  # raising takes the merge back
+        raise Conflict("There is a subscriber with this address.", id=subscriber.public_id)
+    return subscriber
+
+
+@transaction.atomic
 def upsert(
-    workspace: Workspace, *, email: str, by: Actor, **attributes: Any
+    workspace: Workspace,
+    *,
+    email: str,
+    by: Actor,
+    subscriptions: Sequence[Place] = (),
+    **attributes: Any,
 ) -> tuple[Subscriber, str]:
     """Create the person with this address, or merge `attributes` into them.
 
     Attributes: first_name, last_name, time_zone, fields (merged member by member; None clears).
+    `subscriptions` only adds, as `subscribe` does.
     Returns the subscriber and `created`, `updated` or `unchanged`. Raises Invalid.
     """
     address = parse_address(email)
@@ -74,7 +98,21 @@ def upsert(
     if result != "unchanged":
         kind = kinds.SUBSCRIBER_CREATED if created else kinds.SUBSCRIBER_UPDATED
         _record([subscriber], kind, fields=changed, by=by.kind)
+    if subscriptions and _take_places(subscriber, subscriptions, by=by) and result == "unchanged":
+        result = "updated"
     return subscriber, result
+
+
+@transaction.atomic
+def archive(subscriber: Subscriber, *, by: Actor) -> bool:
+    """Send a person nothing more, until `restore`; False when that was so already."""
+    return _set_archived(subscriber, clock.now(), by=by)
+
+
+@transaction.atomic
+def restore(subscriber: Subscriber, *, by: Actor) -> bool:
+    """The opposite of `archive`; whatever they have left stays left."""
+    return _set_archived(subscriber, None, by=by)
 
 
 @transaction.atomic
@@ -225,6 +263,35 @@ def create_list(
 
 
 @transaction.atomic
+def update_list(target: List, *, by: Actor, **changes: Any) -> List:
+    """Change the name, slug, opt_in or public of a list. Raises Conflict when the slug is taken."""
+    text.check(name=changes.get("name", ""))
+    for name, value in changes.items():
+        setattr(target, name, value)
+    try:
+        with transaction.atomic():
+            target.save(update_fields=list(changes))
+    except IntegrityError as error:
+        raise Conflict(f"There is a list “{target.slug}” already.") from error
+    audit.record(target.workspace_id, "list.updated", by=by, on=target, changes=changes)
+    return target
+
+
+@transaction.atomic
+def archive_list(target: List, *, by: Actor) -> bool:
+    """Put a list away: nobody joins it any more, people can still leave it. False if it was so.
+
+    Raises InUse while a sequence or an unfinished campaign needs it.
+    """
+    if List.objects.in_use().filter(pk=target.pk).exists():
+        raise InUse(f"A sequence or a campaign still uses “{target}”.")
+    archived = List.objects.filter(pk=target.pk, archived_at=None).update(archived_at=clock.now())
+    if archived:
+        audit.record(target.workspace_id, "list.archived", by=by, on=target)
+    return bool(archived)
+
+
+@transaction.atomic
 def create_field(
     workspace: Workspace, *, key: str, label: str, kind: str, by: Actor
 ) -> CustomField:
@@ -290,6 +357,25 @@ def _merge(subscriber: Subscriber, attributes: Mapping[str, Any]) -> list[str]:
     for name in changed:
         setattr(subscriber, name, wanted[name])
     return changed
+
+
+def _take_places(subscriber: Subscriber, places: Sequence[Place], *, by: Actor) -> bool:
+    """Subscribe a person to several lists; whether that changed anything."""
+    held = Subscription.objects.filter(subscriber=subscriber).values_list("list", "state")
+    before = set(held)
+    for place in places:
+        subscribe(subscriber, by=by, **place._asdict())
+    return set(held.all()) != before
+
+
+def _set_archived(subscriber: Subscriber, instant: datetime | None, *, by: Actor) -> bool:
+    rows = Subscriber.objects.filter(pk=subscriber.pk, archived_at__isnull=instant is not None)
+    changed = rows.update(archived_at=instant, updated_at=clock.now())
+    if changed:
+        _record([subscriber], kinds.SUBSCRIBER_UPDATED, fields=["archived_at"], by=by.kind)
+        verb = "subscriber.archived" if instant else "subscriber.restored"
+        audit.record(subscriber.workspace_id, verb, by=by, on=subscriber)
+    return bool(changed)
 
 
 def _evidence(consent: Consent | None) -> dict[str, Any]:

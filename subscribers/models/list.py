@@ -8,6 +8,16 @@ from subscribers.models.subscriber import Subscriber
 from subscribers.states import OptIn, SubscriptionState
 
 
+class ListQuerySet(WorkspaceQuerySet["List"]):
+    def in_use(self) -> ListQuerySet:
+        """Lists that a sequence or an unfinished campaign needs, known here by relation only."""
+        return self.filter(
+            models.Q(sequences__state__in=["draft", "live", "paused"])
+            | models.Q(triggers__sequence__state__in=["draft", "live", "paused"])
+            | models.Q(campaigns__state__in=["draft", "sending", "paused"])
+        )
+
+
 class List(WorkspaceModel):
     """A named consent scope: what people say yes to, and leave."""
 
@@ -20,7 +30,7 @@ class List(WorkspaceModel):
     created_at = models.DateTimeField(default=clock.now, editable=False)
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
 
-    objects = WorkspaceQuerySet.as_manager()
+    objects = ListQuerySet.as_manager()
 
     class Meta:
         constraints = [
