@@ -99,9 +99,7 @@ class InDoubtAdmin(MessageAdmin):
 class SenderForm(VerbForm):
     name = forms.CharField(max_length=100, help_text=gettext_lazy("As recipients see it."))
     email = forms.CharField(max_length=254, label=gettext_lazy("Address"))
-    reply_to = forms.CharField(
-        max_length=254, required=False, label=gettext_lazy("Answers go to")
-    )
+    reply_to = forms.CharField(max_length=254, required=False, label=gettext_lazy("Answers go to"))
 
 
 @admin.register(SenderIdentity)

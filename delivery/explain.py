@@ -21,14 +21,14 @@ class Gate(NamedTuple):
 
 
 def gates(
-    subscriber: Subscriber, *, kind: str, source_id: int, consent_list: List | None
+    subscriber: Subscriber, kind: str, source_id: int, *, consent_list: List | None
 ) -> list[Gate]:
     """The answers of the gate for this person and source, as of now."""
-    parameters = {
+    parameters: dict[str, str | int | None] = {
         "subscriber_id": subscriber.pk,
         "kind": kind,
         "source_id": source_id,
-        "list_id": consent_list and consent_list.pk,
+        "list_id": consent_list.pk if consent_list else None,
     }
     with connection.cursor() as cursor:
         cursor.execute(sql.load("delivery", "explain"), parameters)
@@ -42,7 +42,7 @@ def gates(
     ]
 
 
-def messages(subscriber: Subscriber, *, kind: str, source_id: int) -> Iterator[str]:
+def messages(subscriber: Subscriber, kind: str, source_id: int) -> Iterator[str]:
     """A line for each message of a source to a person, oldest first."""
     own = {"kind": kind, "source_id": source_id, "subscriber": subscriber}
     for sent in SendLedger.objects.filter(**own).order_by("id"):

@@ -43,7 +43,7 @@ class Judged(NamedTuple):
 
 def record(*, message_id: int, kind: str, link: int, user_agent: str, address: str) -> None:
     """Write a hit down without waiting for the disk; the network is kept, not the address."""
-    parameters = {
+    parameters: dict[str, str | int | datetime] = {
         "message_id": message_id,
         "kind": kind,
         "link": link,

@@ -20,7 +20,7 @@ from accounts.models import Workspace
 from delivery import kinds, outcomes
 from delivery.models import Outbox, SenderIdentity, SendLedger, Source
 from delivery.states import Outcome
-from emailseq.lib import clock, sql
+from emailseq.lib import clock, sql, text
 from emailseq.lib.errors import Invalid
 from subscribers import events
 from subscribers import services as people
@@ -98,17 +98,21 @@ def cancel(*, kind: str, source_id: int, subscriber_ids: Sequence[int] | None = 
     )
 
 
+@transaction.atomic
 def create_sender(
-    workspace: Workspace, *, name: str, email: str, reply_to: str = ""
+    workspace: Workspace, *, name: str, email: str, by: Actor, reply_to: str = ""
 ) -> SenderIdentity:
     """Make a From identity. Raises Invalid for an address that cannot be sent from."""
     sender_email = people.parse_address(email).email
     if not sender_email.isascii():
         raise Invalid.field("email", "invalid_email", "A From address is ASCII before the @.")
     answers_to = people.parse_address(reply_to).email if reply_to else ""
-    return SenderIdentity.objects.create(
+    text.check(name=name)
+    sender = SenderIdentity.objects.create(
         workspace=workspace, name=name, email=sender_email, reply_to=answers_to
     )
+    audit.record(workspace, "sender.created", by=by, on=sender)
+    return sender
 
 
 def find_message(message_id: int) -> Outbox | SendLedger | None:

@@ -62,7 +62,8 @@ class Settlement:
 
     @property
     def ids(self) -> list[int]:
-        return [row[0] for row in (*self.finished, *self.back, *self.doubtful)]
+        rows: Sequence[Sequence[Any]] = [*self.finished, *self.back, *self.doubtful]
+        return [row[0] for row in rows]
 
     def statements(self) -> list[tuple[str, dict[str, list[Any]]]]:
         """Which SQL files write this down, with their parameters; none for an empty settlement."""

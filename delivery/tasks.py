@@ -22,7 +22,7 @@ def pump() -> int:
         engine.pump(
             Server(**asdict(settings.EMAIL_URL), helo=socket.getfqdn()),
             seconds=PUMP_SECONDS,
-            stopping=lambda: bool(worker.should_stop or worker.should_terminate),
+            stopping=_is_stopping,
         )
     )
 
@@ -40,3 +40,8 @@ def drain_hits() -> int:
 @shared_task
 def make_ledger_partitions() -> int:
     return partitions.make_ahead("delivery_ledger", now=clock.now())
+
+
+def _is_stopping() -> bool:
+    """Celery notes a signal to stop here, as an exit code or a flag; None and False mean: go on."""
+    return any(flag not in (None, False) for flag in (worker.should_stop, worker.should_terminate))

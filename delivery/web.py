@@ -10,7 +10,7 @@ from functools import lru_cache
 import structlog
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -63,9 +63,8 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST":
         services.record_unsubscribe(message)
     context = {"message": message, "done": request.method == "POST"}
-    response = render(request, "delivery/unsubscribe.html", context)
-    response.headers.update(_PRIVATE)
-    return response
+    page = render_to_string("delivery/unsubscribe.html", context, request)
+    return HttpResponse(page, headers=_PRIVATE)
 
 
 def _read(purpose: str, token: str) -> tuple[int, int]:

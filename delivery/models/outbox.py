@@ -78,8 +78,9 @@ class Outbox(Message):
         db_table = "delivery_outbox"
         verbose_name_plural = "outbox"
         constraints = [
+            # In this order it also finds the messages of one person from one source.
             models.UniqueConstraint(
-                fields=["kind", "source_id", "step_key", "run", "subscriber"],
+                fields=["kind", "source_id", "subscriber", "step_key", "run"],
                 name="a_message_is_queued_once",
             ),
         ]

@@ -10,5 +10,5 @@ SELECT workspace_id, kind, source_id, step_key, run, variant, subscriber_id, lis
               %(list_id)s::bigint[], %(template_version_id)s::bigint[], %(sender_id)s::bigint[])
     AS message (workspace_id, kind, source_id, step_key, run, variant, subscriber_id,
                 list_id, template_version_id, sender_id)
- ORDER BY kind, source_id, step_key, run, subscriber_id
+ ORDER BY kind, source_id, subscriber_id, step_key, run
     ON CONFLICT DO NOTHING

@@ -108,9 +108,7 @@ def test_a_stop_committed_before_the_wire_mark_wins(wire, before_mark, stop, rea
     ],
     ids=["source", "person"],
 )
-def test_a_pause_committed_before_the_wire_mark_keeps_the_message(
-    wire, before_mark, hold, release
-):
+def test_a_pause_committed_before_the_wire_mark_keeps_the_message(wire, before_mark, hold, release):
     news = ListFactory()
     (ada,) = make_audience(1, on=news)
     queue([ada], on=news)

@@ -82,8 +82,9 @@ def test_the_journal_line_is_there_before_the_250(journal):
             reader, writer = await asyncio.open_connection(sink.host, sink.port)
             writer.write(session(b"ada@example.net"))
             replies = await reader.readuntil(b"sink ready\r\n")
-            while not journal.stat().st_size:
-                await asyncio.sleep(0.005)
+            async with asyncio.timeout(5):
+                while not journal.stat().st_size:
+                    await asyncio.sleep(0.005)
             seen = (replies, len(journal_of(journal)))
             writer.close()
             await writer.wait_closed()

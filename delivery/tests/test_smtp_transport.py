@@ -244,6 +244,21 @@ def test_a_421_to_the_dot_is_a_refusal(to_sink, journal):
     assert not alive
 
 
+def test_a_server_that_stays_after_its_421_is_left_all_the_same():
+    async def script(hear, write):
+        await greet(hear, write, b"PIPELINING")
+        await hear(b"DATA\r\n")
+        write(b"250 Ok\r\n250 Ok\r\n354 Go\r\n")
+        await hear(b"DATA\r\n")
+        write(b"421 Closing\r\n250 Ok\r\n250 Ok\r\n354 Go\r\n")
+        await hear(b"Body of 2")
+
+    results, alive, heard = against(script, envelopes("", ""))
+
+    assert (outcomes(results), alive) == ([(1, REFUSED), (2, UNSENT)], False)
+    assert b"Body of 2" not in heard
+
+
 def test_silence_after_the_dot_is_doubt(to_sink, journal):
     results, alive = to_sink(envelopes("", "+f_hang", ""), deadline=0.4)
 

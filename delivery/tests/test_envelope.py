@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import email
+import email.policy
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from delivery.envelope import HeaderError, Letterhead, assemble, message_id
+
+LETTERHEAD = Letterhead(
+    from_name="Mié at Harbour",
+    from_email="mie@news.harbour.example",
+    reply_to="help@harbour.example",
+    list_id=("Harbour onboarding", "onboarding.harbour.news.harbour.example"),
+    feedback_id="s81:harbour:sequence:emailseq",
+    one_click=True,
+)
+TRANSACTIONAL = Letterhead(
+    from_name="",
+    from_email="mie@news.harbour.example",
+    reply_to="",
+    list_id=None,
+    feedback_id="s81:harbour:sequence:emailseq",
+    one_click=False,
+)
+MESSAGE = {
+    "to_name": "Ines Okafor",
+    "to_email": "ines@example.net",
+    "subject": "Your berth is ready",
+    "date": datetime(2026, 11, 24, 9, 0, 3, tzinfo=UTC),
+    "message_id": "<mzq4t7ya@news.harbour.example>",
+    "unsubscribe_url": "https://news.harbour.example/u/v1.k1.u.Q7f",
+    "text_qp": b"Gr=C3=BC=C3=9Fe=20\r\n",
+    "html_qp": b"<p>Gr=C3=BC=C3=9Fe</p>\r\n",
+}
+
+
+def written(letterhead=LETTERHEAD, **changes):
+    return assemble(letterhead, **{**MESSAGE, **changes})
+
+
+def parsed(data):
+    """The message as another implementation reads it, having found nothing wrong with it."""
+    message = email.message_from_bytes(data, policy=email.policy.default)
+    assert [part.defects for part in message.walk() if part.defects] == []
+    return message
+
+
+def header(name, **changes):
+    data = written(**changes)
+    assert b"\n" not in data.replace(b"\r\n", b"")
+    assert max(map(len, data.split(b"\r\n"))) <= 998
+    return parsed(data)[name]
+
+
+def test_a_bulk_message_byte_for_byte():
+    assert written() == (
+        b"From: =?utf-8?q?Mi=C3=A9_at_Harbour?= <mie@news.harbour.example>\r\n"
+        b"To: Ines Okafor <ines@example.net>\r\n"
+        b"Reply-To: help@harbour.example\r\n"
+        b"Subject: Your berth is ready\r\n"
+        b"Date: Tue, 24 Nov 2026 09:00:03 +0000\r\n"
+        b"Message-ID: <mzq4t7ya@news.harbour.example>\r\n"
+        b"List-Id: Harbour onboarding <onboarding.harbour.news.harbour.example>\r\n"
+        b"List-Unsubscribe: <https://news.harbour.example/u/v1.k1.u.Q7f>\r\n"
+        b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+        b"Feedback-ID: s81:harbour:sequence:emailseq\r\n"
+        b"Precedence: bulk\r\n"
+        b"Auto-Submitted: auto-generated\r\n"
+        b"X-Auto-Response-Suppress: OOF, AutoReply\r\n"
+        b"MIME-Version: 1.0\r\n"
+        b'Content-Type: multipart/alternative; boundary="=_part"\r\n'
+        b"\r\n"
+        b"--=_part\r\n"
+        b"Content-Type: text/plain; charset=utf-8\r\n"
+        b"Content-Transfer-Encoding: quoted-printable\r\n"
+        b"\r\n"
+        b"Gr=C3=BC=C3=9Fe=20\r\n"
+        b"\r\n"
+        b"--=_part\r\n"
+        b"Content-Type: text/html; charset=utf-8\r\n"
+        b"Content-Transfer-Encoding: quoted-printable\r\n"
+        b"\r\n"
+        b"<p>Gr=C3=BC=C3=9Fe</p>\r\n"
+        b"\r\n"
+        b"--=_part--\r\n"
+    )
+
+
+def test_a_transactional_message_has_no_list_and_text_alone_is_no_multipart():
+    assert written(TRANSACTIONAL, unsubscribe_url=None, to_name="", html_qp=b"") == (
+        b"From: mie@news.harbour.example\r\n"
+        b"To: ines@example.net\r\n"
+        b"Subject: Your berth is ready\r\n"
+        b"Date: Tue, 24 Nov 2026 09:00:03 +0000\r\n"
+        b"Message-ID: <mzq4t7ya@news.harbour.example>\r\n"
+        b"Feedback-ID: s81:harbour:sequence:emailseq\r\n"
+        b"Auto-Submitted: auto-generated\r\n"
+        b"X-Auto-Response-Suppress: OOF, AutoReply\r\n"
+        b"MIME-Version: 1.0\r\n"
+        b"Content-Type: text/plain; charset=utf-8\r\n"
+        b"Content-Transfer-Encoding: quoted-printable\r\n"
+        b"\r\n"
+        b"Gr=C3=BC=C3=9Fe=20\r\n"
+    )
+
+
+def test_another_implementation_reads_the_same():
+    message = parsed(written(headers=[("X-Campaign", "Frühling")]))
+
+    assert message["From"].addresses[0].display_name == "Mié at Harbour"
+    assert message["To"].addresses[0].addr_spec == "ines@example.net"
+    assert message["Date"].datetime == MESSAGE["date"]
+    assert message["X-Campaign"] == "Frühling"
+    assert [part.get_content() for part in message.iter_parts()] == [
+        "Grüße \r\n",
+        "<p>Grüße</p>\r\n",
+    ]
+
+
+def test_dates_are_utc():
+    lagos = timezone(timedelta(hours=1))
+
+    assert written(date=datetime(2026, 11, 24, 10, 0, 3, tzinfo=lagos)) == written()
+
+
+def test_a_message_id_depends_on_key_and_message_alone():
+    ids = {
+        message_id(key, name, "news.harbour.example")
+        for key in (b"k1", b"k2")
+        for name in ("sequence:1:welcome:0:5", "sequence:1:welcome:1:5")
+    }
+
+    assert len(ids) == 4
+    assert message_id(b"k1", "sequence:1:welcome:0:5", "news.harbour.example") in ids
+    assert {len(name.partition("@")[0]) for name in ids} == {33}
+    assert all(written(message_id=name) for name in ids)
+
+
+# Any text, and nothing but text
+
+TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=300)
+
+
+@given(TEXT)
+@example("")
+@example("a" * 2000)
+@example("word " * 300 + "end")
+@example(" two  blanks ")
+@example("=?utf-8?q?not_encoded?=")
+@example("🚢" * 100)
+@example("Ein Liegeplatz für März, größer und schöner, und wir freuen uns sehr auf Sie" * 3)
+@example("https://news.harbour.example/" + "x" * 871)
+def test_every_subject_arrives(subject):
+    data = written(subject=subject)
+    head = data[: data.index(b"Date: ")]
+
+    assert head.isascii()
+    assert parsed(data)["Subject"] == subject
+    assert all(len(word) <= 75 for word in head.split() if word.startswith(b"=?"))
+    if subject.isprintable() and max(map(len, subject.split(" "))) < 60:
+        assert max(map(len, head.split(b"\r\n"))) <= 78
+
+
+@given(TEXT.map(str.strip).filter(bool))
+@example('Ines "the sailor" O\\Kafor')
+@example("Okafor, Ines")
+@example("ines@example.net")
+@example("Ines <eve@example.net>")
+@example("J. Smith")
+@example("(Ines) =?")
+def test_every_name_arrives(name):
+    [address] = header("To", to_name=name).addresses
+
+    assert (address.display_name, address.addr_spec) == (name, "ines@example.net")
+
+
+def test_naughty_strings_arrive_or_are_refused():
+    folder = Path(__file__).resolve().parents[3] / "shared/corpora/naughty-strings"
+    if not folder.is_dir():
+        pytest.skip("the corpus is not here")
+    refused = 0
+
+    for text in naughty(folder):
+        try:
+            data = written(subject=text, to_name=text)
+        except HeaderError:
+            assert any(ord(char) < 32 or char == "\x7f" for char in text)
+            refused += 1
+            continue
+        assert parsed(data)["To"].addresses[0].addr_spec == "ines@example.net"
+        assert len(parsed(data).keys()) == 15
+
+    assert refused > 0
+
+
+def naughty(folder):
+    for path in sorted(folder.glob("*.json")):
+        yield from json.loads(path.read_text())
+
+
+CONTROLS = ["\r\n", "\n", "\r", "\0", "\t", "\x1b", "\x7f", "\ud800", "\r\nBcc: eve@example.net"]
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+@pytest.mark.parametrize("place", ["subject", "to_name", "header", "from_name", "list_name"])
+def test_no_value_can_add_a_header(place, control):
+    text = f"Hello{control}"
+    with pytest.raises(HeaderError):
+        match place:
+            case "header":
+                written(headers=[("X-Campaign", text)])
+            case "from_name":
+                written(Letterhead(text, "mie@x.test", "", None, "f", one_click=True))
+            case "list_name":
+                written(Letterhead("", "mie@x.test", "", (text, "l.x.test"), "f", one_click=True))
+            case _:
+                written(**{place: text})
+
+
+@pytest.mark.parametrize(
+    "name", ["", "X-Ü", "X Y", "X:Y", "X\r\nBcc", "x" * 77, "Subject", "BCC", "content-type",
+             "List-Id", "DKIM-Signature", "Return-Path", "Resent-To", "MIME-Version"],
+)  # fmt: skip
+def test_a_header_name_is_refused(name):
+    with pytest.raises(HeaderError):
+        written(headers=[(name, "value")])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"to_email": "ines@example.net>, <eve@example.net"},
+        {"to_email": "ines@example.net\r\nBcc: eve@example.net"},
+        {"to_email": "ines@straße.example"},
+        {"to_email": "ines, eve@example.net"},
+        {"to_email": ""},
+        {"to_email": "i" * 320 + "@example.net"},
+        {"message_id": "<a@b>\r\nBcc: eve@example.net"},
+        {"message_id": "a@b"},
+        {"unsubscribe_url": None},
+        {"unsubscribe_url": ""},
+        {"unsubscribe_url": "https://x.test/>, <https://y.test/"},
+        {"unsubscribe_url": "https://x.test/a b"},
+        {"unsubscribe_url": "javascript:alert(1)"},
+        {"unsubscribe_url": "https://x.test/" + "u" * 800},
+    ],
+)
+def test_a_value_of_the_wrong_form_is_refused(changes):
+    with pytest.raises(HeaderError):
+        written(**changes)
+
+
+def test_a_list_id_is_a_dot_atom():
+    with pytest.raises(HeaderError):
+        written(Letterhead("", "mie@x.test", "", ("List", "l.x.test>"), "f", one_click=True))
+
+
+def test_a_local_part_beyond_ascii_stands_as_it_is():
+    assert "To: Ines Okafor <инес@example.net>\r\n".encode() in written(to_email="инес@example.net")

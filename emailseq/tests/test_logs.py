@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+from emailseq.lib import signing
+from emailseq.logs import redact
+
+
+@pytest.mark.parametrize(
+    ("line", "logged"),
+    [
+        ("GET /healthz", "GET /healthz"),
+        ("PUT /api/v1/subscribers/by-email/ada@example.com", "by-email/[redacted]"),
+        ("Bearer sk_0123abcd_00112233445566778899aabbccddeeff", "Bearer [redacted]"),
+    ],
+)
+def test_addresses_and_keys_are_redacted(line, logged):
+    assert redact(None, "info", {"request": line})["request"].endswith(logged)
+
+
+def test_tokens_are_redacted():
+    token = signing.sign("u", b"\1\2\3\4\5\6\7\10")
+
+    assert redact(None, "info", {"request": f"GET /u/{token}"}) == {"request": "GET /u/[redacted]"}
+
+
+def test_the_access_log_holds_no_token(client, caplog, db):
+    token = signing.sign("u", b"\1\2\3\4\5\6\7\10")
+
+    with caplog.at_level("INFO"):
+        client.get(f"/u/{token}")
+
+    assert "request_started" in caplog.text
+    assert token not in caplog.text
