@@ -14,11 +14,12 @@ from accounts.permissions import ROLES
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None]:
     """After real commits Django empties only the tables it made, roles included: finish the job."""
     yield
     marker = item.get_closest_marker("django_db")
-    if marker is None or not marker.kwargs.get("transaction"):
+    # After the last test the database is gone.
+    if nextitem is None or marker is None or not marker.kwargs.get("transaction"):
         return
     with item.config.stash[blocking_manager_key].unblock():
         with connection.cursor() as cursor:
