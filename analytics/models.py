@@ -32,6 +32,9 @@ class Total:
     count: int = 0
     first_count: int = 0
 
+    def __str__(self) -> str:
+        return f"{self.count} ({self.first_count} first)"
+
     def __sub__(self, other: Total) -> Total:
         return Total(self.count - other.count, self.first_count - other.first_count)
 

@@ -27,6 +27,13 @@ class Drift:
     expected: Total
     found: Total
 
+    def __str__(self) -> str:
+        key = self.key
+        what = f"{key.kind} {key.verdict}".strip()
+        source = f"{key.source_kind} {key.source_id} {key.step_key}".strip()
+        there = f"{self.found} in {self.book}, not {self.expected}"
+        return f"{what} of {source} at {key.hour:%Y-%m-%d %H}h: {there}."
+
 
 @transaction.atomic
 def drift() -> list[Drift]:

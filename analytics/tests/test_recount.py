@@ -14,7 +14,7 @@ from analytics.tests.factories import NOON, catch_up, in_a_session_of_its_own, m
 from delivery.models import SendLedger
 from subscribers import events, feed
 
-pytestmark = [pytest.mark.pg, pytest.mark.usefixtures("empty_books")]
+pytestmark = [pytest.mark.pg, pytest.mark.django_db(transaction=True)]
 
 
 def make_ledger_row(workspace, *, outcome, **columns):
@@ -98,6 +98,9 @@ def test_each_planted_drift_is_found_and_repaired():
         Drift("rollups", make_key(workspace, "message.in_doubt"), Total(3, 3), Total(3, 2)),
         Drift("rollups", make_key(workspace, "message.unsubscribed"), Total(3, 3), Total(0, 0)),
     ]
+    assert str(found[1]) == (
+        "message.deferred of campaign 7 at 2026-11-24 12h: 7 (0 first) in rollups, not 3 (0 first)."
+    )
     assert repaired == 4
     assert drift() == []
     assert right == list(

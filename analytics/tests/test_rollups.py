@@ -23,7 +23,7 @@ from analytics.tests.factories import (
 from subscribers import events, feed
 from subscribers.models import Cursor
 
-pytestmark = [pytest.mark.pg, pytest.mark.usefixtures("empty_books")]
+pytestmark = [pytest.mark.pg, pytest.mark.django_db(transaction=True)]
 
 
 def rollups() -> dict[RollupKey, tuple[int, int]]:
