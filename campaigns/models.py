@@ -6,7 +6,8 @@ from accounts.models import WorkspaceModel, WorkspaceQuerySet
 from campaigns.states import CampaignState
 from delivery.models import SenderIdentity
 from emailseq.lib import clock
-from subscribers.models import List
+from subscribers.models import List, Subscription, Suppression
+from subscribers.states import SubscriptionState
 from templates_app.models import Template, TemplateVersion
 
 
@@ -55,6 +56,11 @@ class Campaign(WorkspaceModel):
             models.CheckConstraint(
                 condition=models.Q(state__in=CampaignState.values), name="campaign_state"
             ),
+            models.CheckConstraint(
+                condition=models.Q(state=CampaignState.DRAFT)
+                | models.Q(template_version__isnull=False, started_at__isnull=False),
+                name="campaign_past_draft_is_frozen",
+            ),
         ]
         indexes = [
             models.Index(
@@ -66,3 +72,15 @@ class Campaign(WorkspaceModel):
 
     def __str__(self) -> str:
         return self.name
+
+    def audience(self) -> models.QuerySet[Subscription]:
+        """The places of all who would get it now: confirmed, neither archived nor suppressed."""
+        stops = Suppression.objects.filter(
+            workspace=self.workspace_id, address_key=models.OuterRef("subscriber__address_key")
+        )
+        return Subscription.objects.filter(
+            ~models.Exists(stops),
+            list=self.list_id,
+            state=SubscriptionState.CONFIRMED,
+            subscriber__archived_at=None,
+        )

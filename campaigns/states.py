@@ -15,6 +15,7 @@ class CampaignState(models.TextChoices):
 
 
 CAMPAIGN_MOVES = {
+    "update": Move((CampaignState.DRAFT,), CampaignState.DRAFT),
     "send": Move((CampaignState.DRAFT,), CampaignState.SENDING),
     "pause": Move((CampaignState.SENDING,), CampaignState.PAUSED),
     "resume": Move((CampaignState.PAUSED,), CampaignState.SENDING),

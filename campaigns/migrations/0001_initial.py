@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('state', 'sending')), fields=['id'], name='campaign_sending')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'sending', 'paused', 'sent', 'cancelled'])), name='campaign_state')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'sending', 'paused', 'sent', 'cancelled'])), name='campaign_state'), models.CheckConstraint(condition=models.Q(('state', 'draft'), models.Q(('started_at__isnull', False), ('template_version__isnull', False)), _connector='OR'), name='campaign_past_draft_is_frozen')],
             },
         ),
     ]

@@ -1,0 +1,76 @@
+"""What moves campaigns on: recipients enter the outbox, and once all are done it is sent."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef
+
+from campaigns import services
+from campaigns.models import Campaign
+from delivery import services as delivery
+from delivery.models import Outbox
+from delivery.services import NewMessage
+from delivery.states import SourceKind
+from emailseq.lib import clock
+
+# A campaign that has this many messages in the outbox waits: it stays small, and so stays fast.
+BACKLOG = 100_000
+
+
+def fill(limit: int = 5000) -> int:
+    """Queue the next `limit` recipients of each campaign that has some left; how many they were.
+
+    Messages and cursor commit together, page by page: a kill costs the page, and the next tick
+    does it again. Whoever holds a campaign already goes on with it.
+    """
+    now = clock.db_now()
+    waiting = list(Campaign.objects.to_fill().order_by("id").values_list("id", flat=True))
+    return sum(_fill_page(campaign_id, limit=limit, now=now) for campaign_id in waiting)
+
+
+@transaction.atomic
+def finish() -> int:
+    """Call those campaigns sent of which no message is left; a message in doubt is left."""
+    left = Outbox.objects.filter(kind=SourceKind.CAMPAIGN, source_id=OuterRef("id"))
+    done = Campaign.objects.to_finish().filter(~Exists(left)).order_by("id")
+    return sum(map(services.finish, done.select_for_update(skip_locked=True, no_key=True)))
+
+
+@transaction.atomic
+def _fill_page(campaign_id: int, *, limit: int, now: datetime) -> int:
+    unlocked = Campaign.objects.to_fill().select_for_update(skip_locked=True, no_key=True)
+    campaign = unlocked.filter(pk=campaign_id).first()
+    if campaign is None or _is_backed_up(campaign):
+        return 0
+    ahead = campaign.audience().filter(id__gt=campaign.fill_cursor, id__lte=campaign.fill_until)
+    page = list(ahead.order_by("id").values_list("id", "subscriber_id")[:limit])
+    queued = delivery.queue_many([_message(campaign, person) for _, person in page], now=now)
+    done = len(page) < limit
+    Campaign.objects.filter(pk=campaign.pk).update(
+        fill_cursor=campaign.fill_until if done else page[-1][0],
+        recipient_count=F("recipient_count") + queued,
+        filled_at=now if done else None,
+    )
+    return queued
+
+
+def _is_backed_up(campaign: Campaign) -> bool:
+    queued = Outbox.objects.filter(kind=SourceKind.CAMPAIGN, source_id=campaign.pk)
+    return queued[BACKLOG:].exists()
+
+
+def _message(campaign: Campaign, subscriber_id: int) -> NewMessage:
+    return NewMessage(
+        workspace_id=campaign.workspace_id,
+        kind=SourceKind.CAMPAIGN,
+        source_id=campaign.pk,
+        step_key="",
+        run=0,
+        variant="",
+        subscriber_id=subscriber_id,
+        list_id=campaign.list_id,
+        template_version_id=campaign.template_version_id,  # type: ignore[arg-type] # set by `send`
+        sender_id=campaign.sender_id,
+    )

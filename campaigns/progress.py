@@ -1,0 +1,60 @@
+"""How far campaigns are, for every page and client that shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Count
+
+from analytics.numbers import Numbers, numbers_by_source
+from campaigns.models import Campaign
+from delivery.models import Outbox
+from delivery.states import SourceKind
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where the recipients of a campaign are."""
+
+    recipients: int
+    sent: int
+    skipped: int
+    failed: int
+    in_doubt: int
+
+    @property
+    def done(self) -> int:
+        """Whoever nothing more happens to by itself."""
+        return self.sent + self.skipped + self.failed + self.in_doubt
+
+    @property
+    def queued(self) -> int:
+        return max(0, self.recipients - self.done)
+
+
+def progress(campaign: Campaign) -> Progress:
+    """Where the recipients of one campaign are, as of a second ago."""
+    return progress_by_campaign([campaign])[campaign.pk]
+
+
+def progress_by_campaign(campaigns: Sequence[Campaign]) -> dict[int, Progress]:
+    """The same for a page of campaigns, by id, in two queries that do not grow with them."""
+    ids = [campaign.pk for campaign in campaigns]
+    numbers = numbers_by_source(SourceKind.CAMPAIGN, ids)
+    doubts = Outbox.objects.in_doubt().filter(kind=SourceKind.CAMPAIGN, source_id__in=ids)
+    in_doubt = dict(doubts.values_list("source_id").annotate(Count("id")))
+    return {
+        campaign.pk: _progress(campaign, numbers[campaign.pk], in_doubt.get(campaign.pk, 0))
+        for campaign in campaigns
+    }
+
+
+def _progress(campaign: Campaign, numbers: Numbers, in_doubt: int) -> Progress:
+    return Progress(
+        recipients=campaign.recipient_count,
+        sent=numbers.sent,
+        skipped=numbers.skipped,
+        failed=numbers.failed,
+        in_doubt=in_doubt,
+    )

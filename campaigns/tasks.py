@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+from celery import shared_task
+
+from campaigns import engine
+
+
+@shared_task
+def fill() -> int:
+    filled = engine.fill()
+    engine.finish()
+    return filled
