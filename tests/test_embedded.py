@@ -40,6 +40,7 @@ def spawn(data: Path, profile: str = "durable", **variables: str) -> subprocess.
         [sys.executable, "-W", "error", "-c", LAUNCHER, data, profile],
         cwd=ROOT,
         env=os.environ | NEITHER | variables,
+        umask=0o022,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -119,7 +119,9 @@ class Place:
                 shutil.copytree(wheel.parent / folder, aside / folder)
             for path in (aside, *aside.rglob("*")):
                 path.chmod(0o755)
-            aside.rename(copy)
+            with contextlib.suppress(OSError):  # somebody else was faster
+                aside.rename(copy)
+            delete(aside)
         return copy / binary
 
 
