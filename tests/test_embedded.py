@@ -246,7 +246,8 @@ def test_throw_away_servers_sync_nothing_and_leave_nothing(roof):
 def test_sockets_of_a_deep_directory_have_a_short_path(roof):
     data = roof / ("deep" * 30)
     runtime = roof / "runtime"
-    runtime.mkdir(mode=0o711)
+    runtime.mkdir()
+    runtime.chmod(0o711)
 
     with launched(data, "throw-away", XDG_RUNTIME_DIR=str(runtime), TMPDIR=str(runtime)) as (
         _,
