@@ -3,7 +3,9 @@ from __future__ import annotations
 import email
 import email.policy
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from email.header import decode_header, make_header
 from pathlib import Path
 
 import pytest
@@ -20,14 +22,7 @@ LETTERHEAD = Letterhead(
     feedback_id="s81:harbour:sequence:emailseq",
     one_click=True,
 )
-TRANSACTIONAL = Letterhead(
-    from_name="",
-    from_email="mie@news.harbour.example",
-    reply_to="",
-    list_id=None,
-    feedback_id="s81:harbour:sequence:emailseq",
-    one_click=False,
-)
+TRANSACTIONAL = replace(LETTERHEAD, from_name="", reply_to="", list_id=None, one_click=False)
 MESSAGE = {
     "to_name": "Ines Okafor",
     "to_email": "ines@example.net",
@@ -49,13 +44,6 @@ def parsed(data):
     message = email.message_from_bytes(data, policy=email.policy.default)
     assert [part.defects for part in message.walk() if part.defects] == []
     return message
-
-
-def header(name, **changes):
-    data = written(**changes)
-    assert b"\n" not in data.replace(b"\r\n", b"")
-    assert max(map(len, data.split(b"\r\n"))) <= 998
-    return parsed(data)[name]
 
 
 def test_a_bulk_message_byte_for_byte():
@@ -161,23 +149,48 @@ def test_every_subject_arrives(subject):
     head = data[: data.index(b"Date: ")]
 
     assert head.isascii()
+    assert b"\n" not in data.replace(b"\r\n", b"")
+    assert max(map(len, head.split(b"\r\n"))) <= 998
     assert parsed(data)["Subject"] == subject
     assert all(len(word) <= 75 for word in head.split() if word.startswith(b"=?"))
     if subject.isprintable() and max(map(len, subject.split(" "))) < 60:
         assert max(map(len, head.split(b"\r\n"))) <= 78
 
 
-@given(TEXT.map(str.strip).filter(bool))
-@example('Ines "the sailor" O\\Kafor')
-@example("Okafor, Ines")
-@example("ines@example.net")
-@example("Ines <eve@example.net>")
-@example("J. Smith")
-@example("(Ines) =?")
-def test_every_name_arrives(name):
-    [address] = header("To", to_name=name).addresses
+def decoded(name, data):
+    """A header by the older of Python's two parsers, which joins encoded words in phrases too."""
+    raw = email.message_from_bytes(data)[name].replace("\r\n", "")
+    return str(make_header(decode_header(raw)))
 
-    assert (address.display_name, address.addr_spec) == (name, "ines@example.net")
+
+@given(TEXT.filter(str.strip))
+@example("Ines Okafor")
+@example("Jürgen Müller-Lüdenscheidt, Kapitän zur See und Freund großer Schiffe")
+@example("=?utf-8?q?Ines?=")
+@example("  Ines  ")
+@example("🚢" * 100)
+def test_every_name_arrives(name):
+    data = written(to_name=name)
+
+    assert parsed(data)["To"].addresses[0].addr_spec == "ines@example.net"
+    if not data[: data.index(b"Reply-To")].count(b'"'):
+        assert decoded("To", data) == f"{name} <ines@example.net>"
+
+
+@pytest.mark.parametrize(
+    ("name", "quoted"),
+    [
+        ('Ines "the sailor" O\\Kafor', r'"Ines \"the sailor\" O\\Kafor"'),
+        ("Okafor, Ines", '"Okafor, Ines"'),
+        ("Ines <eve@example.net>", '"Ines <eve@example.net>"'),
+        ("J. Smith", '"J. Smith"'),
+    ],
+)
+def test_a_name_of_special_characters_is_quoted(name, quoted):
+    data = written(to_name=name)
+
+    assert f"\r\nTo: {quoted} <ines@example.net>\r\n".encode() in data
+    assert parsed(data)["To"].addresses[0].display_name == name
 
 
 def test_naughty_strings_arrive_or_are_refused():
@@ -192,9 +205,9 @@ def test_naughty_strings_arrive_or_are_refused():
         except HeaderError:
             assert any(ord(char) < 32 or char == "\x7f" for char in text)
             refused += 1
-            continue
-        assert parsed(data)["To"].addresses[0].addr_spec == "ines@example.net"
-        assert len(parsed(data).keys()) == 15
+        else:
+            assert len(email.message_from_bytes(data).keys()) == 15
+            assert decoded("Subject", data) == text
 
     assert refused > 0
 
@@ -207,20 +220,21 @@ def naughty(folder):
 CONTROLS = ["\r\n", "\n", "\r", "\0", "\t", "\x1b", "\x7f", "\ud800", "\r\nBcc: eve@example.net"]
 
 
+PLACES = {
+    "subject": lambda text: written(subject=text),
+    "to_name": lambda text: written(to_name=text),
+    "header": lambda text: written(headers=[("X-Campaign", text)]),
+    "from_name": lambda text: written(replace(LETTERHEAD, from_name=text)),
+    "list_name": lambda text: written(replace(LETTERHEAD, list_id=(text, "l.x.test"))),
+    "feedback_id": lambda text: written(replace(LETTERHEAD, feedback_id=text)),
+}
+
+
 @pytest.mark.parametrize("control", CONTROLS)
-@pytest.mark.parametrize("place", ["subject", "to_name", "header", "from_name", "list_name"])
+@pytest.mark.parametrize("place", PLACES)
 def test_no_value_can_add_a_header(place, control):
-    text = f"Hello{control}"
     with pytest.raises(HeaderError):
-        match place:
-            case "header":
-                written(headers=[("X-Campaign", text)])
-            case "from_name":
-                written(Letterhead(text, "mie@x.test", "", None, "f", one_click=True))
-            case "list_name":
-                written(Letterhead("", "mie@x.test", "", (text, "l.x.test"), "f", one_click=True))
-            case _:
-                written(**{place: text})
+        PLACES[place](f"Hello{control}")
 
 
 @pytest.mark.parametrize(
@@ -258,7 +272,7 @@ def test_a_value_of_the_wrong_form_is_refused(changes):
 
 def test_a_list_id_is_a_dot_atom():
     with pytest.raises(HeaderError):
-        written(Letterhead("", "mie@x.test", "", ("List", "l.x.test>"), "f", one_click=True))
+        written(replace(LETTERHEAD, list_id=("List", "l.x.test>")))
 
 
 def test_a_local_part_beyond_ascii_stands_as_it_is():

@@ -527,6 +527,25 @@ def test_a_server_that_talks_nonsense_is_left(greeting, why):
     assert reply.text.startswith(why)
 
 
+def test_a_greeting_may_come_before_anybody_waits_for_it():
+    async def script(hear, write):
+        write(b"220 early\r\n")
+        await hear(b"never")
+
+    async def run():
+        async with scripted(script) as (port, _):
+            loop = asyncio.get_running_loop()
+            _, session = await loop.create_connection(Session, "127.0.0.1", port)
+            while not session.disturbed:
+                await asyncio.sleep(0.01)
+            greeting = await session.ask(b"", stage="connect", expect=b"220")
+            disturbed = session.disturbed
+            session.close(session.silence("seen enough"))
+            return greeting, disturbed
+
+    assert asyncio.run(run()) == (b"220 early", False)
+
+
 def test_a_greeting_may_be_a_refusal():
     async def script(hear, write):
         write(b"554-5.7.1 You\x1b[31m are\r\n554 5.7.1 listed\r\n")

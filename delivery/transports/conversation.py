@@ -52,8 +52,11 @@ class Session(asyncio.BufferedProtocol):
         return await self.run(self._question(command, stage, expect))
 
     async def run(self, conversation: Conversation[T]) -> T:
-        """What the conversation returns. Ended is raised inside it when the session dies, Ended
-        and what it raises itself come out here. Cancelling ends the session."""
+        """What the conversation returns or raises.
+
+        When the session dies, Ended is raised inside the conversation, which may deal with it.
+        Cancelling ends the session.
+        """
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._done, self._conversation = done, conversation
         self._resume(None)
