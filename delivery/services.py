@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -75,26 +75,28 @@ def release(*, kind: str, source_id: int) -> None:
     Source.objects.filter(kind=kind, source_id=source_id).update(held=False)
 
 
+@transaction.atomic
 def hold_messages(*, kind: str, source_id: int, subscriber_ids: Sequence[int]) -> int:
     """Like `hold`, for the messages of a source to some people; how many were held."""
-    rows = _rows(kind, source_id, subscriber_ids).filter(held_at=None, cancelled_at=None)
+    rows = _lock(kind, source_id, subscriber_ids, held_at=None, cancelled_at=None)
     return rows.update(held_at=clock.now())
 
 
+@transaction.atomic
 def release_messages(*, kind: str, source_id: int, subscriber_ids: Sequence[int]) -> int:
     """The opposite of `hold_messages`."""
-    return _rows(kind, source_id, subscriber_ids).exclude(held_at=None).update(held_at=None)
+    rows = _lock(kind, source_id, subscriber_ids, held_at__isnull=False)
+    return rows.update(held_at=None)
 
 
+@transaction.atomic
 def cancel(*, kind: str, source_id: int, subscriber_ids: Sequence[int] | None = None) -> int:
     """Stop the messages of a source (to some people, or to all) for good; how many there were.
 
     The reaper gives each one its outcome, `skipped: cancelled`.
     """
-    return (
-        _rows(kind, source_id, subscriber_ids)
-        .filter(cancelled_at=None)
-        .update(cancelled_at=clock.now())
+    return _lock(kind, source_id, subscriber_ids, cancelled_at=None).update(
+        cancelled_at=clock.now()
     )
 
 
@@ -181,6 +183,15 @@ def _event(message: Outbox | SendLedger, kind: str) -> NewEvent:
     )
 
 
-def _rows(kind: str, source_id: int, subscriber_ids: Sequence[int] | None) -> QuerySet[Outbox]:
-    rows = Outbox.objects.filter(kind=kind, source_id=source_id)
-    return rows if subscriber_ids is None else rows.filter(subscriber_id__in=subscriber_ids)
+def _lock(
+    kind: str, source_id: int, subscriber_ids: Sequence[int] | None, **place: Any
+) -> QuerySet[Outbox]:
+    """Those of a source's messages (to some people) that are at `place`, to be locked by id.
+
+    Everybody locks outbox rows in that order: nobody waits for somebody who waits for them.
+    """
+    rows = Outbox.objects.filter(kind=kind, source_id=source_id, **place)
+    if subscriber_ids is not None:
+        rows = rows.filter(subscriber_id__in=subscriber_ids)
+    locked = rows.order_by("id").select_for_update(no_key=True)
+    return Outbox.objects.filter(pk__in=locked.values("id"))

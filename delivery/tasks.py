@@ -43,5 +43,6 @@ def make_ledger_partitions() -> int:
 
 
 def _is_stopping() -> bool:
-    """Celery notes a signal to stop here, as an exit code or a flag; None and False mean: go on."""
-    return any(flag not in (None, False) for flag in (worker.should_stop, worker.should_terminate))
+    """Celery notes a signal to stop as an exit code, which may be 0; None and False mean: go on."""
+    flags = worker.should_stop, worker.should_terminate
+    return any(flag is not None and flag is not False for flag in flags)
