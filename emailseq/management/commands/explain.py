@@ -30,11 +30,11 @@ class Command(BaseCommand):
         source = _source(options["source"], options["workspace"])
         subscriber = _subscriber(source.workspace, options["email"])
         kind = SourceKind.CAMPAIGN if isinstance(source, Campaign) else SourceKind.SEQUENCE
-        key = {"kind": kind.value, "source_id": source.pk}
-        gates = explain.gates(subscriber, consent_list=source.list, **key)
+        key = kind.value, source.pk
+        gates = explain.gates(subscriber, *key, consent_list=source.list)
         if isinstance(source, Sequence):
             gates = [*_runs(subscriber, source), *gates]
-        messages = list(explain.messages(subscriber, **key))
+        messages = list(explain.messages(subscriber, *key))
         if options["json"]:
             answer = {"gates": [gate._asdict() for gate in gates], "messages": messages}
             self.stdout.write(json.dumps(answer))
@@ -47,9 +47,9 @@ class Command(BaseCommand):
 
 
 def _source(name: str, workspace: str | None) -> Campaign | Sequence:
-    uid = ids.decode("cmp", name)
+    uids = [uid for uid in [ids.decode("cmp", name)] if uid]
     found: list[Campaign | Sequence] = [
-        *Campaign.objects.filter(uid=uid).select_related("workspace", "list"),
+        *Campaign.objects.filter(uid__in=uids).select_related("workspace", "list"),
         *Sequence.objects.filter(slug=name).select_related("workspace", "list"),
     ]
     found = [source for source in found if workspace in (None, source.workspace.slug)]
