@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.cache import cache
+from django.core.management import call_command
+from django.db import DatabaseError
+from django_redis.exceptions import ConnectionInterrupted
+
+from delivery import services as delivery
+from delivery.models import Lease, Outbox
+from delivery.tests.factories import queue
+from emailseq import health
+from emailseq.celery import TICKS
+from emailseq.health import Level
+from emailseq.lib import clock, ids
+from subscribers.models import Cursor
+from subscribers.tests.factories import ListFactory, make_audience
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def running():
+    """All ticks have just run, and a pump is alive."""
+    now = clock.now()
+    for task, _, _ in TICKS.values():
+        cache.set(f"tick:{task}", now.timestamp())
+    return Lease.objects.create(token=ids.new(), worker="host:1", until=now + timedelta(minutes=1))
+
+
+def found(name):
+    return next(check for check in health.checks() if check.name == name)
+
+
+def test_all_is_well(running):
+    assert {check.level for check in health.checks()} == {Level.HEALTHY}
+
+
+def test_a_web_server_is_alive_whatever_else_is(client):
+    assert client.get("/healthz").text == "ok"
+
+
+def test_readyz_says_503_until_nothing_is_broken(client, running):
+    assert client.get("/readyz").status_code == 200
+
+    running.delete()
+    response = client.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json()["sender"] == {"level": "broken"}
+
+
+def test_a_missing_tick_is_named(running):
+    cache.delete("tick:sequences.tasks.advance")
+
+    check = found("ticks")
+
+    assert check.level is Level.BROKEN
+    assert check.sentence == ("No recent sequences.tasks.advance: is the worker running, and beat?")
+
+
+def test_valkey_away_is_broken_and_not_an_error(running, monkeypatch):
+    def refuse(*_):
+        raise ConnectionInterrupted(connection=None)
+
+    monkeypatch.setattr(health.cache, "get_many", refuse)
+
+    assert found("valkey").level is Level.BROKEN
+
+
+def test_the_database_away_is_the_only_check(monkeypatch):
+    def refuse():
+        raise DatabaseError("gone")
+
+    monkeypatch.setattr(health, "read_pulse", refuse)
+
+    (check,) = health.checks()
+    assert (check.name, check.level) == ("database", Level.BROKEN)
+
+
+def test_late_messages_degrade(running):
+    news = ListFactory()
+    queue(make_audience(1, on=news), on=news)
+    Outbox.objects.update(run_at=clock.now() - timedelta(minutes=10))
+
+    assert found("outbox").level is Level.DEGRADED
+
+
+def test_messages_of_a_held_source_are_not_late(running):
+    news = ListFactory()
+    queue(make_audience(1, on=news), on=news)
+    Outbox.objects.update(run_at=clock.now() - timedelta(minutes=10))
+    delivery.hold(kind="campaign", source_id=1)
+
+    assert found("outbox").level is Level.HEALTHY
+
+
+def test_doubt_degrades(running):
+    news = ListFactory()
+    queue(make_audience(1, on=news), on=news)
+    Outbox.objects.update(doubt_at=clock.now(), wire_at=clock.now(), lease_token=running.token)
+
+    check = found("in doubt")
+
+    assert check.level is Level.DEGRADED
+    assert "1" in check.sentence
+
+
+def test_a_parked_consumer_names_its_event(running):
+    Cursor.objects.create(
+        name="rollups", parked_event_id=7, parked_at=clock.now(), parked_reason="…\nKeyError: 'x'"
+    )
+
+    check = found("consumer rollups")
+
+    assert check.level is Level.BROKEN
+    assert check.sentence == "Cannot handle event 7, and waits: KeyError: 'x'"
+
+
+@pytest.mark.parametrize(("broken", "code"), [(False, 0), (True, 2)])
+def test_doctor_exits_with_the_worst_level(running, broken, code):
+    if broken:
+        running.delete()
+    out = StringIO()
+
+    with pytest.raises(SystemExit) as ended:
+        call_command("doctor", "--json", stdout=out)
+
+    assert ended.value.code == code
+    answer = json.loads(out.getvalue())
+    assert answer["level"] == ("broken" if broken else "healthy")
+    assert {check["name"] for check in answer["checks"]} >= {"database", "migrations", "sender"}
+
+
+def test_doctor_speaks_to_people(running, capsys):
+    with pytest.raises(SystemExit):
+        call_command("doctor")
+
+    assert "The schema is up to date." in capsys.readouterr().out
+
+
+def test_metrics_count_from_rows(client, running):
+    news = ListFactory()
+    queue(make_audience(3, on=news), on=news)
+
+    text = client.get("/metrics").text
+
+    assert "emailseq_delivery_outbox_depth_messages 3.0" in text
+    assert "emailseq_delivery_sent_messages_total 0.0" in text
+    assert 'emailseq_tick_age_seconds{tick="sequences.tasks.advance"}' in text
+
+
+def test_metrics_take_a_token_when_there_is_one(client, settings, running):
+    settings.METRICS_TOKEN = "s3cret"
+
+    assert client.get("/metrics").status_code == 401
+    assert client.get("/metrics", headers={"Authorization": "Bearer nope"}).status_code == 401
+    assert client.get("/metrics", headers={"Authorization": "Bearer s3cret"}).status_code == 200

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.core.management import call_command
+from django.db.models import F
+
+from analytics.models import Rollup
+from analytics.tests.factories import catch_up
+from campaigns import engine
+from campaigns.models import Campaign
+from campaigns.tests.factories import make_sending
+from delivery.models import SendLedger
+from delivery.tests.wire import Wire
+
+pytestmark = [pytest.mark.pg, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def history(tmp_path):
+    """A campaign to three people, sent and counted."""
+    make_sending(3)
+    engine.fill()
+    wire = Wire(tmp_path)
+    assert wire.send() == 3
+    assert engine.finish() == 1
+    catch_up()
+    return wire
+
+
+def reconcile(capsys, *arguments):
+    with pytest.raises(SystemExit) as left:
+        call_command("reconcile", *arguments)
+    return left.value.code, capsys.readouterr().out.strip()
+
+
+def test_a_clean_history_exits_0(history, capsys):
+    assert reconcile(capsys, "--journal", str(history.path)) == (0, "Drift: none.")
+
+
+def test_a_loss_exits_1_and_says_so(history, capsys):
+    lines = history.path.read_text().splitlines(keepends=True)
+    history.path.write_text("".join(lines[1:]))
+
+    code, said = reconcile(capsys, "--journal", str(history.path))
+
+    assert (code, said) == (
+        1,
+        "I3: 1 messages count as sent and never arrived.\nFindings: 1.",
+    )
+
+
+def test_a_duplicate_exits_1_and_names_it(history, capsys):
+    first = history.path.read_text().splitlines(keepends=True)[0]
+    with history.path.open("a") as journal:
+        journal.write(first)
+
+    code, said = reconcile(capsys, "--journal", str(history.path), "--json")
+
+    name = json.loads(first)["message_id"]
+    sentence = f"1 messages arrived twice in silence, e.g. {name}."
+    assert code == 1
+    assert json.loads(said) == {"findings": [{"invariant": "I2", "sentence": sentence}]}
+
+
+def test_drift_exits_1_until_the_rollups_are_rebuilt(history, capsys):
+    Rollup.objects.filter(kind="message.sent").update(count=F("count") + 1)
+
+    code, said = reconcile(capsys)
+    assert code == 1
+    assert said.startswith("I5: message.sent of campaign")
+    assert "Total(count=4, first_count=0) in rollups, not Total(count=3, first_count=0)" in said
+
+    assert reconcile(capsys, "--rebuild") == (0, "Drift: none.")
+
+
+def test_a_recipient_without_an_outcome_exits_1(history, capsys):
+    campaign = Campaign.objects.get()
+    Campaign.objects.update(recipient_count=4)
+
+    code, said = reconcile(capsys)
+
+    assert (code, said) == (1, f"I9: {campaign.public_id} counts 4, has 3.\nFindings: 1.")
+    assert SendLedger.objects.count() == 3
