@@ -21,7 +21,7 @@ class Wire:
         return asyncio.run(self._send(pumps, seconds))
 
     async def _send(self, pumps: int, seconds: float) -> int:
-        async with Sink(journal=self._path, keep=self._folder / "mail") as sink:
+        async with Sink(journal=self.path, keep=self._folder / "mail") as sink:
             server = Server(host=sink.host, port=sink.port, helo="test.example")
             sent = [
                 engine.pump(server, seconds=seconds, stopping=lambda: False) for _ in range(pumps)
@@ -29,14 +29,14 @@ class Wire:
             return sum(await asyncio.gather(*sent))
 
     @property
-    def _path(self) -> Path:
+    def path(self) -> Path:
         return self._folder / "journal.jsonl"
 
     @property
     def journal(self) -> list[dict]:
-        if not self._path.exists():
+        if not self.path.exists():
             return []
-        entries = [json.loads(line) for line in self._path.read_text().splitlines()]
+        entries = [json.loads(line) for line in self.path.read_text().splitlines()]
         return [entry for entry in entries if entry["code"] == 250]
 
     @property

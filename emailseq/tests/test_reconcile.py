@@ -70,7 +70,7 @@ def test_drift_exits_1_until_the_rollups_are_rebuilt(history, capsys):
     code, said = reconcile(capsys)
     assert code == 1
     assert said.startswith("I5: message.sent of campaign")
-    assert "Total(count=4, first_count=0) in rollups, not Total(count=3, first_count=0)" in said
+    assert "4 (0 first) in rollups, not 3 (0 first)." in said
 
     assert reconcile(capsys, "--rebuild") == (0, "Drift: none.")
 
