@@ -99,27 +99,3 @@ def test_compose_passes_urls_that_we_understand(services, monkeypatch):
     assert env.redis_url("broker") == "redis://valkey/0"
     assert given["DATABASE_URL"].startswith("postgres://emailseq:")
     assert given["DATABASE_URL"].endswith("@postgres/emailseq")
-
-
-@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
-def test_a_lock_covers_its_list_with_hashes_and_names_no_host(name):
-    listed = re.findall(r"^[A-Za-z][\w.-]*", text(f"{name}.txt"), re.MULTILINE)
-    locked = re.findall(
-        r"^([a-z][\w.-]*)==\S+ .*\\\n    --hash=sha256:", text(f"{name}.lock"), re.MULTILINE
-    )
-
-    assert {normal(each) for each in listed} - {normal(each) for each in locked} == set()
-    assert re.findall(r"://|--(?:extra-)?index|--find-links", text(f"{name}.lock")) == []
-
-
-def test_both_locks_agree():
-    product, development = (
-        dict(re.findall(r"^([a-z][\w.-]*)==(\S+)", text(f"{name}.lock"), re.MULTILINE))
-        for name in ("requirements", "requirements-dev")
-    )
-
-    assert product.items() <= development.items()
-
-
-def normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
