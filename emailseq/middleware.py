@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from typing import cast
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+
+from accounts.audit import Actor
+from accounts.models import Membership
+from emailseq.backoffice.pages import Request
+from emailseq.lib import ids
+from emailseq.lib.api import problems
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -23,7 +32,38 @@ PUBLIC_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'"
 )
+_SANE_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _POLICIES = {"/admin/": ADMIN_POLICY, "/api/docs/": DOCS_POLICY}
+
+
+class RequestIdMiddleware:
+    """Gives every request an id, or keeps a sane one of the client's, and says it in the answer."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id = given if _SANE_ID.fullmatch(given) else ids.encode("req", ids.new())
+        request.META["HTTP_X_REQUEST_ID"] = request_id  # where the logs take it from
+        response = self.get_response(request)
+        response.headers["X-Request-Id"] = request_id
+        return response
+
+
+class ProblemMiddleware:
+    """Says in the API's words what Django refuses on its own: unknown paths, hosts, crashes."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        is_django = response.headers.get("Content-Type", "").startswith("text/html")
+        if response.status_code < 400 or not is_django or not request.path.startswith("/api/"):
+            return response
+        problem = problems.document(problems.BY_STATUS.get(response.status_code, "internal"))
+        return JsonResponse(problem, status=problem["status"], content_type=problems.MEDIA_TYPE)
 
 
 class SecurityHeadersMiddleware:
@@ -37,6 +77,37 @@ class SecurityHeadersMiddleware:
         response.headers.setdefault("Content-Security-Policy", _policy(request.path))
         response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         return response
+
+
+class WorkspaceMiddleware:
+    """Says in which workspace, and as whom, a person signed in to the back office works.
+
+    Times are shown in the workspace's own zone.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path.startswith("/admin/"):
+            return self.get_response(request)
+        membership = _choose(cast("Request", request))
+        with timezone.override(membership.workspace.time_zone if membership else None):
+            return self.get_response(request)
+
+
+def _choose(request: Request) -> Membership | None:
+    """Take the membership the session remembers; the oldest by default."""
+    held = Membership.objects.filter(user_id=request.user.pk).select_related("workspace", "group")
+    request.memberships = list(held.order_by("id"))
+    request.membership = request.memberships[0] if request.memberships else None
+    for membership in request.memberships:
+        if membership.workspace_id == request.session.get("workspace"):
+            request.membership = membership
+    if request.membership:
+        request.workspace = request.membership.workspace
+        request.actor = Actor.user(request.user)
+    return request.membership
 
 
 def _policy(path: str) -> str:

@@ -12,6 +12,7 @@ import structlog
 from environs import Env
 
 from emailseq import env as urls
+from emailseq import logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env(eager=False)
@@ -59,13 +60,16 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "emailseq.middleware.RequestIdMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "emailseq.middleware.SecurityHeadersMiddleware",
+    "emailseq.middleware.ProblemMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "emailseq.middleware.WorkspaceMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 ROOT_URLCONF = "emailseq.urls"
@@ -103,6 +107,7 @@ CACHES = {
         "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 2, "SOCKET_TIMEOUT": 2},
     }
 }
+BUCKETS_URL = urls.redis_url("buckets")
 CELERY_BROKER_URL = urls.redis_url("broker")
 
 # --- Mail -------------------------------------------------------------------------------
@@ -115,7 +120,9 @@ INBOX_DIR = DATA_DIR / "inbox"
 # --- People -----------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
 LOGIN_URL = "/admin/login/"
+LOGIN_REDIRECT_URL = "/admin/"
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = ["emailseq.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 AUTH_PASSWORD_VALIDATORS = [
@@ -141,7 +148,41 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
-WHITENOISE_USE_FINDERS = ENVIRONMENT != "production"
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = ENVIRONMENT != "production"
+
+# --- Back office ------------------------------------------------------------------------
+UNFOLD = {
+    "SITE_TITLE": "emailseq",
+    "SITE_HEADER": "emailseq",
+    "SITE_SUBHEADER": "emailseq.backoffice.navigation.workspace_name",
+    "SITE_DROPDOWN": "emailseq.backoffice.navigation.switcher",
+    "SITE_SYMBOL": "forward_to_inbox",
+    "SITE_FAVICONS": [{"rel": "icon", "href": f"{STATIC_URL}backoffice/icon.svg"}],
+    "SITE_URL": None,
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "ENVIRONMENT": "emailseq.backoffice.navigation.environment",
+    "SIDEBAR": {"navigation": "emailseq.backoffice.navigation.sidebar"},
+    "STYLES": [f"{STATIC_URL}backoffice/app.css"],
+    "SCRIPTS": [f"{STATIC_URL}backoffice/app.js"],
+    "BORDER_RADIUS": "8px",
+    "COLORS": {
+        "font": {"subtle-dark": "var(--color-base-300)"},  # enough contrast on a dark page
+        "primary": {
+            "50": "#eef2ff",
+            "100": "#e0e7ff",
+            "200": "#c7d2fe",
+            "300": "#a5b4fc",
+            "400": "#818cf8",
+            "500": "#6366f1",
+            "600": "#4f46e5",
+            "700": "#4338ca",
+            "800": "#3730a3",
+            "900": "#312e81",
+            "950": "#1e1b4b",
+        },
+    },
+}
 
 # --- API --------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -151,10 +192,13 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.authentication.HasPermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["emailseq.lib.api.parsers.JSONParser"],
     "DEFAULT_THROTTLE_CLASSES": ["accounts.throttles.CredentialThrottle"],
     "DEFAULT_PAGINATION_CLASS": "emailseq.lib.api.pagination.KeysetPagination",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "emailseq.lib.api.schema.Schema",
+    "DEFAULT_METADATA_CLASS": None,
+    "URL_FORMAT_OVERRIDE": None,
+    "DURATION_FORMAT": "iso-8601",
     "EXCEPTION_HANDLER": "emailseq.lib.api.problems.handler",
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -162,6 +206,8 @@ REST_FRAMEWORK = {
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",
     "SIGNING_KEY": JWT_SIGNING_KEY,
+    "USER_ID_FIELD": "uid",
+    "USER_ID_CLAIM": "sub",
     "ISSUER": SITE_URL,
     "AUDIENCE": "emailseq",
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=10),
@@ -175,7 +221,17 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "emailseq",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "CampaignState": "campaigns.states.CampaignState",
+        "EnrollmentState": "sequences.states.EnrollmentState",
+        "SequenceState": "sequences.states.SequenceState",
+        "SourceKind": "delivery.states.SourceKind",
+        "StepKind": "sequences.states.StepKind",
+        "SubscriptionState": "subscribers.states.SubscriptionState",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
@@ -186,7 +242,9 @@ LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
 LOG_FORMAT = env.str("LOG_FORMAT", "json")
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")
 DJANGO_STRUCTLOG_CELERY_ENABLED = False
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # RequestIdMiddleware has seen to it
 _SHARED_PROCESSORS: list[Any] = [
+    logs.redact,
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,

@@ -1,7 +1,35 @@
 from __future__ import annotations
 
+from typing import Any
+
+from django.http import HttpResponse
+from django.urls import URLPattern, path
 from unfold.sites import UnfoldAdminSite
+
+from emailseq.backoffice import dashboard, inbox, navigation
+from emailseq.backoffice.mixins import WorkspaceAdmin
+from emailseq.backoffice.pages import Request
 
 
 class BackofficeSite(UnfoldAdminSite):
     """The back office: Django's admin, seen from one workspace at a time."""
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Let in what knows its workspace only: other apps bring stock pages of their own."""
+        if admin_class is not None and issubclass(admin_class, WorkspaceAdmin):
+            super().register(model_or_iterable, admin_class, **options)
+
+    def has_permission(self, request: Request) -> bool:
+        return request.user.is_active and request.membership is not None
+
+    def extra_urls(self) -> list[URLPattern]:
+        return [
+            path("workspaces/", self.admin_view(navigation.choose_workspace), name="workspaces"),
+            path("inbox/", self.admin_view(inbox.index), name="inbox"),
+            path("inbox/<int:number>/", self.admin_view(inbox.message), name="inbox_message"),
+            path("inbox/<int:number>/html/", self.admin_view(inbox.html), name="inbox_html"),
+            path("inbox/<int:number>/source/", self.admin_view(inbox.source), name="inbox_source"),
+        ]
+
+    def index(self, request: Request, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return dashboard.index(request)

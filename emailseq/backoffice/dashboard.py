@@ -1,0 +1,166 @@
+"""The first page: what needs a person, what the last month came to, what is running now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from django.core.cache import cache
+from django.db.models import Count
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django_redis.exceptions import ConnectionInterrupted
+
+from accounts.models import Workspace
+from analytics.numbers import Numbers, numbers_by_day
+from campaigns.models import Campaign
+from campaigns.progress import progress_by_campaign
+from campaigns.states import CampaignState
+from delivery.models import Outbox
+from emailseq.backoffice.mixins import percent
+from emailseq.backoffice.pages import Request, allows, render_page
+from emailseq.lib import clock
+from sequences.models import Enrollment, Sequence
+from subscribers.models import Cursor
+
+DAYS = 30
+SHOWN = 5
+# Without one of these for so long, nothing moves.
+HEARTBEATS = ("tick:sequences.tasks.advance", "tick:delivery.tasks.pump")
+SILENCE = timedelta(minutes=2)
+
+
+class Figure(NamedTuple):
+    label: str
+    value: str
+    note: str
+    url: str = ""
+
+
+class Attention(NamedTuple):
+    sentence: str
+    url: str
+
+
+def index(request: Request) -> HttpResponse:
+    title = _("Dashboard")
+    if not allows(request, "reports:read"):
+        return render_page(request, "backoffice/dashboard.html", title=title)
+    by_day = numbers_by_day(request.workspace, days=DAYS)
+    return render_page(
+        request,
+        "backoffice/dashboard.html",
+        title=title,
+        may_see=True,
+        attention=list(_attention(request)),
+        figures=_figures(request, list(by_day.values())),
+        chart=_chart(by_day),
+        by_day=[
+            (day, of_day) for day, of_day in reversed(by_day.items()) if any(vars(of_day).values())
+        ],
+        sequences=_sequences(request.workspace) if allows(request, "sequences:read") else None,
+        campaigns=_campaigns(request.workspace) if allows(request, "campaigns:read") else None,
+    )
+
+
+def _attention(request: Request) -> Iterator[Attention]:
+    """What a person should look at, most urgent first."""
+    if _is_silent():
+        yield Attention(_("Nothing is moving: no worker has reported for two minutes."), "")
+    parked = list(Cursor.objects.exclude(parked_at=None).values_list("name", flat=True))
+    if parked:
+        yield Attention(_("The event log is stuck for: %s.") % ", ".join(parked), "")
+    if doubts := Outbox.objects.of(request.workspace).in_doubt().count():
+        sentence = ngettext("%d message is in doubt.", "%d messages are in doubt.", doubts)
+        yield Attention(sentence % doubts, _link(request, "delivery_outbox"))
+
+
+def _is_silent() -> bool:
+    try:
+        beats = cache.get_many(HEARTBEATS)
+    except ConnectionInterrupted:
+        return True
+    newest = max(beats.values(), default=0)
+    return clock.now().timestamp() - newest > SILENCE.total_seconds()
+
+
+def _link(request: Request, model: str) -> str:
+    """The list behind a number; nothing for whoever may not see it."""
+    may_see = allows(request, "delivery:read")
+    return reverse(f"admin:{model}_changelist") if may_see else ""
+
+
+def _figures(request: Request, days: list[Numbers]) -> list[Figure]:
+    def total(name: str) -> int:
+        return sum(getattr(of_day, name) for of_day in days)
+
+    sent, opened, clicked = total("sent"), total("opened"), total("clicked")
+    left, lost = total("unsubscribed"), total("skipped") + total("failed")
+    messages = _link(request, "delivery_sendledger")
+    return [
+        Figure(_("Sent"), f"{sent:,}", "", messages),
+        Figure(_("Opened by people"), percent(opened, sent), _("%s, estimated") % f"{opened:,}"),
+        Figure(_("Clicked"), percent(clicked, sent), f"{clicked:,}"),
+        Figure(_("Unsubscribed"), percent(left, sent), f"{left:,}"),
+        Figure(_("Not sent"), f"{lost:,}", _("skipped or failed"), messages),
+    ]
+
+
+def _chart(by_day: dict[Any, Numbers]) -> str:
+    """The month for the theme's Chart.js: bars of what was sent, lines of what people did."""
+    lines = {"type": "line", "tension": 0.3, "order": 1}
+    days = list(by_day.values())
+    return json.dumps(
+        {
+            "labels": [date_format(day, "j M") for day in by_day],
+            "datasets": [
+                {
+                    "label": _("Sent"),
+                    "data": [of_day.sent for of_day in days],
+                    "backgroundColor": "var(--color-primary-300)",
+                    "maxBarThickness": 14,
+                    "order": 2,
+                    "displayYAxis": True,
+                    "maxTicksXLimit": 10,
+                },
+                {
+                    **lines,
+                    "label": _("Opened (est.)"),
+                    "data": [of_day.opened for of_day in days],
+                    "borderColor": "#0d9488",
+                },
+                {
+                    **lines,
+                    "label": _("Clicked"),
+                    "data": [of_day.clicked for of_day in days],
+                    "borderColor": "#d97706",
+                },
+            ],
+        }
+    )
+
+
+def _sequences(workspace: Workspace) -> list[Any]:
+    """The live sequences with the most people inside."""
+    inside = Enrollment.objects.live().of(workspace).values_list("sequence")
+    people = dict(inside.annotate(number=Count("pk")).order_by("-number")[:SHOWN])
+    rows = list(Sequence.objects.of(workspace).live().order_by("-id")[: SHOWN * 4])
+    for row in rows:
+        row.people = people.get(row.pk, 0)  # type: ignore[attr-defined]
+    return sorted(rows, key=lambda row: -people.get(row.pk, 0))[:SHOWN]
+
+
+def _campaigns(workspace: Workspace) -> list[Any]:
+    running = Campaign.objects.of(workspace).filter(
+        state__in=[CampaignState.SENDING, CampaignState.PAUSED]
+    )
+    rows = list(running.order_by("-id")[:SHOWN])
+    progresses = progress_by_campaign(rows)
+    for row in rows:
+        row.progress = progresses[row.pk]  # type: ignore[attr-defined]
+    return rows

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.db.models import Model
+from django.utils.text import slugify
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import CHECKBOX_CLASSES, INPUT_CLASSES, SELECT_CLASSES, TEXTAREA_CLASSES
+
+from emailseq.backoffice.pages import Request
+from emailseq.lib.errors import AppError, Invalid
+
+_LOOKS: dict[type[forms.Widget], list[str]] = {
+    forms.CheckboxSelectMultiple: [],
+    forms.CheckboxInput: CHECKBOX_CLASSES,
+    forms.Select: SELECT_CLASSES,
+    forms.Textarea: TEXTAREA_CLASSES,
+    forms.widgets.Input: INPUT_CLASSES,
+}
+
+
+class VerbForm(forms.Form):
+    """What a verb needs to know; what the verb refuses is shown at the field it is about.
+
+    `target` is the object of the verb, None where the verb makes one.
+    """
+
+    def __init__(self, data: Any = None, *, request: Request, target: Model | None) -> None:
+        super().__init__(data)
+        self.request, self.target = request, target
+        self.fields.update(self.extra_fields())
+        self.initial = self.values_of(target) if target else {}
+        for field in self.fields.values():
+            look = next(look for kind, look in _LOOKS.items() if isinstance(field.widget, kind))
+            field.widget.attrs.setdefault("class", " ".join(look))
+            if isinstance(field, forms.ModelChoiceField):
+                choices: Any = field.queryset
+                field.queryset = choices.of(request.workspace)
+                if not isinstance(field, forms.ModelMultipleChoiceField):
+                    field.empty_label = _("Choose …")
+
+    def extra_fields(self) -> dict[str, forms.Field]:
+        """Fields that depend on the workspace."""
+        return {}
+
+    def values_of(self, target: Any) -> dict[str, Any]:
+        """What the form shows at first: the target's own values."""
+        return {name: getattr(target, name) for name in self.fields if hasattr(target, name)}
+
+    def sentence(self) -> str:
+        """What is going to happen, said above the fields."""
+        return ""
+
+    def refuse(self, error: AppError) -> None:
+        """Show why the verb did not happen."""
+        if not isinstance(error, Invalid):
+            self.add_error(None, error.detail)
+            return
+        for problem in error.errors:
+            name = problem.pointer.strip("/").partition("/")[0]
+            self.add_error(name if name in self.fields else None, problem.detail)
+
+
+class NamedForm(VerbForm):
+    """For what has a name for people and a slug for programs, made of the name by default."""
+
+    name = forms.CharField(max_length=100)
+    slug = forms.SlugField(
+        max_length=50, required=False, help_text=_("Its name in the API and in commands.")
+    )
+
+    def clean_slug(self) -> str:
+        slug = self.cleaned_data["slug"] or slugify(self.cleaned_data.get("name", ""))[:50]
+        if not slug:
+            raise forms.ValidationError(_("This name makes no slug: write one in Latin letters."))
+        return str(slug)

@@ -1,0 +1,123 @@
+"""The sidebar, by the job somebody came to do; what a role may not see is not there."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+from emailseq.backoffice.pages import Request, allows, render_page
+
+
+class Entry(NamedTuple):
+    title: Any
+    icon: str
+    url_name: str
+    permission: str
+
+
+SECTIONS: list[tuple[Any, list[Entry]]] = [
+    ("", [Entry(_("Dashboard"), "space_dashboard", "index", "reports:read")]),
+    (
+        _("Automate"),
+        [Entry(_("Sequences"), "account_tree", "sequences_sequence_changelist", "sequences:read")],
+    ),
+    (
+        _("Send"),
+        [
+            Entry(_("Campaigns"), "campaign", "campaigns_campaign_changelist", "campaigns:read"),
+            Entry(_("Templates"), "draft", "templates_app_template_changelist", "templates:read"),
+        ],
+    ),
+    (
+        _("Audience"),
+        [
+            Entry(
+                _("Subscribers"), "group", "subscribers_subscriber_changelist", "subscribers:read"
+            ),
+            Entry(_("Lists"), "list_alt", "subscribers_list_changelist", "lists:read"),
+            Entry(_("Imports"), "upload_file", "subscribers_import_changelist", "subscribers:read"),
+            Entry(
+                _("Suppressions"), "block", "subscribers_suppression_changelist", "subscribers:read"
+            ),
+            Entry(
+                _("Custom fields"),
+                "data_object",
+                "subscribers_customfield_changelist",
+                "lists:read",
+            ),
+        ],
+    ),
+    (
+        _("Delivery"),
+        [
+            Entry(
+                _("Messages"), "outgoing_mail", "delivery_sendledger_changelist", "delivery:read"
+            ),
+            Entry(_("In doubt"), "help_center", "delivery_outbox_changelist", "delivery:read"),
+            Entry(_("Senders"), "badge", "delivery_senderidentity_changelist", "delivery:read"),
+            Entry(_("Inbox"), "inbox", "inbox", "delivery:read"),
+        ],
+    ),
+    (
+        _("Settings"),
+        [
+            Entry(_("Team"), "diversity_3", "accounts_membership_changelist", "team:write"),
+            Entry(_("API keys"), "key", "accounts_apikey_changelist", "keys:write"),
+            Entry(_("Audit log"), "history", "accounts_auditentry_changelist", "audit:read"),
+        ],
+    ),
+]
+
+
+def sidebar(request: Request) -> list[dict[str, Any]]:
+    """The sections with the entries that the person's role may see."""
+    return [
+        {
+            "title": title,
+            "items": [
+                {
+                    "title": entry.title,
+                    "icon": entry.icon,
+                    "link": reverse_lazy(f"admin:{entry.url_name}"),
+                }
+                for entry in entries
+                if allows(request, entry.permission)
+            ],
+        }
+        for title, entries in SECTIONS
+    ]
+
+
+def workspace_name(request: Request) -> str:
+    return request.membership.workspace.name if request.membership else ""
+
+
+def switcher(request: Request) -> list[dict[str, Any]]:
+    """The way to the other workspaces, for somebody who has several."""
+    if len(request.memberships) < 2:
+        return []
+    link = reverse_lazy("admin:workspaces")
+    return [{"title": _("Change workspace"), "link": link, "icon": "swap_horiz"}]
+
+
+def choose_workspace(request: Request) -> HttpResponse:
+    """The workspaces somebody works in; a POST changes over to one of them."""
+    if request.method != "POST":
+        return render_page(request, "backoffice/workspaces.html", title=str(_("Workspaces")))
+    chosen = request.POST.get("workspace", "")
+    if chosen not in {str(membership.workspace_id) for membership in request.memberships}:
+        raise Http404
+    request.session["workspace"] = int(chosen)
+    return redirect("admin:index")
+
+
+def environment(request: Request) -> list[str] | None:
+    """The ribbon that says that this is not production."""
+    if settings.ENVIRONMENT == "production":
+        return None
+    return [settings.ENVIRONMENT, "warning"]

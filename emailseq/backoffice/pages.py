@@ -1,0 +1,75 @@
+"""What the pages of the back office share: whose request it is, what they may do, how it looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from accounts import permissions
+from accounts.audit import Actor
+from accounts.models import Membership, User, Workspace
+
+# Mail and templates are somebody else's HTML: shown in a frame, which can run and submit nothing.
+FRAME_POLICY = (
+    "sandbox; default-src 'none'; img-src https: data:; style-src 'unsafe-inline'; "
+    "font-src https: data:; frame-ancestors 'self'"
+)
+
+
+class Request(HttpRequest):
+    """A request to the back office, as `emailseq.middleware` hands it on.
+
+    `membership` says in which workspace the person works and with which role. Who has none gets no
+    further than the login page, and then `workspace` and `actor` are missing.
+    """
+
+    user: User
+    memberships: list[Membership]
+    membership: Membership | None
+    workspace: Workspace
+    actor: Actor
+
+
+View = Callable[..., HttpResponse]
+
+
+def allows(request: Request, permission: str) -> bool:
+    """Whether the person's role in this workspace includes `permission`, e.g. `lists:read`."""
+    if request.membership is None:
+        return False
+    return permissions.granted(permissions.of_role(request.membership.group.name), permission)
+
+
+def requires(permission: str) -> Callable[[View], View]:
+    """Refuse a view to everybody whose role does not include `permission`."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not allows(request, permission):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def render_page(request: Request, template: str, *, title: str, **context: Any) -> TemplateResponse:
+    """A page of its own, within the frame of the admin."""
+    shell = admin.site.each_context(request)
+    return TemplateResponse(request, template, {**shell, "title": title, **context})
+
+
+def render_frame(html: str) -> HttpResponse:
+    """Somebody else's HTML as the content of a sandboxed frame."""
+    response = HttpResponse(html)
+    response.headers["Content-Security-Policy"] = FRAME_POLICY
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response

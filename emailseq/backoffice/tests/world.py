@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.urls import reverse
+
+from accounts.audit import SYSTEM
+from accounts.models import Membership, Workspace
+from accounts.services import create_api_key
+from accounts.tests.factories import MembershipFactory
+from campaigns.tests.factories import CampaignFactory
+from delivery.models import Outbox, SendLedger
+from delivery.tests.factories import queue
+from emailseq.lib import clock
+from sequences.models import Enrollment
+from sequences.tests.factories import EMAIL, make_live, make_runs
+from subscribers import services as people
+from subscribers.models import Import
+from subscribers.states import SuppressionReason
+
+World = dict[type[Model], Model]
+
+
+def make_world(workspace: Workspace, *, text: str = "Harbour") -> World:
+    """One object of everything that the back office shows, each called `text` where it can be."""
+    membership = Membership.objects.filter(workspace=workspace).first()
+    membership = membership or MembershipFactory(workspace=workspace)
+    key, _ = create_api_key(workspace=workspace, name=text, scopes=["lists:read"], by=SYSTEM)
+    sequence = make_live(EMAIL, timedelta(days=2), EMAIL, workspace=workspace, name=text)
+    [run] = make_runs(sequence)
+    person = run.subscriber
+    people.upsert(workspace, email=person.email, by=SYSTEM, first_name=text, last_name=text)
+    template = sequence.steps.first().template
+    type(template).objects.filter(pk=template.pk).update(name=text, subject=text)
+    field = people.create_field(workspace, key="city", label=text, kind="text", by=SYSTEM)
+    suppression = people.suppress(
+        workspace,
+        email=f"gone-{workspace.pk}@example.com",
+        reason=SuppressionReason.MANUAL,
+        by=SYSTEM,
+        note=text,
+    )
+    campaign = CampaignFactory(list=sequence.list, name=text, template=template)
+    imported = Import.objects.create(
+        workspace=workspace, list=sequence.list, file_name=text, digest=f"{workspace.pk}"
+    )
+    doubtful, sent = _messages(workspace, person, sequence, text)
+    audited = workspace_audit(workspace)
+    made = (membership, key, audited, sequence, sequence.steps.first(), run, person, template)
+    rest = (sequence.list, sequence.sender, field, suppression, campaign, imported, doubtful, sent)
+    return {type(each): each for each in (*made, *rest)}
+
+
+def workspace_audit(workspace: Workspace) -> Any:
+    return _model("accounts.auditentry").objects.of(workspace).order_by("-id").first()
+
+
+def urls_of(target: Model) -> dict[str, str]:
+    """Every action on an object, by the name of its verb."""
+    model_admin = admin.site._registry[type(target)]
+    offers = (*model_admin._get_base_actions_detail(), *model_admin._get_base_actions_row())
+    return {
+        offer.method.original_function_name: reverse(f"admin:{offer.action_name}", args=[target.pk])
+        for offer in offers
+    }
+
+
+def list_actions(model: type[Model]) -> list[str]:
+    offers = admin.site._registry[model]._get_base_actions_list()
+    return [reverse(f"admin:{offer.action_name}") for offer in offers]
+
+
+def page_of(target: Model, page: str = "change") -> str:
+    return reverse(f"admin:{target._meta.label_lower.replace('.', '_')}_{page}", args=[target.pk])
+
+
+def list_of(model: type[Model]) -> str:
+    return reverse(f"admin:{model._meta.label_lower.replace('.', '_')}_changelist")
+
+
+def _messages(
+    workspace: Workspace, person: Any, sequence: Any, text: str
+) -> tuple[Outbox, SendLedger]:
+    run = Enrollment.objects.get(sequence=sequence)
+    queue([run.subscriber], on=sequence.list, source_id=sequence.pk, kind="sequence")
+    message = Outbox.objects.get(kind="sequence", source_id=sequence.pk)
+    now = clock.now()
+    Outbox.objects.filter(pk=message.pk).update(wire_at=now, doubt_at=now, last_reply=text)
+    shared = {
+        field.attname: getattr(message, field.attname)
+        for field in SendLedger._meta.fields
+        if hasattr(message, field.attname)
+    }
+    sent = SendLedger.objects.create(
+        **{**shared, "id": message.pk + 1_000_000},
+        finished_at=now,
+        outcome="sent",
+        reason="",
+        reply=text,
+    )
+    message.refresh_from_db()
+    return message, sent
+
+
+def _model(label: str) -> Any:
+    return next(model for model in admin.site._registry if model._meta.label_lower == label)

@@ -1,0 +1,47 @@
+// What the theme leaves out: htmx without eval, keys for its click-only parts, focus in dialogs.
+"use strict";
+htmx.config.allowEval = false;
+htmx.config.selfRequestsOnly = true;
+
+const CLICKABLE = "span[x-on\\:click], div[x-on\\:click], svg[x-on\\:click]";
+
+function makeOperable(root) {
+  for (const part of root.querySelectorAll(CLICKABLE)) {
+    if (part.querySelector("a, button, input")) continue;
+    part.setAttribute("role", "button");
+    part.setAttribute("tabindex", "0");
+  }
+  for (const link of root.querySelectorAll("#nav-sidebar a.active")) link.setAttribute("aria-current", "page");
+}
+
+document.addEventListener("DOMContentLoaded", () => makeOperable(document));
+document.addEventListener("keydown", (event) => {
+  if ((event.key === "Enter" || event.key === " ") && event.target.matches(CLICKABLE)) {
+    event.preventDefault();
+    event.target.click();
+  }
+});
+
+// A dialog takes the focus when it comes, and gives it back to its button when it goes.
+let opener = null;
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (document.hidden && event.detail.elt.hasAttribute("data-poll")) event.preventDefault();
+  if (event.detail.target.id === "modal-content") opener = event.detail.elt;
+});
+document.addEventListener("htmx:afterSettle", () => {
+  const dialog = document.querySelector("#modal-content #dialog");
+  if (!dialog) return;
+  const first = dialog.querySelector("[aria-invalid=true], input:not([type=hidden]), select, textarea") || dialog.querySelector("h2");
+  setTimeout(() => first.focus(), 50);
+});
+document.addEventListener("keydown", (event) => {
+  const dialog = document.querySelector("#modal-content #dialog");
+  if (!dialog || !dialog.contains(document.activeElement)) return;
+  if (event.key === "Escape" && opener) setTimeout(() => opener.focus(), 50);
+  if (event.key !== "Tab") return;
+  const stops = [...dialog.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea")];
+  const edge = event.shiftKey ? stops[0] : stops[stops.length - 1];
+  if (document.activeElement !== edge) return;
+  event.preventDefault();
+  (event.shiftKey ? stops[stops.length - 1] : stops[0]).focus();
+});
