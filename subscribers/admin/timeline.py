@@ -1,0 +1,150 @@
+"""One person's timeline: events of the log as sentences, newest first, a keyset page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from delivery.models import Outbox, SendLedger, Source
+from subscribers.models import Event, List, Subscriber
+
+PAGE = 50
+
+
+class Words(NamedTuple):
+    """How an event is told: an icon, a colour, and a sentence with {placeholders}."""
+
+    icon: str
+    tone: str
+    sentence: Any
+
+
+# A machine's hit and a human's are told apart by the verdict that is part of the key.
+WORDS = {
+    "subscriber.created": Words("person_add", "good", _("Became known")),
+    "subscriber.updated": Words("edit", "plain", _("Profile changed: {fields}")),
+    "subscription.pending": Words("hourglass", "plain", _("Asked to join {list}")),
+    "subscription.confirmed": Words("check_circle", "good", _("Joined {list}")),
+    "subscription.unsubscribed": Words("person_remove", "bad", _("Left {list}")),
+    "tag.added": Words("sell", "plain", _("Tagged {tag}")),
+    "tag.removed": Words("label_off", "plain", _("Lost the tag {tag}")),
+    "message.sent": Words("send", "good", _("Was sent “{message}”")),
+    "message.deferred": Words("schedule_send", "warn", _("“{message}” was put off: {reason}")),
+    "message.skipped": Words("block", "warn", _("Not sent “{message}”: {reason}")),
+    "message.failed": Words("error", "bad", _("“{message}” failed: {reason}")),
+    "message.in_doubt": Words("help", "warn", _("“{message}” may or may not have left")),
+    "message.opened": Words("drafts", "good", _("Opened “{message}” (estimated)")),
+    "message.clicked": Words("ads_click", "good", _("Clicked in “{message}”")),
+    "message.unsubscribed": Words("unsubscribe", "bad", _("Unsubscribed from “{message}”")),
+    "enrollment.started": Words("login", "plain", _("Entered {source}")),
+    "enrollment.completed": Words("flag", "good", _("Finished {source}")),
+    "enrollment.exited": Words("logout", "warn", _("Left {source} early: {reason}")),
+    "enrollment.failed": Words("error", "bad", _("Cannot go on in {source}: {reason}")),
+}
+MACHINE = {
+    "message.opened": Words(
+        "smart_toy", "plain", _("“{message}” was opened by a mail proxy; not counted")
+    ),
+    "message.clicked": Words(
+        "smart_toy", "plain", _("A scanner followed a link in “{message}”; not counted")
+    ),
+}
+LEFT_OUT = ("enrollment.step",)  # the message or the wait that it leads to is told anyway
+FILTERS = {
+    "messages": (_("Messages"), "message."),
+    "sequences": (_("Sequences"), "enrollment."),
+    "consent": (_("Consent"), "subscription."),
+    "not_sent": (_("Not sent"), "message.skipped"),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the timeline."""
+
+    at: datetime
+    icon: str
+    tone: str
+    sentence: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """Entries by day, and the event to read on before; 0 on the last page."""
+
+    days: list[tuple[date, list[Entry]]]
+    before: int
+
+
+def read(subscriber: Subscriber, *, show: str = "", before: int = 0) -> Page:
+    """The page of entries older than event `before`, of all kinds or of one of FILTERS."""
+    events = Event.objects.of(subscriber.workspace).filter(subscriber=subscriber)
+    events = events.exclude(kind__in=LEFT_OUT)
+    if show in FILTERS:
+        events = events.filter(kind__startswith=FILTERS[show][1])
+    if before:
+        events = events.filter(id__lt=before)
+    found = list(events.order_by("-id")[: PAGE + 1])
+    shown = found[:PAGE]
+    entries = _entries(shown)
+    days = [(day, list(group)) for day, group in groupby(entries, key=_day)]
+    return Page(days, shown[-1].pk if len(found) > PAGE else 0)
+
+
+def _entries(events: list[Event]) -> list[Entry]:
+    names = _Names(events)
+    return [_entry(event, names) for event in events]
+
+
+def _entry(event: Event, names: _Names) -> Entry:
+    plain = Words("circle", "plain", event.kind)
+    words = WORDS.get(event.kind, plain)
+    if event.verdict == "machine":
+        words = MACHINE.get(event.kind, words)
+    sentence = str(words.sentence).format_map(names.of(event))
+    named = "{source}" in str(words.sentence)
+    source = "" if named else names.sources.get((event.source_kind, event.source_id), "")
+    return Entry(event.occurred_at, words.icon, words.tone, sentence, source)
+
+
+def _day(entry: Entry) -> date:
+    return timezone.localtime(entry.at).date()
+
+
+class _Names:
+    """The names behind the ids in some events, read at once."""
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        events = list(events)
+        list_ids = {event.properties.get("list_id") for event in events} - {None}
+        source_ids = {event.source_id for event in events} - {0}
+        message_ids = {event.message_id for event in events} - {None}
+        self.lists = dict(List.objects.filter(pk__in=list_ids).values_list("id", "name"))
+        self.sources = {
+            (kind, source_id): name
+            for kind, source_id, name in Source.objects.filter(
+                source_id__in=source_ids
+            ).values_list("kind", "source_id", "name")
+        }
+        self.messages: dict[int, str] = {}
+        for model in (SendLedger, Outbox):
+            rows = model.objects.filter(pk__in=message_ids)
+            self.messages |= dict(rows.values_list("id", "template_version__template__name"))
+
+    def of(self, event: Event) -> Mapping[str, str]:
+        facts = event.properties
+        return {
+            "list": self.lists.get(facts.get("list_id"), _("a list")),
+            "tag": facts.get("tag", ""),
+            "fields": ", ".join(facts.get("fields") or ()),
+            "reason": facts.get("reason") or _("no reason given"),
+            "source": self.sources.get((event.source_kind, event.source_id), _("a sequence")),
+            "message": self.messages.get(event.message_id or 0, _("a message")),
+        }
