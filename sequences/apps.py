@@ -5,7 +5,7 @@ from django.apps import AppConfig
 
 class SequencesConfig(AppConfig):
     name = "sequences"
-    verbose_name = "Sequences"
+    verbose_name = "Automate"
 
     def ready(self) -> None:
         from sequences import consumers  # noqa: F401 - registers its consumer
