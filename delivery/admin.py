@@ -7,13 +7,24 @@ from django.contrib import admin
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.decorators import display
 
 from delivery import services
 from delivery.models import Outbox, SenderIdentity, SendLedger, Source
 from emailseq.backoffice.forms import VerbForm
-from emailseq.backoffice.mixins import BADGES, WorkspaceAdmin, verb
+from emailseq.backoffice.mixins import BADGES, WorkspaceAdmin, column, subscriber_link, verb
 from emailseq.backoffice.pages import Request
+
+SOURCE = column(gettext_lazy("Source"), lambda row: row.source_name)
+TEMPLATE = column(gettext_lazy("Template"), lambda row: row.template_version.template.name)
+
+
+def _reactions(row: SendLedger) -> str:
+    did = {
+        _("opened"): row.opened_at,
+        _("clicked"): row.clicked_at,
+        _("unsubscribed"): row.unsubscribed_at,
+    }
+    return ", ".join(word for word, at in did.items() if at)
 
 
 class MessageAdmin(WorkspaceAdmin):
@@ -28,15 +39,7 @@ class MessageAdmin(WorkspaceAdmin):
         sources = Source.objects.filter(source_id__in=ids)
         names = {(source.kind, source.source_id): source.name for source in sources}
         for row in rows:
-            row.source_name = names.get((row.kind, row.source_id), "")
-
-    @display(description=gettext_lazy("From"))
-    def source(self, message: Any) -> str:
-        return message.source_name or f"{message.get_kind_display()} {message.source_id}"
-
-    @display(description=gettext_lazy("Template"))
-    def template(self, message: Any) -> str:
-        return message.template_version.template.name
+            row.source_name = names.get((row.kind, row.source_id), row.get_kind_display())
 
 
 @admin.register(SendLedger)
@@ -44,23 +47,18 @@ class LedgerAdmin(MessageAdmin):
     hint = gettext_lazy("What became of every message, one row per recipient. Opens are estimates.")
     list_display = (
         "finished_at",
-        "subscriber",
-        "source",
-        "template",
-        "outcome_badge",
-        "detail",
-        "opened_at",
-        "clicked_at",
+        subscriber_link,
+        SOURCE,
+        TEMPLATE,
+        column(
+            gettext_lazy("Outcome"),
+            lambda row: (row.outcome, row.get_outcome_display()),
+            label=BADGES,
+        ),
+        column(gettext_lazy("Reason or answer"), lambda row: row.reason or row.reply),
+        column(gettext_lazy("What they did"), _reactions),
     )
     list_filter = ("outcome", "kind")
-
-    @display(description=gettext_lazy("Outcome"), label=BADGES)
-    def outcome_badge(self, message: SendLedger) -> tuple[str, str]:
-        return message.outcome, message.get_outcome_display()
-
-    @display(description=gettext_lazy("Reason or answer"))
-    def detail(self, message: SendLedger) -> str:
-        return message.reason or message.reply
 
 
 @admin.register(Outbox)
@@ -69,7 +67,7 @@ class InDoubtAdmin(MessageAdmin):
         "A worker died while these were on the wire: they may or may not have left. Look into the "
         "mail server's log for the Message-ID, then decide."
     )
-    list_display = ("doubt_at", "subscriber", "source", "template", "attempts", "last_reply")
+    list_display = ("doubt_at", subscriber_link, SOURCE, TEMPLATE, "attempts", "last_reply")
     actions_row = ("mark_sent", "send_again")
 
     def get_queryset(self, request: Request) -> Any:
@@ -116,6 +114,7 @@ class SenderIdentityAdmin(WorkspaceAdmin):
         icon="add",
         form=SenderForm,
         primary=True,
+        submit=gettext_lazy("Create"),
     )
     def create(self, request: Request, form: VerbForm, target: None) -> HttpResponse:
         made = services.create_sender(request.workspace, **form.cleaned_data)
