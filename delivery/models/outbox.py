@@ -18,11 +18,16 @@ class Message(models.Model):
     """What the outbox and the ledger know of one email to one subscriber.
 
     (kind, source_id, step_key, run, subscriber) is the message's key: a campaign has step_key ''
-    and run 0. `id` stays the same when the message moves from the outbox to the ledger.
+    and run 0. `id` stays the same when the message moves from the outbox to the ledger. References
+    have no indexes: rows come and go all day, and are found by key.
     """
 
     workspace = models.ForeignKey(
-        "accounts.Workspace", on_delete=models.DO_NOTHING, related_name="+", db_constraint=False
+        "accounts.Workspace",
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
     )
     kind = models.CharField(max_length=20, choices=SourceKind.choices)
     source_id = models.BigIntegerField()
@@ -34,6 +39,7 @@ class Message(models.Model):
         on_delete=models.DO_NOTHING,
         related_name="+",
         db_constraint=False,
+        db_index=False,
     )
     list = models.ForeignKey(
         "subscribers.List",
@@ -41,18 +47,21 @@ class Message(models.Model):
         on_delete=models.DO_NOTHING,
         related_name="+",
         db_constraint=False,
+        db_index=False,
     )
     template_version = models.ForeignKey(
         "templates_app.TemplateVersion",
         on_delete=models.DO_NOTHING,
         related_name="+",
         db_constraint=False,
+        db_index=False,
     )
     sender = models.ForeignKey(
         "delivery.SenderIdentity",
         on_delete=models.DO_NOTHING,
         related_name="+",
         db_constraint=False,
+        db_index=False,
     )
     queued_at = models.DateTimeField()
     attempts = models.IntegerField(default=0)
