@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sequences import interpreter, program
+from sequences.interpreter import LOOK_AGAIN, Facts, Outcome
+from sequences.program import EmailStep, Program, WaitStep
+
+NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+HELLO, REST, TIPS = EmailStep("hello", 1), WaitStep("rest", DAY), EmailStep("tips", 2)
+WELCOME = Program((HELLO, REST, TIPS))
+
+
+@pytest.mark.parametrize(
+    ("position", "facts", "expected"),
+    [
+        pytest.param(
+            "",
+            Facts(NOW),
+            Outcome("rest", NOW + DAY, entered=(HELLO, REST)),
+            id="the start queues the first message and comes to the wait",
+        ),
+        pytest.param(
+            "rest",
+            Facts(NOW - DAY + MINUTE, left_at={"hello": NOW - DAY + MINUTE}),
+            Outcome("rest", NOW + MINUTE),
+            id="asked too early, it stays",
+        ),
+        pytest.param(
+            "rest",
+            Facts(NOW - DAY, left_at={"hello": NOW - DAY + HOUR}),
+            Outcome("rest", NOW + HOUR),
+            id="the message left later than assumed, so the wait ends later",
+        ),
+        pytest.param(
+            "rest",
+            Facts(NOW - DAY, left_at={"hello": NOW - DAY - HOUR}),
+            Outcome("tips", NOW + LOOK_AGAIN, entered=(TIPS,), awaits="tips"),
+            id="clocks that disagree change nothing",
+        ),
+        pytest.param(
+            "rest",
+            Facts(NOW - DAY, unfinished=frozenset({"hello"})),
+            Outcome("rest", NOW + LOOK_AGAIN, awaits="hello"),
+            id="the wait is over but the message has not left",
+        ),
+        pytest.param(
+            "rest",
+            Facts(NOW - DAY + HOUR, unfinished=frozenset({"hello"})),
+            Outcome("rest", NOW + HOUR),
+            id="neither is the wait over nor has the message left",
+        ),
+        pytest.param(
+            "rest",
+            Facts(NOW - DAY, left_at={"hello": NOW - DAY}, unfinished=frozenset({"hello"})),
+            Outcome("tips", NOW + LOOK_AGAIN, entered=(TIPS,), awaits="tips"),
+            id="a message in doubt does not hold up the next one",
+        ),
+        pytest.param(
+            "rest",
+            Facts(NOW - 400 * DAY),
+            Outcome("tips", NOW + LOOK_AGAIN, entered=(TIPS,), awaits="tips"),
+            id="the message is forgotten, so the wait counts from its own beginning",
+        ),
+        pytest.param(
+            "tips",
+            Facts(NOW - HOUR, unfinished=frozenset({"tips"})),
+            Outcome("tips", NOW + LOOK_AGAIN, awaits="tips"),
+            id="the last message has not left",
+        ),
+        pytest.param(
+            "tips",
+            Facts(NOW - HOUR, left_at={"tips": NOW}, unfinished=frozenset({"hello"})),
+            Outcome("tips", NOW + LOOK_AGAIN, awaits="hello"),
+            id="an earlier message has not left",
+        ),
+        pytest.param(
+            "tips",
+            Facts(NOW - HOUR, left_at={"tips": NOW}, unfinished=frozenset({"tips"})),
+            Outcome("tips", NOW + LOOK_AGAIN, awaits="tips"),
+            id="a last message in doubt keeps the run open",
+        ),
+        pytest.param(
+            "tips",
+            Facts(NOW - HOUR, left_at={"tips": NOW}),
+            Outcome("tips", NOW, ended=True),
+            id="the last message has left",
+        ),
+    ],
+)
+def test_one_pass(position, facts, expected):
+    assert interpreter.run(WELCOME, position, facts, NOW) == expected
+
+
+def test_a_wait_at_the_start_counts_from_when_it_was_entered():
+    late = Program((REST, HELLO))
+
+    assert interpreter.run(late, "", Facts(NOW - DAY), NOW) == Outcome(
+        "rest", NOW + DAY, entered=(REST,)
+    )
+    assert interpreter.run(late, "rest", Facts(NOW - DAY), NOW).entered == (HELLO,)
+
+
+def test_a_second_wait_counts_from_when_it_was_entered():
+    more = WaitStep("more", HOUR)
+    patient = Program((HELLO, REST, more, TIPS))
+    facts = Facts(NOW - DAY, left_at={"hello": NOW - DAY})
+
+    assert interpreter.run(patient, "rest", facts, NOW) == Outcome(
+        "more", NOW + HOUR, entered=(more,)
+    )
+    facts = Facts(NOW - HOUR + MINUTE, left_at={"hello": NOW - 2 * DAY})
+    assert interpreter.run(patient, "more", facts, NOW) == Outcome("more", NOW + MINUTE)
+
+
+def test_emails_in_a_row_are_queued_together():
+    both = Program((HELLO, TIPS))
+
+    assert interpreter.run(both, "", Facts(NOW), NOW) == Outcome(
+        "tips", NOW + LOOK_AGAIN, entered=(HELLO, TIPS), awaits="tips"
+    )
+
+
+def test_an_empty_program_ends_at_once():
+    assert interpreter.run(Program(()), "", Facts(NOW), NOW) == Outcome("", NOW, ended=True)
+
+
+def test_a_wait_at_the_end_ends_the_run_when_it_is_over():
+    idle = Program((HELLO, REST))
+    facts = Facts(NOW - DAY, left_at={"hello": NOW - DAY})
+
+    assert interpreter.run(idle, "rest", facts, NOW) == Outcome("rest", NOW, ended=True)
+
+
+def test_a_position_of_another_program_is_refused():
+    with pytest.raises(KeyError, match="no step 'elsewhere'"):
+        interpreter.run(WELCOME, "elsewhere", Facts(NOW), NOW)
+
+
+def test_a_pass_stops_at_the_hop_limit_and_the_next_goes_on_from_there():
+    flood = Program(tuple(EmailStep(f"e{n}", n) for n in range(interpreter.HOPS + 1)))
+
+    first = interpreter.run(flood, "", Facts(NOW), NOW)
+    second = interpreter.run(flood, first.position, Facts(NOW), NOW)
+
+    assert first == Outcome(flood.steps[-2].key, NOW, entered=flood.steps[:-1])
+    assert second.entered == flood.steps[-1:]
+
+
+# How long after it was queued each message leaves, and how long after it was due a run is looked
+# at, over and over again: anything may be late, and the engine may be asked for no reason at all.
+DELAYS = st.timedeltas(timedelta(seconds=1), timedelta(days=30))
+LATENESS = st.timedeltas(timedelta(0), timedelta(days=3))
+STEPS = st.one_of(st.just(EmailStep("", 1)), st.builds(WaitStep, st.just(""), DELAYS))
+
+
+def keyed(steps):
+    return Program(
+        tuple(
+            WaitStep(f"s{n}", step.delay) if isinstance(step, WaitStep) else EmailStep(f"s{n}", n)
+            for n, step in enumerate(steps)
+        )
+    )
+
+
+PROGRAMS = st.lists(STEPS, max_size=8).map(keyed)
+
+
+@given(PROGRAMS)
+def test_a_program_survives_freezing(made):
+    assert program.load(program.freeze(made)) == made
+
+
+@given(PROGRAMS, st.data())
+def test_every_message_is_sent_once_and_never_early_and_every_run_ends(made, data):
+    now, position, entered_at = NOW, "", NOW
+    queued_at, left_at = {}, {}
+    for _ in range(20 * len(made.steps) + 20):
+        left = {key: at for key, at in left_at.items() if at <= now}
+        facts = Facts(entered_at, left, frozenset(queued_at.keys() - left.keys()))
+        outcome = interpreter.run(made, position, facts, now)
+        if outcome.ended:
+            break
+        assert outcome.due_at > now
+        for step in outcome.entered:
+            if isinstance(step, EmailStep):
+                assert step.key not in queued_at, "queued twice"
+                queued_at[step.key] = now
+                left_at[step.key] = now + data.draw(LATENESS, label=f"{step.key} leaves after")
+        entered_at = now if outcome.entered else entered_at
+        position = outcome.position
+        woken_at = left_at[outcome.awaits] if outcome.awaits else outcome.due_at
+        woken_at = data.draw(st.sampled_from([woken_at, outcome.due_at, now]), label="woken")
+        now = max(now, woken_at) + data.draw(LATENESS, label="late by")
+    else:
+        pytest.fail("the run does not end")
+
+    emails = [step for step in made.steps if isinstance(step, EmailStep)]
+    assert [*queued_at] == [step.key for step in emails]
+    assert all(at <= now for at in left_at.values()), "ended before its last message left"
+    since = NOW  # when the step before was done at the earliest
+    for before, step in zip((None, *made.steps), made.steps, strict=False):
+        if isinstance(step, EmailStep):
+            assert queued_at[step.key] >= since
+            since = queued_at[step.key]
+        else:
+            since = max(since, left_at.get(before.key, since) if before else since) + step.delay
+
+
+@pytest.mark.parametrize(
+    ("frozen", "error"),
+    [
+        ({}, KeyError),
+        ({"steps": [{"kind": "email", "key": "a"}]}, KeyError),
+        ({"steps": [{"kind": "dance", "key": "a"}]}, ValueError),
+    ],
+)
+def test_what_is_no_program_is_refused(frozen, error):
+    with pytest.raises(error):
+        program.load(frozen)
