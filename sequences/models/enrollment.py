@@ -1,38 +1,72 @@
 from __future__ import annotations
 
-from datetime import datetime
-
 from django.db import models
+from django.db.models import Case, Count, Exists, F, OuterRef, Subquery, Value, When
+from django.db.models.functions import Coalesce, Concat
 
 from accounts.models import WorkspaceModel, WorkspaceQuerySet
 from emailseq.lib import clock
 from sequences.models.sequence import Sequence, SequenceVersion
 from sequences.states import LIVE_RUN, EnrollmentState
-from subscribers.models import Subscriber
+from subscribers.models import Subscriber, Subscription, Suppression
+from subscribers.states import SubscriptionState
 
 
 class EnrollmentQuerySet(WorkspaceQuerySet["Enrollment"]):
-    def due(self, *, now: datetime) -> EnrollmentQuerySet:
-        return self.filter(state=EnrollmentState.ACTIVE, due_at__lte=now)
-
     def live(self) -> EnrollmentQuerySet:
         """Runs that have not ended."""
         return self.filter(state__in=LIVE_RUN)
 
+    def waiting_by_step(self, sequence: Sequence) -> dict[str, int]:
+        """How many live runs stand at each step of a sequence, by step key; '' is the start."""
+        standing = self.live().filter(sequence=sequence).values("position")
+        return dict(standing.values_list("position").annotate(Count("pk")))
+
+    def barred(self) -> dict[int, str]:
+        """Why people may not be mailed, by the id of their run, in the words of the gate."""
+        confirmed = Subscription.objects.filter(
+            subscriber=OuterRef("subscriber"),
+            list=Coalesce(OuterRef("sequence__list"), F("list")),  # its list or, without one, any
+            state=SubscriptionState.CONFIRMED,
+        )
+        suppression = Suppression.objects.filter(
+            workspace=OuterRef("workspace"), address_key=OuterRef("subscriber__address_key")
+        )
+        bar = Case(
+            When(subscriber__archived_at__isnull=False, then=Value("archived")),
+            When(
+                Exists(suppression),
+                then=Concat(Value("suppressed: "), Subquery(suppression.values("reason"))),
+            ),
+            When(~Exists(confirmed), then=Value("not subscribed")),
+        )
+        return dict(self.annotate(bar=bar).exclude(bar=None).values_list("pk", "bar"))
+
 
 class Enrollment(WorkspaceModel):
-    """One subscriber's way through a sequence, pinned to a version. `position` is a step key."""
+    """One subscriber's way through a sequence, pinned to a version.
+
+    `position` is the key of the step it stands at, `due_at` when the engine must look again, and
+    `awaits` the key of the step whose message it waits for, if it waits for more than time.
+    """
 
     prefix = "enr"
 
-    sequence = models.ForeignKey(Sequence, on_delete=models.PROTECT, related_name="enrollments")
-    version = models.ForeignKey(SequenceVersion, on_delete=models.PROTECT, related_name="+")
-    subscriber = models.ForeignKey(Subscriber, on_delete=models.PROTECT, related_name="enrollments")
+    sequence = models.ForeignKey(
+        Sequence, on_delete=models.PROTECT, related_name="enrollments", db_index=False
+    )
+    version = models.ForeignKey(
+        SequenceVersion, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    subscriber = models.ForeignKey(
+        Subscriber, on_delete=models.PROTECT, related_name="enrollments", db_index=False
+    )
     run = models.IntegerField(default=1)
     state = models.CharField(
         max_length=10, choices=EnrollmentState.choices, default=EnrollmentState.ACTIVE
     )
     position = models.CharField(max_length=40, blank=True, default="")
+    awaits = models.CharField(max_length=40, blank=True, default="")
     due_at = models.DateTimeField()
     entered_step_at = models.DateTimeField(default=clock.now)
     started_at = models.DateTimeField(default=clock.now)

@@ -1,0 +1,208 @@
+"""Hold, let go and end: a sequence as a whole, or single runs of it.
+
+Each verb locks the runs first and touches their messages in a later statement, so it sees what
+the engine has queued for them. What is committed before a message's wire mark stops that message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+
+from django.db import connection, transaction
+
+from accounts import audit
+from accounts.audit import Actor
+from delivery import kinds as messages
+from delivery import services as delivery
+from delivery.states import SourceKind
+from emailseq.lib import clock, sql, state
+from sequences import kinds
+from sequences.events import of_run, record
+from sequences.models import Enrollment, Sequence
+from sequences.models.enrollment import EnrollmentQuerySet
+from sequences.states import ENROLLMENT_MOVES, SEQUENCE_MOVES
+from subscribers import events
+from subscribers import kinds as subscribers
+from subscribers.feed import LoggedEvent
+
+CHUNK = 1000
+WAKING = (
+    messages.MESSAGE_SENT,
+    messages.MESSAGE_SKIPPED,
+    messages.MESSAGE_FAILED,
+    messages.MESSAGE_IN_DOUBT,
+)
+
+
+@transaction.atomic
+def pause_sequence(sequence: Sequence, *, by: Actor) -> bool:
+    """Let nothing happen in a live sequence; people keep their places. False if it is paused.
+
+    Raises StateConflict for a sequence that is not live.
+    """
+    paused = state.move_one(sequence, "pause", SEQUENCE_MOVES)
+    if paused:
+        delivery.hold(kind=SourceKind.SEQUENCE, source_id=sequence.pk)
+        record(sequence, kinds.SEQUENCE_PAUSED, by=by)
+    return paused
+
+
+@transaction.atomic
+def resume_sequence(sequence: Sequence, *, by: Actor) -> bool:
+    """Let a paused sequence go on; what became due meanwhile happens now. False if it is live.
+
+    Raises StateConflict for a sequence that is not paused.
+    """
+    resumed = state.move_one(sequence, "resume", SEQUENCE_MOVES)
+    if resumed:
+        delivery.release(kind=SourceKind.SEQUENCE, source_id=sequence.pk)
+        record(sequence, kinds.SEQUENCE_RESUMED, by=by)
+    return resumed
+
+
+def archive_sequence(sequence: Sequence, *, by: Actor) -> bool:
+    """End a sequence for good: its messages are cancelled, its runs exit. False if it was archived.
+
+    The runs exit in chunks; calling it again finishes what a crash has cut short.
+    """
+    with transaction.atomic():
+        archived = state.move_one(sequence, "archive", SEQUENCE_MOVES)
+        if archived:
+            delivery.hold(kind=SourceKind.SEQUENCE, source_id=sequence.pk)
+            delivery.cancel(kind=SourceKind.SEQUENCE, source_id=sequence.pk)
+            audit.record(sequence.workspace_id, "sequence.archived", by=by, on=sequence)
+    inside = Enrollment.objects.live().filter(sequence=sequence)
+    while exit(inside[:CHUNK], by=by, reason="archived"):
+        pass
+    return archived
+
+
+@transaction.atomic
+def pause(runs: EnrollmentQuerySet, *, by: Actor) -> int:
+    """Hold active runs and their messages where they are; how many."""
+    held = _lock(_among(runs).filter(state__in=ENROLLMENT_MOVES["pause"].sources))
+    state.move(_of(held), ENROLLMENT_MOVES["pause"], paused_at=clock.now())
+    for sequence, people in _by_sequence(held):
+        delivery.hold_messages(
+            kind=SourceKind.SEQUENCE, source_id=sequence.pk, subscriber_ids=people
+        )
+    _audit("enrollment.paused", held, by=by)
+    return len(held)
+
+
+@transaction.atomic
+def resume(runs: EnrollmentQuerySet, *, by: Actor) -> int:
+    """Let paused runs go on, what became due meanwhile at once; how many."""
+    freed = _lock(_among(runs).filter(state__in=ENROLLMENT_MOVES["resume"].sources))
+    state.move(_of(freed), ENROLLMENT_MOVES["resume"], paused_at=None, due_at=clock.db_now())
+    for sequence, people in _by_sequence(freed):
+        delivery.release_messages(
+            kind=SourceKind.SEQUENCE, source_id=sequence.pk, subscriber_ids=people
+        )
+    _audit("enrollment.resumed", freed, by=by)
+    return len(freed)
+
+
+@transaction.atomic
+def exit(runs: EnrollmentQuerySet, *, by: Actor, reason: str = "by hand") -> int:  # noqa: A001 - the product's word
+    """End live runs early and cancel what they have in the outbox; how many."""
+    ended = _lock(_among(runs).live())
+    _end(ended, reason=reason)
+    _audit("enrollment.exited", ended, by=by, reason=reason)
+    return len(ended)
+
+
+def end_barred(runs: EnrollmentQuerySet) -> set[int]:
+    """End the live runs of people who may not be mailed any more, in the caller's transaction.
+
+    Returns the ids of the runs that ended.
+    """
+    reasons = runs.live().barred()
+    if not reasons:
+        return set()
+    ended = _lock(Enrollment.objects.live().filter(pk__in=reasons))
+    ended.sort(key=lambda run: reasons[run.pk])
+    for reason, barred in groupby(ended, key=lambda run: reasons[run.pk]):
+        _end(list(barred), reason=reason)
+    return {run.pk for run in ended}
+
+
+def end_left(batch: Iterable[LoggedEvent]) -> int:
+    """End the runs of those who left a list and thereby may not be mailed; how many."""
+    left = {
+        event.subscriber_id
+        for event in batch
+        if event.kind == subscribers.SUBSCRIPTION_UNSUBSCRIBED
+    }
+    return len(end_barred(Enrollment.objects.filter(subscriber__in=left))) if left else 0
+
+
+def wake(batch: Iterable[LoggedEvent]) -> int:
+    """Make runs due whose message is finished, or in doubt, if it is that which they wait for."""
+    finished = {
+        (event.source_id, event.subscriber_id, event.step_key)
+        for event in batch
+        if event.kind in WAKING and event.source_kind == SourceKind.SEQUENCE
+    }
+    if not finished:
+        return 0
+    sequence_ids, subscriber_ids, step_keys = map(list, zip(*finished, strict=True))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.load("sequences", "wake"),
+            {
+                "sequence_id": sequence_ids,
+                "subscriber_id": subscriber_ids,
+                "step_key": step_keys,
+                "now": clock.db_now(),
+            },
+        )
+        woken: int = cursor.rowcount
+        return woken
+
+
+def _among(runs: EnrollmentQuerySet) -> EnrollmentQuerySet:
+    """The same runs, ready for filters and locks whatever the query (joins, a slice) was."""
+    return Enrollment.objects.filter(pk__in=runs.values("pk"))
+
+
+def _lock(runs: EnrollmentQuerySet) -> list[Enrollment]:
+    """Lock the runs, in the order in which everybody locks them."""
+    locked = runs.select_related("sequence").order_by("pk")
+    return list(locked.select_for_update(no_key=True, of=("self",)))
+
+
+def _of(runs: Iterable[Enrollment]) -> EnrollmentQuerySet:
+    return Enrollment.objects.filter(pk__in=[run.pk for run in runs])
+
+
+def _end(runs: list[Enrollment], *, reason: str) -> None:
+    """End locked runs, cancel their messages, say so in the log."""
+    now = clock.db_now()
+    state.move(_of(runs), ENROLLMENT_MOVES["exit"], ended_at=now, reason=reason)
+    for sequence, people in _by_sequence(runs):
+        delivery.cancel(kind=SourceKind.SEQUENCE, source_id=sequence.pk, subscriber_ids=people)
+    events.record_many(
+        of_run(run, kinds.ENROLLMENT_EXITED, at=now, step_key=run.position, reason=reason)
+        for run in runs
+    )
+
+
+def _by_sequence(runs: Iterable[Enrollment]) -> list[tuple[Sequence, list[int]]]:
+    """Each sequence with the ids of the subscribers whose run of it is among `runs`."""
+    people: dict[Sequence, list[int]] = {}
+    for run in runs:
+        people.setdefault(run.sequence, []).append(run.subscriber_id)
+    return sorted(people.items(), key=lambda item: item[0].pk)
+
+
+def _audit(verb: str, runs: Iterable[Enrollment], *, by: Actor, **changes: str) -> None:
+    for sequence, people in _by_sequence(runs):
+        audit.record(
+            sequence.workspace_id,
+            verb,
+            by=by,
+            on=sequence,
+            changes={"count": len(people), **changes},
+        )

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.db import connection
+
+from emailseq.lib import clock, sql
+from sequences.tests.factories import DAY, EMAIL, let_leave, make_live
+from subscribers.tests.factories import SubscriberFactory
+
+pytestmark = pytest.mark.django_db
+
+# 20,000 people inside, each at the wait with a message in the outbox, and nobody due.
+CROWD = """
+WITH person AS (
+    INSERT INTO subscribers_subscriber (workspace_id, uid, email, address_key, first_name,
+                                        last_name, time_zone, fields, created_at, updated_at)
+    SELECT workspace_id, gen_random_uuid(), n || '@example.org', n || '@example.org', '', '', '',
+           '{}', now(), now()
+      FROM subscribers_subscriber, generate_series(1, 20000) AS n
+    RETURNING id, workspace_id
+), message AS (
+    INSERT INTO delivery_outbox (workspace_id, kind, source_id, step_key, run, variant,
+                                 subscriber_id, template_version_id, sender_id, queued_at, run_at,
+                                 attempts, last_reply)
+    SELECT workspace_id, 'sequence', %(sequence)s, %(email)s, 1, '', id, 1, 1, now(), now(), 0, ''
+      FROM person
+)
+INSERT INTO sequences_enrollment (workspace_id, uid, sequence_id, version_id, subscriber_id, run,
+                                  state, position, awaits, due_at, entered_step_at, started_at,
+                                  reason)
+SELECT workspace_id, gen_random_uuid(), %(sequence)s, %(version)s, id, 1, 'active', %(wait)s, '',
+       now() + interval '1 day', now(), now(), ''
+  FROM person
+"""
+
+
+@pytest.fixture
+def crowd():
+    live = make_live(EMAIL, DAY, EMAIL)
+    email, wait, _ = live.steps.values_list("key", flat=True)
+    SubscriberFactory(workspace=live.workspace)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            CROWD,
+            {"sequence": live.pk, "version": live.live_version_id, "email": email, "wait": wait},
+        )
+        half = live.enrollments.order_by("pk")[:10_000].values("subscriber")
+        let_leave(subscriber__in=half)
+        cursor.execute("ANALYZE sequences_enrollment, delivery_outbox, delivery_ledger")
+    return live
+
+
+def explain(name, parameters):
+    """The tables that the statement reads from end to end, and how many pages it touches."""
+    with connection.cursor() as cursor:
+        query = sql.load("sequences", name)
+        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query}", parameters)
+        (((plan,),),) = cursor.fetchall()
+        scanned = re.findall(r"'Seq Scan'.*?'Relation Name': '(\w+)'", str(plan))
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relname = ANY(%s) AND reltuples > 100", [scanned]
+        )
+        whole = [table for (table,) in cursor.fetchall()]
+    return whole, plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"]
+
+
+def test_the_engine_reads_by_index_however_many_people_are_inside(crowd):
+    due = [*crowd.enrollments.order_by("pk")[9_980:10_020]]
+    crowd.enrollments.filter(pk__in=[run.pk for run in due]).update(due_at=clock.now())
+    wanted = ("id", "sequence_id", "subscriber_id", "run", "entered_step_at")
+    columns = {name: [getattr(run, name) for run in due] for name in wanted}
+    wake = {"step_key": [crowd.steps.first().key] * len(due), "now": clock.db_now()}
+
+    statements = [
+        ("claim", {"limit": 1000, "now": clock.db_now()}, 3),
+        ("facts", columns, 10),
+        ("wake", {**columns, **wake}, 60),  # writes each run, and its entry in each index
+    ]
+    for name, parameters, pages_per_run in statements:
+        whole, pages = explain(name, parameters)
+        assert whole == [], name
+        assert pages <= pages_per_run * len(due), name
