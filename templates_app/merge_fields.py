@@ -1,0 +1,44 @@
+"""The names that a template may read. Pure.
+
+`subscriber.<key>` is a built-in or a declared custom field (built-ins win), `workspace.…` the
+sender of the message, `links.unsubscribe` the way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from templates_app.liquid import Analysis, Use
+
+BUILT_IN: dict[str, tuple[str, ...]] = {
+    "subscriber": ("email", "first_name", "last_name", "time_zone"),
+    "workspace": ("name", "postal_address"),
+    "links": ("unsubscribe",),
+}
+ROOTS = frozenset(BUILT_IN)
+
+
+class Unknown(NamedTuple):
+    """A name that stands for nothing, and what to do about it."""
+
+    message: str
+    line: int
+
+
+def unknown(analysis: Analysis, *, custom: Collection[str]) -> Iterator[Unknown]:
+    """The names that a template reads although neither we nor the `custom` fields know them."""
+    known = {f"{root}.{name}" for root, names in BUILT_IN.items() for name in names}
+    known |= {f"subscriber.{key}" for key in custom}
+    for use in analysis.uses:
+        if ".".join(use.path[:2]) not in known:
+            yield Unknown(_hint(use, known), use.line)
+
+
+def _hint(use: Use, known: Collection[str]) -> str:
+    name = ".".join(use.path) or "[…]"
+    if name in BUILT_IN:
+        return f"{name} needs a written name after it, such as {name}.{BUILT_IN[name][0]}."
+    close = get_close_matches(name, known, n=1)
+    return f"{name}: " + (f"did you mean {close[0]}?" if close else "there is no such merge field.")
