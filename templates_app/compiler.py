@@ -1,0 +1,86 @@
+"""A template, compiled once per version into encoded text and slots. Pure."""
+
+from __future__ import annotations
+
+from binascii import b2a_qp
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from templates_app import liquid
+from templates_app.liquid import Slot
+from templates_app.merge_fields import ROOTS
+from templates_app.page import Page
+
+T = TypeVar("T", str, bytes)
+
+_SOFT_BREAK = b"=\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Program(Generic[T]):
+    """A part in pieces: `static`, ready to join, has a hole at the index of each slot."""
+
+    static: tuple[T, ...]
+    slots: tuple[tuple[int, Slot], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A version ready to render. `links` are the targets (Liquid sources) of the numbered links."""
+
+    subject: Program[str]
+    text: Program[bytes]
+    html: Program[bytes]
+    links: tuple[str, ...]
+
+
+def compile_template(*, subject: str, html: str, text: str) -> Compiled:
+    """Compile the three sources; `html` or `text` may be empty, and a text is made from the HTML.
+
+    Raises TemplateError when the HTML or the place of a Liquid tag in it is unsafe.
+    """
+    for source in (subject, text):
+        liquid.check(source, reserved=ROOTS)
+    page = Page(html) if html.strip() else None
+    plain = page.text() if page and not text.strip() else escape_outputs(text, "_plain")
+    return Compiled(
+        subject=_subject(liquid.cut(escape_outputs(subject, "_plain"))),
+        text=_body(liquid.cut(plain)),
+        html=_body(liquid.cut(page.source) if page else []),
+        links=tuple(page.links) if page else (),
+    )
+
+
+def escape_outputs(source: str, how: str) -> str:
+    """The Liquid source with every output ending in the escape `how`. Raises TemplateError."""
+    return "".join(
+        piece.escaped(how) if piece.kind == "output" else piece.source
+        for piece in liquid.pieces(source)
+    )
+
+
+def quoted_printable(text: str) -> bytes:
+    """RFC 2045 §6.7 with CRLF line ends; the last line leaves room for a soft break after it."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    encoded = b2a_qp(lines.encode()).replace(b"\n", b"\r\n")
+    if len(encoded) - encoded.rfind(b"\n") <= 76:
+        return encoded
+    return encoded[:-1] + _SOFT_BREAK + encoded[-1:]  # only a literal character fills column 76
+
+
+def join_encoded(parts: list[bytes]) -> bytes:
+    """One body out of separately encoded parts: a soft break between them decodes to nothing."""
+    return _SOFT_BREAK.join(filter(None, parts))
+
+
+def _subject(parts: list[str | Slot]) -> Program[str]:
+    return Program(tuple(part if isinstance(part, str) else "" for part in parts), _slots(parts))
+
+
+def _body(parts: list[str | Slot]) -> Program[bytes]:
+    static = (quoted_printable(part) if isinstance(part, str) else b"" for part in parts)
+    return Program(tuple(static), _slots(parts))
+
+
+def _slots(parts: list[str | Slot]) -> tuple[tuple[int, Slot], ...]:
+    return tuple((n, part) for n, part in enumerate(parts) if not isinstance(part, str))

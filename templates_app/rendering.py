@@ -1,0 +1,118 @@
+"""A compiled template and one person's data in, message parts out. Pure; joins of bytes.
+
+Lenient: what a person lacks prints as nothing.
+"""
+
+from __future__ import annotations
+
+from binascii import a2b_qp
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from templates_app import liquid
+from templates_app.compiler import (
+    Compiled,
+    Program,
+    escape_outputs,
+    join_encoded,
+    quoted_printable,
+)
+from templates_app.liquid import Scope, Slot
+
+
+class RenderError(Exception):
+    """The template does not work for this person; the text never contains their data."""
+
+
+class Parts(NamedTuple):
+    """A message's content: bodies quoted-printable with CRLF; `html_qp` empty when text only."""
+
+    subject: str
+    text_qp: bytes
+    html_qp: bytes
+
+
+class Preview(NamedTuple):
+    """The same content for the eyes of its author."""
+
+    subject: str
+    html: str
+    text: str
+
+
+def render(
+    compiled: Compiled,
+    context: Mapping[str, Any],
+    *,
+    click: Callable[[int], str],
+    open_url: str,
+    unsubscribe_url: str,
+) -> Parts:
+    """The message of one person. `click(n)` is the address of link n; no `open_url`, no pixel.
+
+    `context` holds `subscriber` and `workspace`, plain data. Raises RenderError.
+    """
+    data = {
+        **context,
+        "links": {"unsubscribe": unsubscribe_url},
+        "_click": [click(number) for number in range(len(compiled.links))],
+        "_open": open_url,
+    }
+    try:
+        scope = Scope(data)
+        return Parts(
+            " ".join(_filled(compiled.subject, scope).split()),
+            _body(compiled.text, scope),
+            _body(compiled.html, scope),
+        )
+    except Exception as error:  # noqa: BLE001 - whatever the library raises fails one message
+        raise RenderError(liquid.reason(error)) from None
+
+
+def preview(compiled: Compiled, context: Mapping[str, Any]) -> Preview:
+    """What a person would get, but untracked: links lead to their targets, the way out nowhere."""
+    parts = render(
+        compiled,
+        context,
+        click=lambda number: link_target(compiled.links, number=number, context=context),
+        open_url="",
+        unsubscribe_url="#unsubscribe",
+    )
+    return Preview(parts.subject, _decoded(parts.html_qp), _decoded(parts.text_qp))
+
+
+def link_target(links: Sequence[str], *, number: int, context: Mapping[str, Any]) -> str:
+    """Where link `number` of a version leads for one person. Raises LookupError, RenderError."""
+    if not 0 <= number < len(links):
+        raise LookupError(number)
+    try:
+        scope = Scope(context)
+        parts = _address_parts(links[number])
+        return "".join(part if isinstance(part, str) else part(scope) for part in parts)
+    except Exception as error:  # noqa: BLE001 - as above
+        raise RenderError(liquid.reason(error)) from None
+
+
+@lru_cache(maxsize=4096)
+def _address_parts(link: str) -> list[str | Slot]:
+    return liquid.cut(escape_outputs(link, "_url"))
+
+
+def _filled(program: Program[str], scope: Scope) -> str:
+    parts = list(program.static)
+    for index, slot in program.slots:
+        parts[index] = slot(scope)
+    return "".join(parts)
+
+
+def _body(program: Program[bytes], scope: Scope) -> bytes:
+    scope.locals.clear()
+    parts = list(program.static)
+    for index, slot in program.slots:
+        parts[index] = quoted_printable(slot(scope))
+    return join_encoded(parts)
+
+
+def _decoded(body: bytes) -> str:
+    return a2b_qp(body).replace(b"\r\n", b"\n").decode()
