@@ -1,0 +1,183 @@
+"""The verbs of templates: write a draft, publish it, put it away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from operator import attrgetter
+
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+
+from accounts import audit
+from accounts.audit import Actor
+from accounts.models import Workspace
+from emailseq.lib import clock
+from emailseq.lib.errors import Conflict, Invalid, Problem, Stale
+from emailseq.lib.text import check as check_characters
+from subscribers.models import CustomField
+from templates_app import liquid, merge_fields
+from templates_app.compiler import Compiled, compile_template
+from templates_app.liquid import TemplateError
+from templates_app.models import Template, TemplateVersion
+
+PARTS = ("subject", "html", "text")
+_EDITABLE = ("name", "slug", *PARTS)
+_content = attrgetter(*PARTS)
+
+
+@transaction.atomic
+def create_template(
+    workspace: Workspace,
+    *,
+    name: str,
+    slug: str,
+    subject: str,
+    by: Actor,
+    html: str = "",
+    text: str = "",
+) -> Template:
+    """Make a draft; without a `text`, one is made from the `html` when it is sent.
+
+    Raises Invalid for faulty content, Conflict when the slug is taken.
+    """
+    template = Template(workspace=workspace)
+    _set(template, name=name, slug=slug, subject=subject, html=html, text=text)
+    _save(template)
+    audit.record(workspace, "template.created", by=by, on=template)
+    return template
+
+
+@transaction.atomic
+def save_draft(
+    template: Template, *, by: Actor, expected_revision: int | None = None, **changes: str
+) -> Template:
+    """Change name, slug, subject, html or text; what is published stays as it is.
+
+    Raises Invalid and Conflict as above, Stale when the draft is not at `expected_revision`.
+    """
+    _lock(template, expected_revision)
+    _set(template, **changes)
+    template.revision += 1
+    template.updated_at = clock.now()
+    _save(template, *changes, "revision", "updated_at")
+    record = {"revision": template.revision, "changed": sorted(changes)}
+    audit.record(template.workspace_id, "template.updated", by=by, on=template, changes=record)
+    return template
+
+
+@transaction.atomic
+def publish(
+    template: Template, *, by: Actor, expected_revision: int | None = None
+) -> TemplateVersion:
+    """Freeze the draft into a version, or return the published one when nothing has changed.
+
+    Raises Invalid: for an archived template, for no content, for content that does not compile any
+    more, and for a part without the way out. Stale as above.
+    """
+    _lock(template, expected_revision)
+    published = template.published_version
+    if published and _content(published) == _content(template):
+        return published
+    if template.archived_at:
+        raise Invalid([Problem("", "archived", f"The template “{template}” is archived.")])
+    compiled = _check(template)
+    if problems := list(_unsendable(template)):
+        raise Invalid(problems)
+    latest = template.versions.aggregate(number=Max("number"))["number"]
+    version = TemplateVersion.objects.create(
+        template=template,
+        number=(latest or 0) + 1,
+        links=list(compiled.links),
+        **_sources(template),
+    )
+    template.published_version = version
+    template.save(update_fields=["published_version"])
+    changes = {"version": version.number}
+    audit.record(template.workspace_id, "template.published", by=by, on=template, changes=changes)
+    return version
+
+
+@transaction.atomic
+def archive(template: Template, *, by: Actor, expected_revision: int | None = None) -> bool:
+    """Put a template away: it cannot be published any more. False when it was away already.
+
+    Raises Stale as above.
+    """
+    _lock(template, expected_revision)
+    if template.archived_at:
+        return False
+    template.archived_at = clock.now()
+    template.save(update_fields=["archived_at"])
+    audit.record(template.workspace_id, "template.archived", by=by, on=template)
+    return True
+
+
+def _lock(template: Template, expected_revision: int | None) -> None:
+    template.refresh_from_db(from_queryset=Template.objects.select_for_update(no_key=True))
+    if expected_revision not in (None, template.revision):
+        raise Stale(f"Somebody else has changed “{template}”; look at it again.")
+
+
+def _set(template: Template, **changes: str) -> None:
+    if unknown := changes.keys() - set(_EDITABLE):
+        raise TypeError(f"A template has no {', '.join(unknown)} to change.")
+    check_characters(**changes)
+    for name, value in changes.items():
+        setattr(template, name, value)
+    _check(template)
+
+
+def _save(template: Template, *names: str) -> None:
+    try:
+        with transaction.atomic():
+            template.save(update_fields=names or None)
+    except IntegrityError as error:
+        raise Conflict(f"There is a template “{template.slug}” already.") from error
+
+
+def _sources(template: Template) -> dict[str, str]:
+    return dict(zip(PARTS, _content(template), strict=True))
+
+
+def _check(template: Template) -> Compiled:
+    """The draft, compiled. Raises Invalid with all that its parts are refused for."""
+    sources = _sources(template)
+    fields = CustomField.objects.of(template.workspace).values_list("key", flat=True)
+    if problems := [*_misshapen(sources["subject"]), *_faults(sources, custom=set(fields))]:
+        raise Invalid(problems)
+    try:
+        return compile_template(**sources)
+    except TemplateError as error:
+        raise Invalid.field("html", "template_invalid", str(error)) from None
+
+
+def _misshapen(subject: str) -> Iterator[Problem]:
+    limit = Template._meta.get_field("subject").max_length or 0
+    if not subject.strip():
+        yield Problem("/subject", "required", "A message has a subject.")
+    if len(subject) > limit or len(subject.splitlines()) > 1:
+        detail = f"A subject is one line of at most {limit} characters."
+        yield Problem("/subject", "too_long", detail)
+
+
+def _faults(sources: Mapping[str, str], *, custom: set[str]) -> Iterator[Problem]:
+    for part, source in sources.items():
+        try:
+            analysis = liquid.check(source, reserved=merge_fields.ROOTS)
+        except TemplateError as error:
+            yield Problem(f"/{part}", "template_invalid", str(error))
+        else:
+            for unknown in merge_fields.unknown(analysis, custom=custom):
+                detail = f"Line {unknown.line}: {unknown.message}"
+                yield Problem(f"/{part}", "unknown_field", detail)
+
+
+def _unsendable(template: Template) -> Iterator[Problem]:
+    bodies = {part: source for part, source in _sources(template).items() if source.strip()}
+    del bodies["subject"]
+    if not bodies:
+        yield Problem("/html", "required", "The template is empty: write HTML or text.")
+    for part, source in bodies.items():
+        if all(use.path != ("links", "unsubscribe") for use in liquid.check(source).uses):
+            detail = f"Put {{{{ links.unsubscribe }}}} into the {part}: everybody may leave."
+            yield Problem(f"/{part}", "unsubscribe_missing", detail)

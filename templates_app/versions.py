@@ -1,0 +1,41 @@
+"""Compiled versions, kept in the process: a version never changes, so it is compiled once."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection
+from functools import partial
+
+from templates_app.compiler import Compiled, Program, compile_template
+from templates_app.liquid import Scope, TemplateError
+from templates_app.models import TemplateVersion
+
+_KEPT = 500
+_cache: OrderedDict[int, Compiled] = OrderedDict()
+
+
+def compiled(version_ids: Collection[int]) -> dict[int, Compiled]:
+    """The compiled versions by id; one query for those that are not kept yet.
+
+    A version that was published under looser rules and does not compile any more fails to render,
+    with the reason, so that it costs its own messages and not the batch.
+    """
+    found = {version_id: _cache[version_id] for version_id in version_ids if version_id in _cache}
+    missing = set(version_ids) - found.keys()
+    for version in TemplateVersion.objects.filter(pk__in=missing) if missing else ():
+        found[version.pk] = _cache[version.pk] = _compile(version)
+    while len(_cache) > _KEPT:
+        _cache.popitem(last=False)
+    return found
+
+
+def _compile(version: TemplateVersion) -> Compiled:
+    try:
+        return compile_template(subject=version.subject, html=version.html, text=version.text)
+    except TemplateError as error:
+        broken = Program(("",), ((0, partial(_fail, error)),))
+        return Compiled(subject=broken, text=Program((), ()), html=Program((), ()), links=())
+
+
+def _fail(error: TemplateError, _scope: Scope) -> str:
+    raise error
