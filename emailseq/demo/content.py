@@ -87,9 +87,13 @@ def _publish(workspace: Workspace, newsletter: List, sender: SenderIdentity) -> 
             name=slug.replace("-", " ").capitalize(),
             slug=slug,
             subject=subject,
-            html=(HERE / f"{slug}.html").read_text(encoding="utf-8"),
+            html=_read("letterhead").replace("{body}", _read(slug)),
             by=QUICKSTART,
         )
         edit.add_step(sequence, kind=StepKind.EMAIL, template=template, by=QUICKSTART)
     publish(sequence, by=QUICKSTART)
     return sequence
+
+
+def _read(name: str) -> str:
+    return (HERE / f"{name}.html").read_text(encoding="utf-8")

@@ -15,6 +15,10 @@ from emailseq.embedded.place import dies_with_us
 
 GRACE_SECONDS = 30
 PYTHON = sys.executable
+_CELERY = ("celery", "-A", "emailseq", "--quiet")
+WORKER = (*_CELERY, "worker", "-O", "fair", "-Q", "tick", "-c", "1")
+SENDER = (*_CELERY, "worker", "-Q", "send", "-P", "solo", "-n", "sender@%h")
+BEAT = (*_CELERY, "beat", "-S", "celery.beat.Scheduler")
 
 
 class ChildDied(Exception):
@@ -27,11 +31,11 @@ class Children:
     def __init__(self, logs: Path, environment: Mapping[str, str]) -> None:
         logs.mkdir(parents=True, exist_ok=True)
         self._logs, self._environment = logs, {**os.environ, **environment}
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self.running: dict[str, subprocess.Popen[bytes]] = {}  # each the leader of its own session
 
     def start(self, name: str, *argv: str) -> None:
-        with (self._logs / f"{name}.log").open("wb") as log:
-            self._running[name] = subprocess.Popen(  # noqa: S603 - our own commands
+        with (self._logs / f"{name}.log").open("ab") as log:
+            self.running[name] = subprocess.Popen(  # noqa: S603 - our own commands
                 [PYTHON, "-m", *argv],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -43,22 +47,22 @@ class Children:
 
     def check(self) -> None:
         """Raise ChildDied when one has ended."""
-        for name, child in self._running.items():
+        for name, child in self.running.items():
             if child.poll() is not None:
                 lines = (self._logs / f"{name}.log").read_text(errors="replace").splitlines()
                 raise ChildDied("\n".join([f"{name} ended ({child.returncode}):", *lines[-15:]]))
 
     def stop(self) -> None:
         """End them, the last one started first, each with time to finish what it has in hand."""
-        for child in reversed(self._running.values()):
+        for child in reversed(self.running.values()):
             child.send_signal(signal.SIGTERM)
-        for child in reversed(self._running.values()):
+        for child in reversed(self.running.values()):
             try:
                 child.wait(GRACE_SECONDS)
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
-        self._running.clear()
+        self.running.clear()
 
 
 @contextmanager
@@ -77,7 +81,6 @@ def product(
             "EMAILSEQ_INBOX_PORT": str(inbox_port),
         },
     )
-    celery = ("celery", "-A", "emailseq", "--quiet")
     try:
         inbox.mkdir(parents=True, exist_ok=True)
         children.start(
@@ -90,9 +93,9 @@ def product(
             *("gunicorn", "emailseq.wsgi", "--bind", f"{host}:{web_port}"),
             *("-k", "gthread", "--threads", "8", "--no-control-socket"),
         )
-        children.start("worker", *celery, "worker", "-O", "fair", "-Q", "tick", "-c", "1")
-        children.start("sender", *celery, "worker", "-Q", "send", "-P", "solo", "-n", "sender@%h")
-        children.start("beat", *celery, "beat", "-S", "celery.beat.Scheduler")
+        children.start("worker", *WORKER)
+        children.start("sender", *SENDER)
+        children.start("beat", *BEAT)
         yield children
     finally:
         children.stop()
