@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sequences import interpreter, program
@@ -171,11 +171,13 @@ def keyed(steps):
 PROGRAMS = st.lists(STEPS, max_size=8).map(keyed)
 
 
+@settings(deadline=None)  # a busy machine is no counterexample
 @given(PROGRAMS)
 def test_a_program_survives_freezing(made):
     assert program.load(program.freeze(made)) == made
 
 
+@settings(deadline=None)  # a busy machine is no counterexample
 @given(PROGRAMS, st.data())
 def test_every_message_is_sent_once_and_never_early_and_every_run_ends(made, data):
     now, position, entered_at = NOW, "", NOW
