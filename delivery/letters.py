@@ -80,7 +80,7 @@ class Letter:
 
 
 def stationery(row: Claimed, shared: Mapping[str, Any]) -> Stationery:
-    """The stationery of a row; `shared` is the row of `letterheads.sql` that belongs to it."""
+    """The stationery of a row; `shared` is the row of `stationery.sql` that belongs to it."""
     domain = shared["from_email"].rpartition("@")[2]
     workspace_slug = shared["workspace_slug"]
     list_id = None

@@ -71,7 +71,7 @@ def classify(reply: Reply) -> Verdict:
 def next_try(attempt: int, *, jitter: float) -> timedelta:
     """How long to wait after the attempt-th failure (from 1); `jitter` in [0, 1) spreads by ±20 %.
 
-    When to stop is the horizon of the message, not a number of attempts.
+    When to stop is for the caller to say: `settlement.LAST_TRY`.
     """
     return BACKOFF[min(attempt, len(BACKOFF)) - 1] * (0.8 + 0.4 * jitter)
 

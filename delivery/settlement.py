@@ -12,7 +12,7 @@ from delivery.replies import Kind, Reply
 from delivery.states import Outcome
 from delivery.transports.smtp import Result, WireOutcome
 
-LAST_TRY = 10  # the backoff of `replies` has come to some 72 hours by then
+LAST_TRY = 10  # the backoff of `replies` has come to some 58 hours by then
 LANE_PAUSE = timedelta(minutes=1)  # the server is busy or does not like us: no recipient's fault
 _LANE = {Kind.CONNECTION, Kind.SENDER_TEMPORARY}
 
