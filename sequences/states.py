@@ -13,6 +13,9 @@ class SequenceState(models.TextChoices):
     ARCHIVED = "archived", _("Archived")
 
 
+# Sequences that take people in. Who joins while one is paused gets a place, and nothing moves.
+OPEN = (SequenceState.LIVE, SequenceState.PAUSED)
+
 SEQUENCE_MOVES = {
     "publish": Move((SequenceState.DRAFT,), SequenceState.LIVE),
     "pause": Move((SequenceState.LIVE,), SequenceState.PAUSED),

@@ -13,7 +13,7 @@ from emailseq.lib import clock, ids, sql, state
 from sequences import kinds
 from sequences.events import of_run
 from sequences.models import Sequence
-from sequences.states import SEQUENCE_MOVES, SequenceState
+from sequences.states import OPEN, SEQUENCE_MOVES
 from subscribers import events
 from subscribers import kinds as subscribers
 from subscribers.feed import LoggedEvent
@@ -35,7 +35,8 @@ def enroll(sequence: Sequence, subscriber_ids: Iterable[int], *, by: Actor) -> i
     """Start a run for each of these people; how many runs were started.
 
     Passed over are people of another workspace, archived ones, whoever is inside already and,
-    unless the sequence says otherwise, whoever has been. Raises StateConflict when it is not live.
+    unless the sequence says otherwise, whoever has been. Who enters while it is paused waits.
+    Raises StateConflict when it takes nobody in.
     """
     started = _start((sequence.pk, subscriber_id) for subscriber_id in subscriber_ids)
     if started:
@@ -44,13 +45,13 @@ def enroll(sequence: Sequence, subscriber_ids: Iterable[int], *, by: Actor) -> i
             sequence.workspace_id, "enrollment.started", by=by, on=sequence, changes=changes
         )
     else:
-        _check_live(sequence)
+        _check_open(sequence)
     return started
 
 
 @transaction.atomic
 def by_triggers(batch: Iterable[LoggedEvent]) -> int:
-    """Enroll people in the live sequences that start when the list they joined is joined.
+    """Enroll people in the open sequences that start when the list they joined is joined.
 
     Whoever has left the list since is passed over. Returns how many runs were started.
     """
@@ -63,7 +64,7 @@ def by_triggers(batch: Iterable[LoggedEvent]) -> int:
         state=SubscriptionState.CONFIRMED,
         list__in={list_id for list_id, _ in joined},
         subscriber__in={subscriber_id for _, subscriber_id in joined},
-        list__triggers__sequence__state=SequenceState.LIVE,
+        list__triggers__sequence__state__in=OPEN,
     )
     triggered = places.values_list("list__triggers__sequence", "subscriber", "list")
     return _start(
@@ -93,7 +94,7 @@ def _start(pairs: Iterable[tuple[int, int]]) -> int:
     return events.record_many(of_run(run, kinds.ENROLLMENT_STARTED, at=now) for run in started)
 
 
-def _check_live(sequence: Sequence) -> None:
+def _check_open(sequence: Sequence) -> None:
     now = Sequence.objects.values_list("state", flat=True).get(pk=sequence.pk)
-    if now != SequenceState.LIVE:
+    if now not in OPEN:
         raise state.refusal("enroll", SEQUENCE_MOVES, state=now)

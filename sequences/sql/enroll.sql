@@ -1,8 +1,8 @@
--- Start runs for pairs of sequence and subscriber, where the sequence is live and lets them in.
+-- Start runs for pairs of sequence and subscriber, where the sequence is open and lets them in.
 -- Whoever is inside already, or may not come again, is passed over; concurrent calls agree by the
 -- unique keys (one live run; run number).
 -- Not the ORM: it has no INSERT … SELECT. The sequences are locked, so none starts a run while it
--- is being paused or archived.
+-- is being archived.
 WITH asked AS (
     SELECT *
       FROM unnest(%(uid)s::uuid[], %(sequence_id)s::bigint[], %(subscriber_id)s::bigint[])
@@ -11,7 +11,7 @@ WITH asked AS (
     SELECT id, workspace_id, live_version_id, re_entry
       FROM sequences_sequence
      WHERE id = ANY(%(sequence_id)s)
-       AND state = 'live'
+       AND state IN ('live', 'paused')
      ORDER BY id
        FOR SHARE
 )

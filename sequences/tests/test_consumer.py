@@ -36,16 +36,28 @@ def join(person, to):
     return people.subscribe(person, to=to, by=SYSTEM, confirmed=True, consent=HERE)
 
 
+def test_who_joins_while_a_sequence_is_paused_waits_at_its_start():
+    sequence = make_live(EMAIL)
+    lifecycle.pause_sequence(sequence, by=SYSTEM)
+    join(SubscriberFactory(workspace=sequence.workspace), sequence.list)
+
+    consume()
+
+    assert engine.advance() == 0
+    assert not Outbox.objects.exists()
+    lifecycle.resume_sequence(sequence, by=SYSTEM)
+    assert engine.advance() == 1
+    assert Outbox.objects.count() == 1
+
+
 def test_who_joins_the_list_starts_a_run():
-    live, draft, paused = make_live(EMAIL), make_draft(EMAIL), make_live(EMAIL)
-    lifecycle.pause_sequence(paused, by=SYSTEM)
+    live, draft = make_live(EMAIL), make_draft(EMAIL)
     elsewhere = ListFactory(workspace=live.workspace)
     joins, pends, other = make_people(3, workspace=live.workspace)
     join(joins, live.list)
     people.subscribe(pends, to=live.list, by=SYSTEM)
     join(other, elsewhere)
-    for quiet in (draft, paused):
-        join(SubscriberFactory(workspace=quiet.workspace), quiet.list)
+    join(SubscriberFactory(workspace=draft.workspace), draft.list)
 
     consume()
     consume()
