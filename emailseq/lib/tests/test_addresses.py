@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from emailseq.lib import addresses
 from emailseq.lib.addresses import BadAddress, parse
 
-PLAIN = st.from_regex(addresses._PLAIN, fullmatch=True)
+LOCALS = st.text("abZ09_+'-.", min_size=1, max_size=8)
+LABELS = st.text("abZ09-", min_size=1, max_size=6)
+PLAIN = st.builds("{}@{}.{}".format, LOCALS, LABELS, st.sampled_from(["com", "a.de", "local", "1"]))
 DOMAINS = st.sampled_from(["example.com", "STRASSE.de", "straße.de", "укр.ua", "x.test", "ex。am"])
 ANY = st.builds("{}@{}".format, st.text(max_size=70), DOMAINS) | PLAIN
 
@@ -99,9 +101,9 @@ def test_parsing_is_idempotent(text):
 
 
 @given(PLAIN)
+@example("a" * 65 + "@x.com")
+@example("a@" + "x" * 64 + ".com")
 def test_the_fast_path_agrees_with_the_full_parser(text):
-    assume(len(text) <= 254)
-
     def outcome(parser):
         try:
             return parser(text)

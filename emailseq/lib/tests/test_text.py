@@ -10,15 +10,7 @@ from hypothesis import strategies as st
 from emailseq.lib import text
 from emailseq.lib.errors import Invalid
 
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.sampled_from([0.5, float("nan"), float("inf")])
-    | st.text()
-    | st.text("\0\\u0a\ud800", max_size=9),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=6,
-)
+ODD = st.text("\0\\u0aé\ud800", max_size=12)
 
 
 @pytest.mark.parametrize(
@@ -52,14 +44,15 @@ def test_everything_else_passes(value):
 
 
 @pytest.mark.django_db
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
-@given(JSON)
-def test_what_passes_is_what_jsonb_takes(value):
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(ODD, ODD)
+def test_what_passes_is_what_jsonb_takes(key, value):
+    stored = {key: [value, None, 0.5]}
     try:
-        text.check(value=[value])
+        text.check(value=stored)
     except Invalid:
         return
 
     with connection.cursor() as cursor:
-        cursor.execute("SELECT %s::jsonb::text", [json.dumps([value])])
-        assert json.loads(cursor.fetchone()[0]) == [value]
+        cursor.execute("SELECT %s::jsonb::text", [json.dumps(stored)])
+        assert json.loads(cursor.fetchone()[0]) == stored
