@@ -29,6 +29,7 @@ class Endpoint(GenericViewSet[Any]):
     """A set of actions, each with the permission it takes and the serializer of its body."""
 
     request: ApiRequest
+    http_method_names = ("get", "head", "post", "put", "patch", "delete")
     permissions: ClassVar[Mapping[str, str]]
     inputs: ClassVar[Mapping[str, type[BaseSerializer[Any]]]] = {}
 
@@ -121,10 +122,18 @@ class Resource(Endpoint):
     def call(self, verb: Callable[..., Any]) -> Any:
         """Call a verb with the object, the body and, where that guards it, the revision."""
         row = self.get_object()
-        arguments = self.body()
-        if self.action in self.guarded:
-            arguments["expected_revision"] = etags.expected(self.request, row)
+        arguments = {**self.body(), **self.expected(row)}
         verb(row, by=self.request.actor, **arguments)
+        return row
+
+    def expected(self, row: Any) -> dict[str, int]:
+        """What a guarded action's verb is told about the revision that the caller has read."""
+        if self.action not in self.guarded:
+            return {}
+        return {"expected_revision": etags.expected(self.request, self.revised(row))}
+
+    def revised(self, row: Any) -> Any:
+        """Whose revision guards the row: its own, if it counts any."""
         return row
 
     def act(self, verb: Callable[..., Any]) -> Response:
@@ -140,11 +149,15 @@ class Resource(Endpoint):
         return self.get_queryset().get(pk=row.pk)
 
     def shown(self, row: Any, status: int = 200) -> Response:
-        headers = {"ETag": etags.etag(row)} if hasattr(row, "revision") else {}
+        revised = self.revised(row)
+        headers = {"ETag": etags.etag(revised)} if hasattr(revised, "revision") else {}
         return Response(self.get_serializer(row).data, status=status, headers=headers)
 
     def made(self, row: Any) -> Response:
         """201, and where to find what was made."""
         answer = self.shown(self.again(row), status=201)
-        answer.headers["Location"] = reverse(f"{self.basename}-detail", args=[row.public_id])
+        answer.headers["Location"] = self.location(row)
         return answer
+
+    def location(self, row: Any) -> str:
+        return reverse(f"{self.basename}-detail", args=[row.public_id])

@@ -36,8 +36,10 @@ def move_one(
     state: str = row.state  # type: ignore[attr-defined]
     if moved or state == arrow.target or state in same:
         return bool(moved)
-    raise StateConflict(
-        f"Cannot {verb} while {state}.",
-        state=state,
-        allowed=[name for name, (sources, _) in moves.items() if state in sources],
-    )
+    raise refusal(verb, moves, state=state)
+
+
+def refusal(verb: str, moves: Mapping[str, Move], *, state: str) -> StateConflict:
+    """What to raise when `state` forbids `verb`: it names the verbs that are allowed."""
+    allowed = [name for name, (sources, _) in moves.items() if state in sources]
+    return StateConflict(f"Cannot {verb} while {state}.", state=state, allowed=allowed)

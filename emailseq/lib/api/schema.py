@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
@@ -60,11 +62,19 @@ class Schema(AutoSchema):
             OpenApiParameter(name, str, OpenApiParameter.PATH)
             for name in re.findall(r"{(\w+)}", self.path)
         ]
-        if self.view.action == "list":
+        if self.view.action == "list" and self.view.filters().fields:
             parameters.append(self.view.filters)
         if self.view.action in getattr(self.view, "guarded", ()):
             parameters.append(IF_MATCH)
         return parameters
+
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
+        mapped: dict[str, Any] = super()._map_basic_serializer(  # type: ignore[no-untyped-call]
+            serializer, direction
+        )
+        if not vars(type(serializer)).get("__doc__"):  # a base class's docstring tells of the base
+            mapped.pop("description", None)
+        return mapped
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         answers: dict[str, Any] = super()._get_response_bodies(direction)
@@ -75,6 +85,18 @@ class Schema(AutoSchema):
 
     def _resource(self) -> str:
         return self.view.basename or ""
+
+
+class Generator(SchemaGenerator):
+    """Describes the API once per process: that takes a while, and only new code changes it."""
+
+    def get_schema(self, request: Any = None, public: bool = False) -> Any:
+        return _described()
+
+
+@cache
+def _described() -> Any:
+    return SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
 
 
 class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
