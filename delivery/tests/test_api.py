@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from accounts.audit import SYSTEM
+from accounts.tests.api import Api
+from accounts.tests.factories import WorkspaceFactory
+from delivery import services
+from delivery.models import SenderIdentity
+from emailseq.lib import clock
+from subscribers import services as people
+from subscribers.events import NewEvent, record_many
+from subscribers.tests.factories import ListFactory, SubscriberFactory
+from templates_app.tests.factories import TemplateFactory
+
+pytestmark = pytest.mark.django_db
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def workspace():
+    return WorkspaceFactory(name="Harbour")
+
+
+@pytest.fixture
+def api(workspace):
+    return Api(workspace)
+
+
+def test_a_sender_is_made_and_found(api):
+    with clock.frozen(NOON):
+        made = api("POST", "/sender-identities", {"name": "Mié", "email": "mie@harbour.example"})
+
+    sender = SenderIdentity.objects.get()
+    assert made.status_code == 201
+    assert made.json() == {
+        "id": sender.public_id,
+        "name": "Mié",
+        "email": "mie@harbour.example",
+        "reply_to": "",
+        "created_at": "2026-03-01T12:00:00Z",
+    }
+    assert api("GET", made.headers["Location"]).json() == made.json()
+    assert api("GET", "/sender-identities").json()["data"] == [made.json()]
+
+
+def test_a_sender_has_a_real_address(api):
+    answer = api("POST", "/sender-identities", {"name": "x", "email": "a\nb@example.com"})
+
+    assert answer.json()["errors"][0]["code"] == "invalid_email"
+
+
+def test_a_timeline_tells_what_happened_newest_first(api, workspace):
+    newsletter = ListFactory(workspace=workspace)
+    services.mirror(workspace=workspace, kind="sequence", source_id=7, name="Welcome")
+    with clock.frozen(NOON):
+        ada, _ = people.upsert(workspace, email="ada@example.com", by=SYSTEM, first_name="Ada")
+        people.subscribe(ada, to=newsletter, by=SYSTEM)
+        record_many(
+            [
+                NewEvent(
+                    workspace.pk,
+                    ada.pk,
+                    "message.clicked",
+                    NOON,
+                    "sequence",
+                    7,
+                    "stp_x",
+                    message_id=99,
+                    verdict="human",
+                    properties={"link": 2, "secret": 1},
+                )
+            ]
+        )
+
+    entries = api("GET", f"/subscribers/{ada.public_id}/timeline").json()["data"]
+
+    assert [entry.pop("recorded_at") > "2026" for entry in entries] == [True] * 3
+    assert entries == [
+        {
+            "kind": "message.clicked",
+            "occurred_at": "2026-03-01T12:00:00Z",
+            "list": None,
+            "source": {"kind": "sequence", "name": "Welcome"},
+            "step_key": "stp_x",
+            "verdict": "human",
+            "properties": {"link": 2},
+        },
+        {
+            "kind": "subscription.pending",
+            "occurred_at": "2026-03-01T12:00:00Z",
+            "list": newsletter.public_id,
+            "source": None,
+            "step_key": "",
+            "verdict": "",
+            "properties": {"by": "system"},
+        },
+        {
+            "kind": "subscriber.created",
+            "occurred_at": "2026-03-01T12:00:00Z",
+            "list": None,
+            "source": None,
+            "step_key": "",
+            "verdict": "",
+            "properties": {"by": "system", "fields": ["first_name"]},
+        },
+    ]
+
+
+def test_a_timeline_has_pages_and_one_kind_if_asked(api, workspace, django_assert_max_num_queries):
+    ada, _ = people.upsert(workspace, email="ada@example.com", by=SYSTEM)
+    for name in ("Ada", "Eve", "Ida"):
+        people.upsert(workspace, email="ada@example.com", by=SYSTEM, first_name=name)
+    path = f"/subscribers/{ada.public_id}/timeline"
+    api("GET", "/me")
+
+    with django_assert_max_num_queries(5):
+        first = api("GET", f"{path}?limit=3").json()
+    second = api("GET", f"{path}?limit=3&cursor={first['next_cursor']}").json()
+    created = api("GET", f"{path}?kind=subscriber.created").json()
+
+    assert [len(page["data"]) for page in (first, second, created)] == [3, 1, 1]
+    assert second["next_cursor"] is None
+    assert second["data"] == created["data"]
+
+
+def test_a_timeline_shows_nobody_else(api, workspace):
+    stranger = SubscriberFactory()
+    neighbour = SubscriberFactory(workspace=workspace)
+    people.upsert(workspace, email="ada@example.com", by=SYSTEM)
+
+    assert api("GET", f"/subscribers/{stranger.public_id}/timeline").status_code == 404
+    assert api("GET", f"/subscribers/{neighbour.public_id}/timeline").json()["data"] == []
+
+
+def test_a_draft_is_rendered_as_a_person_would_get_it(api, workspace):
+    ada = SubscriberFactory(workspace=workspace, first_name="<Ada>")
+    template = TemplateFactory(
+        workspace=workspace,
+        subject="Hello {{ subscriber.first_name }}",
+        html='<p>{{ subscriber.first_name }}, <a href="{{ links.unsubscribe }}">leave</a></p>',
+    )
+
+    answer = api("POST", f"/templates/{template.slug}/render", {"subscriber": ada.public_id})
+
+    assert answer.status_code == 200
+    assert answer.json()["subject"] == "Hello <Ada>"
+    assert "&lt;Ada&gt;" in answer.json()["html"]
+    assert "<Ada>" in answer.json()["text"]
+
+
+def test_rendering_for_a_person_takes_the_right_to_read_people(workspace):
+    ada = SubscriberFactory(workspace=workspace)
+    template = TemplateFactory(workspace=workspace)
+    author = Api(workspace, "templates:write")
+
+    answer = author("POST", f"/templates/{template.slug}/render", {"subscriber": ada.public_id})
+
+    assert answer.json()["scope"] == "subscribers:read"
+
+
+def test_rendering_for_a_stranger_is_refused(api, workspace):
+    template = TemplateFactory(workspace=workspace)
+
+    answer = api(
+        "POST", f"/templates/{template.slug}/render", {"subscriber": SubscriberFactory().public_id}
+    )
+
+    assert answer.json()["errors"][0] == {
+        "pointer": "/subscriber",
+        "code": "not_found",
+        "detail": "There is no such subscriber.",
+    }
