@@ -53,13 +53,21 @@ def update_campaign(
     Raises Stale when somebody changed it after `expected_revision`, StateConflict once it is sent.
     """
     text.check(name=changes.get("name", ""))
-    _lock(campaign)
-    if campaign.state == CampaignState.DRAFT and campaign.revision != expected_revision:
-        raise Stale(f"Somebody else changed “{campaign}”; look at it again.")
+    _open(campaign, expected_revision)
     state.move_one(campaign, "update", CAMPAIGN_MOVES, **changes, revision=expected_revision + 1)
     named = {name: str(value) for name, value in changes.items()}
     audit.record(campaign.workspace_id, "campaign.updated", by=by, on=campaign, changes=named)
     return campaign
+
+
+@transaction.atomic
+def delete_campaign(campaign: Campaign, *, by: Actor, expected_revision: int) -> None:
+    """Remove a draft for good. Raises Stale, and StateConflict once it is sent."""
+    _open(campaign, expected_revision)
+    if campaign.state != CampaignState.DRAFT:
+        raise state.refusal("delete", CAMPAIGN_MOVES, state=campaign.state)
+    audit.record(campaign.workspace_id, "campaign.deleted", by=by, on=campaign)
+    campaign.delete()
 
 
 @transaction.atomic
@@ -117,6 +125,12 @@ def finish(campaign: Campaign) -> bool:
 
 def _lock(campaign: Campaign) -> None:
     campaign.refresh_from_db(from_queryset=Campaign.objects.select_for_update(no_key=True))
+
+
+def _open(campaign: Campaign, expected_revision: int) -> None:
+    _lock(campaign)
+    if campaign.state == CampaignState.DRAFT and campaign.revision != expected_revision:
+        raise Stale(f"Somebody else changed “{campaign}”; look at it again.")
 
 
 def _freeze(campaign: Campaign, *, by: Actor) -> dict[str, Any]:
