@@ -1,0 +1,104 @@
+"""Every route of the API as the URL conf has it, and a workspace that has one of everything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from drf_spectacular.generators import EndpointEnumerator
+
+from accounts.audit import SYSTEM
+from accounts.models import Workspace
+from accounts.tests.factories import WorkspaceFactory
+from campaigns.models import Campaign
+from campaigns.tests.factories import CampaignFactory
+from delivery.models import SenderIdentity
+from sequences.models import Enrollment, Sequence, Step, Trigger
+from sequences.tests.factories import EMAIL, make_live, make_runs
+from subscribers.models import Event, List, Subscriber, Subscription, Suppression
+from subscribers.services import suppress
+from subscribers.states import SuppressionReason
+from templates_app.models import Template
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one route."""
+
+    method: str
+    path: str
+    view: type
+    action: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def operations() -> list[Operation]:
+    found = []
+    for path, _, method, callback in EndpointEnumerator().get_api_endpoints():
+        if path.startswith("/api/v1/") and hasattr(callback, "actions"):
+            action = callback.actions[method.lower()]
+            found.append(Operation(method, path, callback.cls, action))
+    return found
+
+
+@dataclass(frozen=True)
+class World:
+    """The ids of a workspace's objects, by the first part of the path that they live under."""
+
+    workspace: Workspace
+    ids: dict[str, str]
+
+    def fill(self, path: str, *, sequence: str | None = None) -> str:
+        """The path with this workspace's objects in it."""
+        collection = path.split("/")[3]
+        kind = "steps" if "/steps/" in path else collection
+        return path.format(
+            id=self.ids.get(kind),
+            sequence=sequence or self.ids["sequences"],
+            email=self.ids["email"],
+        )
+
+    def snapshot(self) -> dict[str, Any]:
+        """Every row of the workspace that a call could have changed."""
+        own = {"workspace": self.workspace}
+        by_sequence = {"sequence__workspace": self.workspace}
+        rows = {
+            model: list(model.objects.filter(**own).order_by("pk").values())
+            for model in (
+                *(List, Subscriber, Suppression, Template, Sequence, Campaign),
+                *(SenderIdentity, Enrollment, Event),
+            )
+        }
+        rows[Step] = list(Step.objects.filter(**by_sequence).order_by("pk").values())
+        rows[Trigger] = list(Trigger.objects.filter(**by_sequence).order_by("pk").values())
+        places = Subscription.objects.filter(list__workspace=self.workspace)
+        rows[Subscription] = list(places.order_by("pk").values())
+        return rows
+
+
+def make_world() -> World:
+    workspace = WorkspaceFactory()
+    sequence = make_live(EMAIL, workspace=workspace)
+    (run,) = make_runs(sequence)
+    campaign = CampaignFactory(list=sequence.list)
+    suppression = suppress(
+        workspace, email="no@example.com", reason=SuppressionReason.MANUAL, by=SYSTEM
+    )
+    return World(
+        workspace,
+        {
+            "lists": sequence.list.public_id,
+            "subscribers": run.subscriber.public_id,
+            "email": run.subscriber.email,
+            "suppressions": suppression.public_id,
+            "templates": campaign.template.public_id,
+            "sender-identities": sequence.sender.public_id,
+            "sequences": sequence.public_id,
+            "steps": sequence.steps.get().key,
+            "enrollments": run.public_id,
+            "campaigns": campaign.public_id,
+        },
+    )
