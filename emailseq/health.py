@@ -13,9 +13,9 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django_prometheus.exports import ExportToDjangoView
-from django_redis.exceptions import ConnectionInterrupted
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import REGISTRY, Collector
+from redis import RedisError
 
 from emailseq.celery import TICKS
 from emailseq.lib import clock, sql
@@ -87,7 +87,7 @@ def tick_ages() -> dict[str, float] | None:
     tasks = {f"tick:{task}": task for task, _, _ in TICKS.values()}
     try:
         known = cache.get_many(tasks)
-    except ConnectionInterrupted:
+    except RedisError:
         return None
     now = clock.now().timestamp()
     return {tasks[key]: max(0.0, now - at) for key, at in known.items()}

@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any, NamedTuple
 
-from django.core.cache import cache
 from django.db.models import Count
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
-from django_redis.exceptions import ConnectionInterrupted
 
 from accounts.models import Workspace
 from analytics.numbers import Numbers, numbers_by_day
 from campaigns.models import Campaign
 from campaigns.progress import progress_by_campaign
 from campaigns.states import CampaignState
-from delivery.models import Outbox
+from emailseq import health
 from emailseq.backoffice.mixins import percent
 from emailseq.backoffice.pages import Request, allows, render_page
-from emailseq.lib import clock
+from emailseq.health import Level
 from sequences.models import Enrollment, Sequence
-from subscribers.models import Cursor
 
 DAYS = 30
 SHOWN = 5
-# Without one of these for so long, nothing moves.
-HEARTBEATS = ("tick:sequences.tasks.advance", "tick:delivery.tasks.pump")
-SILENCE = timedelta(minutes=2)
 
 
 class Figure(NamedTuple):
@@ -40,11 +31,6 @@ class Figure(NamedTuple):
     value: str
     note: str
     url: str = ""
-
-
-class Attention(NamedTuple):
-    sentence: str
-    url: str
 
 
 def index(request: Request) -> HttpResponse:
@@ -57,7 +43,7 @@ def index(request: Request) -> HttpResponse:
         "backoffice/dashboard.html",
         title=title,
         may_see=True,
-        attention=list(_attention(request)),
+        attention=[check for check in health.checks() if check.level is not Level.HEALTHY],
         figures=_figures(request, list(by_day.values())),
         chart=_chart(by_day),
         by_day=[
@@ -68,40 +54,14 @@ def index(request: Request) -> HttpResponse:
     )
 
 
-def _attention(request: Request) -> Iterator[Attention]:
-    """What a person should look at, most urgent first."""
-    if _is_silent():
-        yield Attention(_("Nothing is moving: no worker has reported for two minutes."), "")
-    parked = list(Cursor.objects.exclude(parked_at=None).values_list("name", flat=True))
-    if parked:
-        yield Attention(_("The event log is stuck for: %s.") % ", ".join(parked), "")
-    if doubts := Outbox.objects.of(request.workspace).in_doubt().count():
-        sentence = ngettext("%d message is in doubt.", "%d messages are in doubt.", doubts)
-        yield Attention(sentence % doubts, _link(request, "delivery_outbox"))
-
-
-def _is_silent() -> bool:
-    try:
-        beats = cache.get_many(HEARTBEATS)
-    except ConnectionInterrupted:
-        return True
-    newest = max(beats.values(), default=0)
-    return clock.now().timestamp() - newest > SILENCE.total_seconds()
-
-
-def _link(request: Request, model: str) -> str:
-    """The list behind a number; nothing for whoever may not see it."""
-    may_see = allows(request, "delivery:read")
-    return reverse(f"admin:{model}_changelist") if may_see else ""
-
-
 def _figures(request: Request, days: list[Numbers]) -> list[Figure]:
     def total(name: str) -> int:
         return sum(getattr(of_day, name) for of_day in days)
 
     sent, opened, clicked = total("sent"), total("opened"), total("clicked")
     left, lost = total("unsubscribed"), total("skipped") + total("failed")
-    messages = _link(request, "delivery_sendledger")
+    may_see = allows(request, "delivery:read")
+    messages = reverse("admin:delivery_sendledger_changelist") if may_see else ""
     return [
         Figure(_("Sent"), f"{sent:,}", "", messages),
         Figure(_("Opened by people"), percent(opened, sent), _("%s, estimated") % f"{opened:,}"),
