@@ -117,5 +117,5 @@ class SenderIdentityAdmin(WorkspaceAdmin):
         submit=gettext_lazy("Create"),
     )
     def create(self, request: Request, form: VerbForm, target: None) -> HttpResponse:
-        made = services.create_sender(request.workspace, **form.cleaned_data)
+        made = services.create_sender(request.workspace, by=request.actor, **form.cleaned_data)
         return self.done(request, _("Messages can come from %s now.") % made)

@@ -77,7 +77,7 @@ def read(folder: Path, number: int, *, workspace_slug: str) -> Mail | None:
 def _numbers(folder: Path) -> Iterator[int]:
     if folder.is_dir():
         for path in folder.glob("*.eml"):
-            if path.stem.isdecimal():
+            if path.stem.isascii() and path.stem.isdecimal():
                 yield int(path.stem)
 
 

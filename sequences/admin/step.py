@@ -84,6 +84,9 @@ class StepAdmin(WorkspaceAdmin):
         own = Step.objects.filter(sequence__workspace=request.workspace)
         return own.select_related("sequence", "template")
 
+    def has_module_permission(self, request: Request) -> bool:
+        return False  # no list of steps: a sequence shows its own
+
     @verb(
         gettext_lazy("Change step"),
         right="sequences:write",

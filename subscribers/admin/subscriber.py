@@ -14,7 +14,8 @@ from emailseq.backoffice.forms import VerbForm
 from emailseq.backoffice.mixins import WorkspaceAdmin, column, verb
 from emailseq.backoffice.pages import Request
 from emailseq.lib.errors import Invalid
-from sequences.models import Enrollment
+from sequences.models import Enrollment, Sequence
+from sequences.services.enroll import enroll
 from subscribers import fields, services
 from subscribers.admin import timeline
 from subscribers.models import CustomField, List, Subscriber, Suppression
@@ -89,6 +90,10 @@ class UnsubscribeForm(VerbForm):
     )
 
 
+class EnrollForm(VerbForm):
+    sequence = forms.ModelChoiceField(Sequence.objects.live())
+
+
 class SuppressForm(VerbForm):
     note = forms.CharField(max_length=500, required=False)
 
@@ -109,7 +114,7 @@ class SubscriberAdmin(WorkspaceAdmin):
     search_help_text = gettext_lazy("Address starts with …")
     change_form_template = "subscribers/profile.html"
     actions_list = ("create",)
-    actions_detail = ("edit", "subscribe", "unsubscribe", "suppress")
+    actions_detail = ("edit", "subscribe", "enroll", "unsubscribe", "suppress")
 
     def get_search_results(self, request: Request, queryset: Any, search_term: str) -> Any:
         return super().get_search_results(request, queryset, search_term.lower())
@@ -179,6 +184,18 @@ class SubscriberAdmin(WorkspaceAdmin):
             confirmed=form.cleaned_data["confirmed"],
         )
         return self.done(request, f"{subscription}.", at=target)
+
+    @verb(
+        gettext_lazy("Start a sequence"),
+        right="sequences:write",
+        icon="account_tree",
+        form=EnrollForm,
+    )
+    def enroll(self, request: Request, form: VerbForm, target: Subscriber) -> HttpResponse:
+        sequence = form.cleaned_data["sequence"]
+        started = enroll(sequence, [target.pk], by=request.actor)
+        sentence = _("%s has started.") if started else _("%s does not take this person (again).")
+        return self.done(request, sentence % sequence, at=target)
 
     @verb(
         gettext_lazy("Unsubscribe"),
