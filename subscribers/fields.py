@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
@@ -40,17 +40,32 @@ def check_fields(workspace: Workspace, values: Mapping[str, Any]) -> None:
 
 def from_text(kind: str, text: str) -> Any:
     """The value that `text` (a cell of a file) stands for. Raises ValueError when it is none."""
-    if kind == FieldKind.NUMBER:
-        if not _NUMBER.fullmatch(text) or abs(number := float(text.replace(",", "."))) > 1e15:
-            raise ValueError(text)
-        return int(number) if number.is_integer() else number
-    if kind == FieldKind.BOOLEAN:
-        if text.lower() not in _TRUE + _FALSE:
-            raise ValueError(text)
-        return text.lower() in _TRUE
-    if kind == FieldKind.DATE:
-        return date.fromisoformat(text).isoformat()
-    return text
+    parse = PARSERS.get(kind)
+    return parse(text) if parse else text
+
+
+def _number(text: str) -> float:
+    if not _NUMBER.fullmatch(text) or abs(number := float(text.replace(",", "."))) > 1e15:
+        raise ValueError(text)
+    return int(number) if number.is_integer() else number
+
+
+def _boolean(text: str) -> bool:
+    if (word := text.lower()) not in _TRUE + _FALSE:
+        raise ValueError(text)
+    return word in _TRUE
+
+
+def _date(text: str) -> str:
+    return date.fromisoformat(text).isoformat()
+
+
+# How a cell is read, where it is not taken as it is.
+PARSERS: dict[str, Callable[[str], Any]] = {
+    FieldKind.NUMBER: _number,
+    FieldKind.BOOLEAN: _boolean,
+    FieldKind.DATE: _date,
+}
 
 
 def _fits(kind: str, value: Any) -> bool:

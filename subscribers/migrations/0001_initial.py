@@ -97,7 +97,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=emailseq.lib.clock.now, editable=False)),
                 ('updated_at', models.DateTimeField(default=emailseq.lib.clock.now, editable=False)),
                 ('archived_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.workspace')),
+                ('workspace', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.workspace')),
             ],
         ),
         migrations.CreateModel(
@@ -112,8 +112,8 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=emailseq.lib.clock.now, editable=False)),
                 ('confirmed_at', models.DateTimeField(blank=True, null=True)),
                 ('unsubscribed_at', models.DateTimeField(blank=True, null=True)),
-                ('list', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='subscribers.list')),
-                ('subscriber', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='subscribers.subscriber')),
+                ('list', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='subscribers.list')),
+                ('subscriber', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='subscribers.subscriber')),
             ],
         ),
         migrations.CreateModel(
@@ -145,7 +145,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('created_at', models.DateTimeField(default=emailseq.lib.clock.now, editable=False)),
-                ('subscriber', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tags', to='subscribers.subscriber')),
+                ('subscriber', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='tags', to='subscribers.subscriber')),
                 ('tag', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='assignments', to='subscribers.tag')),
             ],
         ),
@@ -175,6 +175,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='subscriber',
             constraint=models.UniqueConstraint(fields=('workspace', 'address_key'), name='one_per_address'),
+        ),
+        migrations.AddIndex(
+            model_name='subscriber',
+            index=models.Index(fields=['workspace', '-id'], name='subscriber_newest_first'),
         ),
         migrations.AddIndex(
             model_name='subscription',

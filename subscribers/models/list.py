@@ -44,9 +44,12 @@ class List(WorkspaceModel):
 class Subscription(models.Model):
     """One subscriber's place on one list, with the evidence of the consent behind it."""
 
-    list = models.ForeignKey(List, on_delete=models.PROTECT, related_name="subscriptions")
+    # Both are led by an index below.
+    list = models.ForeignKey(
+        List, on_delete=models.PROTECT, related_name="subscriptions", db_index=False
+    )
     subscriber = models.ForeignKey(
-        Subscriber, on_delete=models.PROTECT, related_name="subscriptions"
+        Subscriber, on_delete=models.PROTECT, related_name="subscriptions", db_index=False
     )
     state = models.CharField(max_length=12, choices=SubscriptionState.choices)
     consent_source = models.CharField(max_length=200, blank=True)

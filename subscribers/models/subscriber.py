@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from accounts.models import WorkspaceModel, WorkspaceQuerySet
+from accounts.models import Workspace, WorkspaceModel, WorkspaceQuerySet
 from emailseq.lib import clock
 
 MAX_NAME = 100
@@ -13,6 +13,9 @@ class Subscriber(WorkspaceModel):
 
     prefix = "sub"
 
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     email = models.CharField(max_length=254)
     address_key = models.CharField(max_length=254, editable=False, db_collation="C")
     first_name = models.CharField(max_length=MAX_NAME, blank=True)
@@ -30,6 +33,7 @@ class Subscriber(WorkspaceModel):
             # Also what a prefix search on the address reads.
             models.UniqueConstraint(fields=["workspace", "address_key"], name="one_per_address"),
         ]
+        indexes = [models.Index(fields=["workspace", "-id"], name="subscriber_newest_first")]
 
     def __str__(self) -> str:
         return self.email

@@ -29,7 +29,9 @@ class TagAssignment(models.Model):
     """One subscriber carries one tag."""
 
     tag = models.ForeignKey(Tag, on_delete=models.CASCADE, related_name="assignments")
-    subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="tags")
+    subscriber = models.ForeignKey(
+        Subscriber, on_delete=models.CASCADE, related_name="tags", db_index=False
+    )
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:

@@ -1,0 +1,245 @@
+"""An import: a file of people into a list, chunk by chunk, each chunk one transaction.
+
+Whatever dies in between, the next run of the same file goes on behind the last chunk that was
+committed: the people, their places, the events and the line count of a chunk are in together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+from django.db import OperationalError, connection, transaction
+
+from accounts import audit
+from accounts.audit import Actor
+from emailseq.lib import clock, ids, sql, state, text
+from emailseq.lib.errors import Conflict, Invalid
+from subscribers import events, kinds
+from subscribers.events import NewEvent
+from subscribers.imports.mapping import Column, Person, columns_of, person_of
+from subscribers.imports.read import Layout, Row, rows
+from subscribers.imports.refused import ErrorFile
+from subscribers.models import CustomField, Import, List
+from subscribers.services import Consent
+from subscribers.states import IMPORT_MOVES, ImportState, OptIn, SubscriptionState
+
+CHUNK_ROWS = 10_000
+CHUNK_CHARACTERS = 16 * 1024 * 1024
+COUNTS = ("created", "updated", "unchanged", "refused")
+
+
+@dataclass
+class Chunk:
+    """Rows sorted out: each person once, however often the file names them."""
+
+    last_line: int = 0
+    people: dict[str, Person] = field(default_factory=dict)
+    refused: list[tuple[Row, str]] = field(default_factory=list)
+    repeated_count: int = 0
+
+
+def import_people(
+    layout: Layout,
+    *,
+    to: List,
+    by: Actor,
+    error_path: Path,
+    consent: Consent | None = None,
+    confirmed: bool = False,
+    progress: Callable[[Import], None] = lambda job: None,
+) -> Import:
+    """Bring the people of a file in and put them on a list, as `subscribe` would one by one.
+
+    What a row says overwrites, what it leaves empty stays; who left stays left. Refused rows go to
+    the file `error_path`. `progress` is called after each chunk. Raises Invalid for a file that
+    cannot be taken at all, Conflict while another import into the list is running.
+    """
+    if confirmed and (consent is None or not consent.source):
+        raise Invalid.field("consent", "required", "Confirmed people need a consent source.")
+    consent = consent or Consent("")
+    text.check(consent_source=consent.source, consent_text=consent.text)
+    declared = CustomField.objects.of(to.workspace)
+    columns = columns_of(layout.header, declared=declared)
+    with _alone(to):
+        job = _begin(layout, to=to, by=by, consent=consent, confirmed=confirmed)
+        progress(job)
+        try:
+            with ErrorFile(error_path, layout=layout, done_lines=job.line_count) as error_file:
+                for chunk in _ahead(_chunks(rows(layout, after=job.line_count), columns)):
+                    _store(job, chunk, error_file, by=by, consent=consent, confirmed=confirmed)
+                    progress(job)
+        except Exception:
+            state.move(Import.objects.filter(pk=job.pk), IMPORT_MOVES["fail"])
+            raise
+        _finish(job, by=by)
+    return job
+
+
+@contextmanager
+def _alone(to: List) -> Iterator[None]:
+    """One import per list at a time; waits as long as for any lock, then Conflict."""
+    key = f"import into list {to.pk}"
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [key])
+        except OperationalError as error:
+            if not isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
+                raise
+            detail = f"Another import into “{to}” is running: start this one when it has ended."
+            raise Conflict(detail) from error
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [key])
+
+
+@transaction.atomic
+def _begin(layout: Layout, *, to: List, by: Actor, consent: Consent, confirmed: bool) -> Import:
+    """The run that was cut off, if there is one, else a new one."""
+    digest = _digest(layout, repr((layout.encoding, consent, confirmed)))
+    live = Import.objects.filter(list=to, digest=digest).exclude(state=ImportState.FINISHED)
+    if job := live.order_by("-id").first():
+        state.move_one(job, "resume", IMPORT_MOVES)
+        return job
+    job = Import.objects.create(
+        workspace=to.workspace,
+        list=to,
+        file_name=layout.path.name.encode(errors="replace").decode()[:254],
+        digest=digest,
+        consent_source=consent.source[:200],
+    )
+    changes = {"list": to.slug, "consent_source": job.consent_source, "confirmed": confirmed}
+    audit.record(to.workspace_id, "import.started", by=by, on=job, changes=changes)
+    return job
+
+
+def _digest(layout: Layout, manner: str) -> str:
+    """Of the file and the manner of its import: with another encoding it is another import."""
+    with layout.path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    digest.update(manner.encode())
+    return digest.hexdigest()
+
+
+def _chunks(found: Iterator[Row], columns: Sequence[Column]) -> Iterator[Chunk]:
+    chunk, count, size = Chunk(), 0, 0
+    for row in found:
+        _sort_out(row, columns, chunk)
+        count, size = count + 1, size + sum(map(len, row.cells))
+        if count == CHUNK_ROWS or size > CHUNK_CHARACTERS:
+            yield chunk
+            chunk, count, size = Chunk(), 0, 0
+    if count:
+        yield chunk
+
+
+def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    """Sort out the next chunk while the database stores the last one."""
+    with ThreadPoolExecutor(1) as worker:
+        coming = worker.submit(next, chunks, None)
+        while chunk := coming.result():
+            coming = worker.submit(next, chunks, None)
+            yield chunk
+
+
+def _sort_out(row: Row, columns: Sequence[Column], chunk: Chunk) -> None:
+    chunk.last_line = row.last_line
+    try:
+        if row.fault:
+            raise ValueError(row.fault)
+        person = person_of(row.cells, columns=columns)
+    except ValueError as error:
+        chunk.refused.append((row, str(error)))
+        return
+    earlier = chunk.people.get(person.address_key)
+    if earlier:
+        chunk.repeated_count += 1
+    chunk.people[person.address_key] = earlier.merged(person) if earlier else person
+
+
+def _store(
+    job: Import,
+    chunk: Chunk,
+    error_file: ErrorFile,
+    *,
+    by: Actor,
+    consent: Consent,
+    confirmed: bool,
+) -> None:
+    if chunk.refused:
+        error_file.add(chunk.refused)  # first: a row too many is dropped by the run that resumes
+    with transaction.atomic():
+        created, updated = _store_people(job, chunk, by=by)
+        _store_places(job, by=by, consent=consent, confirmed=confirmed)
+        job.line_count = chunk.last_line
+        job.created_count += created
+        job.updated_count += updated
+        job.unchanged_count += len(chunk.people) - created - updated + chunk.repeated_count
+        job.refused_count += len(chunk.refused)
+        job.save(update_fields=["line_count", *(f"{name}_count" for name in COUNTS)])
+
+
+def _store_people(job: Import, chunk: Chunk, *, by: Actor) -> tuple[int, int]:
+    """How many people were created and how many updated."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.load("subscribers", "import_stage"))
+        columns = ", ".join(("uid", *Person._fields))
+        with cursor.copy(f"COPY import_stage ({columns}) FROM STDIN") as stage:
+            for person in chunk.people.values():
+                stage.write_row((ids.new(), *person))
+        cursor.execute(
+            sql.load("subscribers", "import_people"),
+            {
+                "workspace_id": job.workspace_id,
+                "now": clock.now(),
+                "created": kinds.SUBSCRIBER_CREATED,
+                "updated": kinds.SUBSCRIBER_UPDATED,
+                "properties": json.dumps({"by": by.kind, "import": job.public_id}),
+            },
+        )
+        counts: tuple[int, int] = cursor.fetchone()
+    return counts
+
+
+def _store_places(job: Import, *, by: Actor, consent: Consent, confirmed: bool) -> None:
+    at_once = confirmed or job.list.opt_in == OptIn.SINGLE
+    now = clock.now()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.load("subscribers", "import_places"),
+            {
+                "workspace_id": job.workspace_id,
+                "list_id": job.list_id,
+                "now": now,
+                "state": SubscriptionState.CONFIRMED if at_once else SubscriptionState.PENDING,
+                "pending": SubscriptionState.PENDING,
+                "confirmed": confirmed,
+                "confirmed_at": now if at_once else None,
+                "consent_source": consent.source[:200],
+                "consent_text": consent.text[:1000],
+                "consented_at": now if consent.source else None,
+                "kind": kinds.SUBSCRIPTION_CONFIRMED if at_once else kinds.SUBSCRIPTION_PENDING,
+                "properties": json.dumps(
+                    {"by": by.kind, "list_id": job.list_id, "import": job.public_id}
+                ),
+            },
+        )
+
+
+@transaction.atomic
+def _finish(job: Import, *, by: Actor) -> None:
+    state.move_one(job, "finish", IMPORT_MOVES, finished_at=clock.now())
+    counts = {name: getattr(job, f"{name}_count") for name in COUNTS}
+    audit.record(job.workspace_id, "import.finished", by=by, on=job, changes=counts)
+    properties = {**counts, "by": by.kind, "list_id": job.list_id, "import": job.public_id}
+    finished = NewEvent(
+        job.workspace_id, None, kinds.IMPORT_FINISHED, clock.now(), properties=properties
+    )
+    events.record_many([finished])

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.audit import Actor
+from accounts.models import Workspace
+from emailseq.lib.errors import AppError
+from subscribers.imports.mapping import columns_of
+from subscribers.imports.read import Layout, examine
+from subscribers.imports.run import COUNTS, import_people
+from subscribers.models import CustomField, Import, List
+from subscribers.services import Consent
+
+
+class Command(BaseCommand):
+    help = (
+        "Bring the people of a CSV file into a list. Run it again after an interruption: it goes "
+        "on where it stopped. Nobody who left is brought back, no suppressed address is mailed."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path, metavar="FILE")
+        parser.add_argument("--list", required=True, metavar="SLUG", help="where they go")
+        parser.add_argument("--workspace", metavar="SLUG", help="not needed while there is one")
+        parser.add_argument("--confirmed", action="store_true", help="they have said yes already")
+        parser.add_argument(
+            "--consent-source", default="", metavar="TEXT", help="where they said so"
+        )
+        parser.add_argument("--encoding", help="of the file, e.g. cp1252; UTF-8 is assumed")
+        parser.add_argument("--errors", type=Path, metavar="FILE", help="where refused rows go")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        started = time.monotonic()
+        file: Path = options["file"]
+        errors = options["errors"] or file.with_name(f"{file.name}.errors.csv")
+        source = options["consent_source"].strip()
+        try:
+            to = _list(_workspace(options["workspace"]), options["list"])
+            layout = examine(file, encoding=options["encoding"])
+            job = import_people(
+                layout,
+                to=to,
+                by=Actor.command("import_subscribers"),
+                error_path=errors,
+                consent=Consent(source) if source else None,
+                confirmed=options["confirmed"],
+                progress=self._progress,
+            )
+        except AppError as error:
+            raise CommandError(error.detail) from error
+        summary = _summary(layout, job, errors) | {"seconds": round(time.monotonic() - started, 2)}
+        if options["json"]:
+            self.stdout.write(json.dumps(summary))
+        else:
+            self._show(summary)
+
+    def _progress(self, job: Import) -> None:
+        if job.line_count:
+            self.stderr.write(f"{job.file_name}: {job.line_count:,} lines done")
+
+    def _show(self, summary: dict[str, Any]) -> None:
+        assumed = " (assumed; --encoding says otherwise)" if summary["assumed"] else ""
+        self.stdout.write(f"Read as {summary['encoding']}{assumed}, {summary['delimiter']} between")
+        for name, key in summary["kept"].items():
+            self.stdout.write(f"Column “{name}” is no declared field: kept as text in “{key}”.")
+        if summary["left_out"]:
+            self.stdout.write(f"{summary['left_out']} columns without a name were left out.")
+        self.stdout.write(
+            f"{summary['created']:,} new, {summary['updated']:,} changed, "
+            f"{summary['unchanged']:,} unchanged, {summary['refused']:,} refused "
+            f"in {summary['seconds']} s"
+        )
+        if summary["errors"]:
+            self.stdout.write(f"Refused rows, with the reason of each: {summary['errors']}")
+        if not (summary["created"] or summary["updated"]):
+            self.stdout.write("Nothing changed: nobody in this file was new or different.")
+
+
+def _workspace(slug: str | None) -> Workspace:
+    workspaces = list(Workspace.objects.order_by("slug"))
+    found = [workspace for workspace in workspaces if slug in (None, workspace.slug)]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(workspace.slug for workspace in workspaces) or "none yet"
+    if slug is None:
+        raise CommandError(f"Say which --workspace is meant. There are: {names}.")
+    raise CommandError(f"There is no workspace “{slug}”. There are: {names}.")
+
+
+def _list(workspace: Workspace, slug: str) -> List:
+    lists = List.objects.of(workspace).filter(archived_at=None)
+    if found := lists.filter(slug=slug).first():
+        return found
+    names = ", ".join(lists.order_by("slug").values_list("slug", flat=True)) or "none yet"
+    raise CommandError(f"There is no list “{slug}” in “{workspace.slug}”. There are: {names}.")
+
+
+def _summary(layout: Layout, job: Import, errors: Path) -> dict[str, Any]:
+    columns = columns_of(layout.header, declared=CustomField.objects.of(job.workspace))
+    return {
+        "id": job.public_id,
+        "encoding": layout.encoding,
+        "assumed": layout.assumed,
+        "delimiter": repr(layout.delimiter),
+        "kept": {column.name: column.key for column in columns if not column.declared},
+        "left_out": sum(not column.key for column in columns),
+        **{name: getattr(job, f"{name}_count") for name in COUNTS},
+        "errors": str(errors) if job.refused_count else None,
+    }

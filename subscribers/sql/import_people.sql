@@ -1,0 +1,31 @@
+-- Make the staged people, or merge them into those who are there: what a row says overwrites, what
+-- it leaves empty stays. Records who was created or updated, and counts them.
+-- Not the ORM: one statement for 10,000 people, which are locked in the order of their keys.
+WITH merged AS (
+    INSERT INTO subscribers_subscriber AS person
+           (workspace_id, uid, email, address_key, first_name, last_name, time_zone, fields,
+            created_at, updated_at)
+    SELECT %(workspace_id)s, uid, email, address_key, first_name, last_name, time_zone, fields,
+           %(now)s, %(now)s
+      FROM import_stage
+     ORDER BY address_key
+    ON CONFLICT (workspace_id, address_key) DO UPDATE
+       SET first_name = coalesce(nullif(excluded.first_name, ''), person.first_name),
+           last_name = coalesce(nullif(excluded.last_name, ''), person.last_name),
+           time_zone = coalesce(nullif(excluded.time_zone, ''), person.time_zone),
+           fields = person.fields || excluded.fields,
+           updated_at = excluded.updated_at
+     WHERE excluded.first_name NOT IN ('', person.first_name)
+        OR excluded.last_name NOT IN ('', person.last_name)
+        OR excluded.time_zone NOT IN ('', person.time_zone)
+        OR person.fields || excluded.fields <> person.fields
+    RETURNING id, xmax = 0 AS created  -- no row version was replaced
+), recorded AS (
+    INSERT INTO subscribers_event
+           (workspace_id, subscriber_id, kind, occurred_at, source_kind, source_id, step_key,
+            variant, verdict, properties)
+    SELECT %(workspace_id)s, id, CASE WHEN created THEN %(created)s ELSE %(updated)s END, %(now)s,
+           '', 0, '', '', '', %(properties)s::jsonb
+      FROM merged
+)
+SELECT count(*) FILTER (WHERE created), count(*) FILTER (WHERE NOT created) FROM merged
