@@ -10,6 +10,7 @@ from pathlib import Path
 from django.core.management import execute_from_command_line
 
 from emailseq import embedded
+from emailseq.env import SettingError
 
 
 def main() -> None:
@@ -19,7 +20,7 @@ def main() -> None:
         with embedded.servers(data, durable=True) as urls:
             os.environ.update(urls)
             execute_from_command_line(sys.argv)
-    except embedded.LauncherError as error:
+    except (embedded.LauncherError, SettingError) as error:
         sys.exit(str(error))
 
 

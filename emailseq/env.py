@@ -68,8 +68,13 @@ def secret(name: str, data: Path) -> str:
     if value := read(name):
         return value
     path = data / "secrets" / name
+    if path.exists():
+        return path.read_text(encoding="utf-8")
     if os.environ.get("ENVIRONMENT") == "production":
-        return path.read_text(encoding="utf-8") if path.exists() else require(name)
+        raise SettingError(
+            f"{name} is not set. In production nobody makes one up: set it, or let "
+            f"{name}_FILE name a file that holds it."
+        )
     with contextlib.suppress(FileExistsError):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write_secret(path, f"k1:{secrets.token_hex(32)}" if name == "LINK_KEYS" else "")

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import kombu
 import pytest
@@ -158,7 +161,25 @@ def test_production_makes_no_secret(tmp_path, monkeypatch):
     monkeypatch.delenv("SECRET_KEY", raising=False)
     monkeypatch.setenv("ENVIRONMENT", "production")
 
-    with pytest.raises(SettingError, match="SECRET_KEY is not set"):
+    with pytest.raises(SettingError, match=r"SECRET_KEY is not set.*SECRET_KEY_FILE"):
         env.secret("SECRET_KEY", tmp_path)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_line_says_what_is_missing_in_a_sentence(tmp_path):
+    command = [sys.executable, "manage.py", "check"]
+    servers = {"DATABASE_URL": "postgres://nobody", "REDIS_URL": "redis://nobody"}
+    production = {"ENVIRONMENT": "production", "EMAILSEQ_DATA_DIR": str(tmp_path)}
+    without = {name: value for name, value in os.environ.items() if name != "SECRET_KEY"}
+
+    done = subprocess.run(
+        command,
+        cwd=Path(__file__).parent.parent,
+        env=without | servers | production,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("SECRET_KEY is not set.")
