@@ -9,7 +9,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError, connecti
 
 from accounts.models import Workspace
 from emailseq.lib import clock, ids
-from subscribers import events, feed
+from subscribers import events, feed, tasks
 from subscribers.events import NewEvent
 from subscribers.models import Cursor, Event, Tag
 from subscribers.tests.factories import SubscriberFactory, WorkspaceFactory
@@ -88,6 +88,16 @@ def test_each_event_has_its_effect_once_and_in_order(workspace, reader):
     record(workspace, reader.kind, 4)
     assert reader.run() == 1
     assert reader.effects == [1, 2, 3, 4]
+
+
+def test_the_ticks_feed_a_consumer_and_keep_partitions_ahead(workspace, reader):
+    record(workspace, reader.kind, 1)
+
+    assert tasks.feed_consumer(reader.name) == 1
+    assert tasks.make_event_partitions() == 0  # the migration made them
+    with clock.frozen(datetime(2031, 1, 1, tzinfo=UTC)), transaction.atomic():
+        assert tasks.make_event_partitions() == 4
+        transaction.set_rollback(True)
 
 
 def test_an_event_arrives_as_it_was_recorded(workspace, monkeypatch):

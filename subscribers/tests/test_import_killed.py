@@ -58,21 +58,20 @@ def test_an_import_that_is_killed_again_and_again_loses_and_doubles_nobody(tmp_p
 
 def _kill_behind(line, file):
     """Start the command, kill -9 it when it has done `line` lines; how many lines it had done."""
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", "import_subscribers", str(file), "--list", "news",
-         "--confirmed", "--consent-source", "paper"],
+    command = [sys.executable, "manage.py", "import_subscribers", file, "--list", "news"]
+    deadline = time.monotonic() + 60
+    with subprocess.Popen(
+        [*command, "--confirmed", "--consent-source", "paper"],
         cwd=settings.BASE_DIR,
         env={**os.environ, "DATABASE_URL": _url_of_the_test_database()},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-    )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while _lines_done() < line or not Import.objects.exists():
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    ) as process:
+        while _lines_done() < line or not Import.objects.exists():
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
     return _lines_done()
 
 
