@@ -29,7 +29,7 @@ class Triggers(Strict):
 
 class SequenceSerializer(Named, ResourceSerializer):
     list = Reference(LISTS, required=False, allow_null=True)
-    sender = Reference(SenderIdentity.objects.all())
+    sender = Reference(SenderIdentity.objects.all(), required=False)
     version = serializers.IntegerField(
         source="live_version.number", read_only=True, default=None, allow_null=True
     )

@@ -35,12 +35,18 @@ def create_sequence(
     *,
     name: str,
     slug: str,
-    sender: SenderIdentity,
     by: Actor,
+    sender: SenderIdentity | None = None,
     list: List | None = None,  # noqa: A002 - the word of the field
     re_entry: str = ReEntry.NEVER,
 ) -> Sequence:
-    """Make a draft without steps and triggers. Raises Conflict when the slug is taken, Invalid."""
+    """Make a draft without steps and triggers; without a `sender`, the workspace's first is taken.
+
+    Raises Conflict when the slug is taken, Invalid.
+    """
+    sender = sender or SenderIdentity.objects.of(workspace).order_by("pk").first()
+    if sender is None:
+        raise Invalid.field("sender", "required", "Make a sender identity first.")
     sequence = Sequence(workspace=workspace)
     _set(sequence, name=name, slug=slug, sender=sender, list=list, re_entry=re_entry)
     _save(sequence)

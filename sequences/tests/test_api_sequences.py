@@ -74,6 +74,17 @@ def test_a_draft_is_made_and_built_and_published(api, workspace):
     assert SequenceVersion.objects.get().sequence == sequence
 
 
+def test_a_name_is_enough_where_there_is_a_sender(api, workspace):
+    early = api("POST", "/sequences", {"name": "Welcome"})
+    first = SenderFactory(workspace=workspace)
+    SenderFactory(workspace=workspace)
+
+    made = api("POST", "/sequences", {"name": "Welcome"})
+
+    assert faults(early) == {("/sender", "required")}
+    assert (made.status_code, made.json()["sender"]) == (201, first.public_id)
+
+
 def test_a_change_needs_the_revision_it_is_based_on(api, workspace):
     SequenceFactory(workspace=workspace, slug="welcome", name="A")
 
