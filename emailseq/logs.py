@@ -6,7 +6,9 @@ import re
 from collections.abc import MutableMapping
 from typing import Any
 
-_SECRETS = re.compile(r"v1\.\w+\.\w\.[\w-]+\.[\w-]+|sk_[0-9a-f]{8}_\w+|(?<=/by-email/)[^/\s]+")
+_SECRETS = re.compile(
+    r"v1\.\w+\.\w\.[\w-]+\.[\w-]+|sk_[0-9a-f]{8}_\w+|(?<=/by-email/)[^/\s]+|(?<=[?&]q=)[^&\s]+"
+)
 
 
 def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -14,6 +14,7 @@ from emailseq.logs import redact
     [
         ("GET /healthz", "GET /healthz"),
         ("PUT /api/v1/subscribers/by-email/ada@example.com", "by-email/[redacted]"),
+        ("GET /api/v1/subscribers?list=a&q=ada%40example.com", "&q=[redacted]"),
         ("Bearer sk_0123abcd_00112233445566778899aabbccddeeff", "Bearer [redacted]"),
     ],
 )
