@@ -112,7 +112,6 @@ CELERY_BROKER_URL = urls.redis_url("broker")
 
 # --- Mail -------------------------------------------------------------------------------
 EMAIL_URL = urls.email_url(urls.read("EMAIL_URL") or "inbox://")
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", f"hello@{urlsplit(SITE_URL).hostname}")
 TRACKING_URL = env.str("TRACKING_URL", SITE_URL).rstrip("/")
 LEASE_SECONDS = env.int("EMAILSEQ_LEASE_SECONDS", 45)
 INBOX_DIR = DATA_DIR / "inbox"
