@@ -11,8 +11,8 @@ from subscribers.states import ImportState
 class Import(WorkspaceModel):
     """One file of people on its way in: how far it is and what became of its rows.
 
-    `digest` (SHA-256 of the file, with the list) finds a run that was cut off; `line_count` lines
-    of the file are done, in the same transaction as what they created.
+    `digest` (SHA-256 of the file and of how it is taken) finds a run that was cut off;
+    `line_count` lines of the file are done, in the same transaction as what they created.
     """
 
     prefix = "imp"

@@ -16,7 +16,7 @@ from emailseq.lib.errors import Conflict, Invalid
 from subscribers import services
 from subscribers.imports import run
 from subscribers.imports.read import examine
-from subscribers.models import Event, Import, Subscriber, Subscription
+from subscribers.models import Event, Import, Subscriber, Subscription, Suppression
 from subscribers.services import Consent
 from subscribers.tests.factories import (
     CustomFieldFactory,
@@ -155,6 +155,15 @@ def test_who_left_stays_left(file, news, errors):
     assert states == {"ada@example.com": "unsubscribed", "bob@example.com": "confirmed"}
     assert ("subscription.confirmed", "ada@example.com") not in recorded(news.workspace)
     assert ("subscriber.updated", "ada@example.com") in recorded(news.workspace)
+
+
+def test_a_suppressed_address_comes_in_and_stays_suppressed(file, news, errors):
+    services.suppress(news.workspace, email="ada@example.com", reason="hard_bounce", by=SYSTEM)
+
+    job = bring_in(file, news, errors, consent=PAPER, confirmed=True)
+
+    assert job.created_count == 2
+    assert Suppression.objects.get().address_key == "ada@example.com"
 
 
 def test_a_vouched_consent_confirms_who_was_pending_and_nobody_twice(file, news, errors):
