@@ -1,4 +1,4 @@
-"""What never reaches a log: the tokens of signed links, API keys, and people's addresses in paths."""
+"""What never reaches a log: tokens of signed links, API keys, and addresses in paths."""
 
 from __future__ import annotations
 

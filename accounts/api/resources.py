@@ -25,6 +25,13 @@ from emailseq.lib.api.fields import Nothing, Strict, find
 M = TypeVar("M", bound=Model)
 
 
+def crud(resource: str, **others: str) -> dict[str, str]:
+    """What the usual actions take, `<resource>:read` or `:write`, and what `others` do."""
+    read, write = f"{resource}:read", f"{resource}:write"
+    changes = dict.fromkeys(("create", "partial_update", "destroy"), write)
+    return {"list": read, "retrieve": read, **changes, **others}
+
+
 class Endpoint(GenericViewSet[Any]):
     """A set of actions, each with the permission it takes and the serializer of its body."""
 

@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from accounts.api.resources import Resource
+from accounts.api.resources import Resource, crud
 from accounts.authentication import ApiRequest
 from analytics.numbers import numbers
 from campaigns import services
@@ -29,18 +29,14 @@ class Campaigns(Resource):
     serializer_class = CampaignSerializer
     filters = CampaignFilters
     guarded = {"partial_update", "destroy"}
-    permissions = {
-        "list": "campaigns:read",
-        "retrieve": "campaigns:read",
-        "create": "campaigns:write",
-        "partial_update": "campaigns:write",
-        "destroy": "campaigns:write",
-        "send": "campaigns:send",
-        "cancel": "campaigns:send",
-        "pause": "delivery:pause",
-        "resume": "delivery:pause",
-        "stats": "reports:read",
-    }
+    permissions = crud(
+        "campaigns",
+        send="campaigns:send",
+        cancel="campaigns:send",
+        pause="delivery:pause",
+        resume="delivery:pause",
+        stats="reports:read",
+    )
 
     def create(self, request: ApiRequest) -> Response:
         """Make a draft."""

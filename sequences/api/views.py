@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from accounts.api.resources import Resource
+from accounts.api.resources import Resource, crud
 from accounts.authentication import ApiRequest
 from analytics.numbers import Numbers, numbers, numbers_by_step
 from delivery.states import SourceKind
@@ -54,19 +54,15 @@ class Sequences(Resource):
     filters = SequenceFilters
     inputs = {"triggers": Triggers}
     guarded = {"partial_update", "destroy", "publish", "triggers"}
-    permissions = {
-        "list": "sequences:read",
-        "retrieve": "sequences:read",
-        "create": "sequences:write",
-        "partial_update": "sequences:write",
-        "destroy": "sequences:write",
-        "archive": "sequences:write",
-        "triggers": "sequences:write",
-        "publish": "sequences:publish",
-        "pause": "delivery:pause",
-        "resume": "delivery:pause",
-        "stats": "reports:read",
-    }
+    permissions = crud(
+        "sequences",
+        archive="sequences:write",
+        triggers="sequences:write",
+        publish="sequences:publish",
+        pause="delivery:pause",
+        resume="delivery:pause",
+        stats="reports:read",
+    )
 
     def create(self, request: ApiRequest) -> Response:
         """Make a draft without steps and triggers."""
@@ -129,14 +125,7 @@ class Steps(Resource):
     serializer_class = StepSerializer
     inputs = {"create": NewStep, "partial_update": StepChanges, "move": StepMove}
     guarded = {"partial_update", "destroy"}
-    permissions = {
-        "list": "sequences:read",
-        "retrieve": "sequences:read",
-        "create": "sequences:write",
-        "partial_update": "sequences:write",
-        "destroy": "sequences:write",
-        "move": "sequences:write",
-    }
+    permissions = crud("sequences", move="sequences:write")
 
     def get_queryset(self) -> QuerySet[Any]:
         return self.sequence().steps.select_related("template", "sequence").order_by("position")

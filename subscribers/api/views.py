@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.response import Response
 
-from accounts.api.resources import Resource
+from accounts.api.resources import Resource, crud
 from accounts.authentication import ApiRequest, require
 from subscribers import services
 from subscribers.api.serializers import (
@@ -36,13 +36,7 @@ class Lists(Resource):
     queryset = List.objects.all()
     serializer_class = ListSerializer
     filters = ArchivedFilter
-    permissions = {
-        "list": "lists:read",
-        "retrieve": "lists:read",
-        "create": "lists:write",
-        "partial_update": "lists:write",
-        "destroy": "lists:write",
-    }
+    permissions = crud("lists")
 
     def create(self, request: ApiRequest) -> Response:
         return self.made(services.create_list(request.workspace, by=request.actor, **self.body()))
@@ -71,17 +65,13 @@ class Subscribers(Resource):
         "subscribe": PlaceWanted,
         "unsubscribe": Leaving,
     }
-    permissions = {
-        "list": "subscribers:read",
-        "retrieve": "subscribers:read",
-        "create": "subscribers:write",
-        "partial_update": "subscribers:write",
-        "destroy": "subscribers:write",
-        "restore": "subscribers:write",
-        "by_email": "subscribers:write",
-        "subscribe": "subscribers:write",
-        "unsubscribe": "subscribers:write",
-    }
+    permissions = crud(
+        "subscribers",
+        restore="subscribers:write",
+        by_email="subscribers:write",
+        subscribe="subscribers:write",
+        unsubscribe="subscribers:write",
+    )
 
     def create(self, request: ApiRequest) -> Response:
         values = self.body()

@@ -7,7 +7,7 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from accounts.api.resources import Resource
+from accounts.api.resources import Resource, crud
 from accounts.authentication import ApiRequest
 from subscribers.api.serializers import ArchivedFilter
 from templates_app import services
@@ -24,14 +24,7 @@ class Templates(Resource):
     serializer_class = TemplateSerializer
     filters = ArchivedFilter
     guarded = {"partial_update", "destroy", "publish"}
-    permissions = {
-        "list": "templates:read",
-        "retrieve": "templates:read",
-        "create": "templates:write",
-        "partial_update": "templates:write",
-        "destroy": "templates:write",
-        "publish": "templates:write",
-    }
+    permissions = crud("templates", publish="templates:write")
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         return TemplateLine if self.action == "list" else TemplateSerializer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
@@ -33,7 +34,7 @@ class JSONParser(BaseParser):
             limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 1024
             raise Refused("body_too_large", f"A body takes at most {limit} KB.")
         try:
-            value = json.loads(body.decode(), parse_constant=_refuse_constant)
+            value = json.loads(body.decode(), parse_constant=_number, parse_float=_number)
         except (ValueError, RecursionError) as error:
             raise ParseError(str(error)) from error
         if problems := list(_problems(value)):
@@ -41,8 +42,12 @@ class JSONParser(BaseParser):
         return value
 
 
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON.")
+def _number(text: str) -> float:
+    """Python reads NaN, and 1e999 as infinity; JSON and jsonb know neither."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a number of JSON.")
+    return number
 
 
 def _problems(value: Any, pointer: str = "", depth: int = 0) -> Iterator[Problem]:
