@@ -11,6 +11,8 @@ from django.db import connection
 from pytest_django.plugin import blocking_manager_key
 
 from accounts.permissions import ROLES
+from subscribers import feed
+from tests.support import horizon
 
 
 @pytest.hookimpl(wrapper=True)
@@ -31,3 +33,18 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 @pytest.fixture(autouse=True)
 def _cold_cache() -> None:
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _clear_horizon(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Consumers see what a test has committed, whatever other workers have open meanwhile."""
+    marker = request.node.get_closest_marker("django_db")
+    if marker is None or not marker.kwargs.get("transaction"):
+        return
+    run = feed.run
+
+    def run_when_clear(name: str, **options: int) -> int:
+        horizon.wait_until_clear()
+        return run(name, **options)
+
+    monkeypatch.setattr(feed, "run", run_when_clear)
