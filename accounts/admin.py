@@ -12,8 +12,9 @@ from django.utils.translation import gettext_lazy
 
 from accounts import permissions, services
 from accounts.models import APIKey, AuditEntry, Membership
+from emailseq.backoffice.columns import BADGES, column
 from emailseq.backoffice.forms import VerbForm
-from emailseq.backoffice.mixins import BADGES, WorkspaceAdmin, column, verb
+from emailseq.backoffice.mixins import WorkspaceAdmin, verb
 from emailseq.backoffice.pages import Request, allows
 
 

@@ -18,16 +18,9 @@ from campaigns.progress import progress, progress_by_campaign
 from campaigns.states import CAMPAIGN_MOVES, CampaignState
 from delivery.models import SenderIdentity
 from delivery.states import SourceKind
+from emailseq.backoffice.columns import NUMBERS, column, percent, progress_bar, state_badge
 from emailseq.backoffice.forms import VerbForm
-from emailseq.backoffice.mixins import (
-    NUMBER_COLUMNS,
-    WorkspaceAdmin,
-    column,
-    percent,
-    progress_bar,
-    state_badge,
-    verb,
-)
+from emailseq.backoffice.mixins import WorkspaceAdmin, verb
 from emailseq.backoffice.pages import Request
 from subscribers.models import List
 from templates_app.models import Template
@@ -78,7 +71,7 @@ class CampaignAdmin(WorkspaceAdmin):
             gettext_lazy("Progress"),
             lambda row: progress_bar(row.progress.done, row.progress.recipients),
         ),
-        *NUMBER_COLUMNS,
+        *NUMBERS,
     )
     list_filter = ("state",)
     list_select_related = ("list", "template", "sender")

@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy
 
 from delivery import services
 from delivery.models import Outbox, SenderIdentity, SendLedger, Source
+from emailseq.backoffice.columns import BADGES, column, subscriber_link
 from emailseq.backoffice.forms import VerbForm
-from emailseq.backoffice.mixins import BADGES, WorkspaceAdmin, column, subscriber_link, verb
+from emailseq.backoffice.mixins import WorkspaceAdmin, verb
 from emailseq.backoffice.pages import Request
 
 SOURCE = column(gettext_lazy("Source"), lambda row: row.source_name)

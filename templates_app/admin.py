@@ -13,8 +13,9 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import Workspace
 from delivery import letters
+from emailseq.backoffice.columns import BADGES, column
 from emailseq.backoffice.forms import NamedForm, VerbForm
-from emailseq.backoffice.mixins import BADGES, WorkspaceAdmin, column, verb
+from emailseq.backoffice.mixins import WorkspaceAdmin, verb
 from emailseq.backoffice.pages import Request, allows, render_frame
 from subscribers.models import Subscriber
 from templates_app import rendering, services

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any, NamedTuple
 
 from django.db.models import Count
@@ -10,6 +11,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import Workspace
 from analytics.numbers import Numbers, numbers_by_day
@@ -17,13 +19,18 @@ from campaigns.models import Campaign
 from campaigns.progress import progress_by_campaign
 from campaigns.states import CampaignState
 from emailseq import health
-from emailseq.backoffice.mixins import percent
+from emailseq.backoffice.columns import percent
 from emailseq.backoffice.pages import Request, allows, render_page
 from emailseq.health import Level
 from sequences.models import Enrollment, Sequence
 
 DAYS = 30
 SHOWN = 5
+SERIES = (
+    ("clicked", gettext_lazy("Clicked"), "#d97706"),
+    ("opened", gettext_lazy("Opened (est.)"), "#0d9488"),
+    ("sent", gettext_lazy("Sent"), "var(--color-primary-300)"),
+)
 
 
 class Figure(NamedTuple):
@@ -71,38 +78,20 @@ def _figures(request: Request, days: list[Numbers]) -> list[Figure]:
     ]
 
 
-def _chart(by_day: dict[Any, Numbers]) -> str:
-    """The month for the theme's Chart.js: bars of what was sent, lines of what people did."""
-    lines = {"type": "line", "tension": 0.3, "order": 1}
-    days = list(by_day.values())
-    return json.dumps(
+def _chart(by_day: dict[date, Numbers]) -> str:
+    """The month for the theme's Chart.js: each day's clicks before its opens before all it sent."""
+    bars = {"maxBarThickness": 16, "displayYAxis": True, "maxTicksXLimit": 10}
+    datasets = [
         {
-            "labels": [date_format(day, "j M") for day in by_day],
-            "datasets": [
-                {
-                    "label": _("Sent"),
-                    "data": [of_day.sent for of_day in days],
-                    "backgroundColor": "var(--color-primary-300)",
-                    "maxBarThickness": 14,
-                    "order": 2,
-                    "displayYAxis": True,
-                    "maxTicksXLimit": 10,
-                },
-                {
-                    **lines,
-                    "label": _("Opened (est.)"),
-                    "data": [of_day.opened for of_day in days],
-                    "borderColor": "#0d9488",
-                },
-                {
-                    **lines,
-                    "label": _("Clicked"),
-                    "data": [of_day.clicked for of_day in days],
-                    "borderColor": "#d97706",
-                },
-            ],
+            **bars,
+            "label": str(label),
+            "order": order,
+            "backgroundColor": colour,
+            "data": [getattr(of_day, name) for of_day in by_day.values()],
         }
-    )
+        for order, (name, label, colour) in enumerate(SERIES)
+    ]
+    return json.dumps({"labels": [date_format(day, "j M") for day in by_day], "datasets": datasets})
 
 
 def _sequences(workspace: Workspace) -> list[Any]:

@@ -14,36 +14,14 @@ from django.db.models import Model
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.html import format_html
-from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
-from unfold.decorators import action, display
+from unfold.decorators import action
 from unfold.enums import ActionVariant
 
 from emailseq.backoffice.forms import VerbForm
 from emailseq.backoffice.pages import Request, allows
 from emailseq.lib.errors import AppError
 from emailseq.lib.state import Move
-
-# The colour of every state there is; the word is always there too.
-BADGES = {
-    "draft": "info",
-    "pending": "info",
-    "running": "info",
-    "active": "success",
-    "confirmed": "success",
-    "finished": "success",
-    "live": "success",
-    "sending": "primary",
-    "sent": "success",
-    "completed": "success",
-    "paused": "warning",
-    "skipped": "warning",
-    "exited": "warning",
-    "unsubscribed": "warning",
-    "failed": "danger",
-    "cancelled": "danger",
-}
 
 Method = Callable[..., HttpResponse]
 
@@ -172,45 +150,6 @@ class WorkspaceAdmin(ModelAdmin):
 
 def _may(request: Request, offer: Any) -> bool:
     return allows(request, offer.method.right)
-
-
-def column(title: Any, read: Callable[[Any], Any], **look: Any) -> Callable[[Any], Any]:
-    """A column of a list: what `read` makes of a row. `label=` turns it into a badge."""
-    cell: Callable[[Any], Any] = display(description=title, **look)(lambda row: read(row))
-    return cell
-
-
-def _person(row: Any) -> str:
-    url = reverse("admin:subscribers_subscriber_change", args=[row.subscriber_id])
-    return format_html('<a href="{}">{}</a>', url, row.subscriber)
-
-
-subscriber_link = column(_("Subscriber"), _person)
-state_badge = column(_("State"), lambda row: (row.state, row.get_state_display()), label=BADGES)
-
-
-# For rows that `read_beside` gives their `numbers`.
-NUMBER_COLUMNS = (
-    column(_("Sent"), lambda row: row.numbers.sent),
-    column(_("Opened (est.)"), lambda row: percent(row.numbers.opened, row.numbers.sent)),
-    column(_("Clicked"), lambda row: percent(row.numbers.clicked, row.numbers.sent)),
-)
-
-
-def progress_bar(done: int, of: int) -> str:
-    return format_html(
-        '<progress class="bo-progress" max="{}" value="{}"></progress> '
-        '<span class="bo-subtle">{} / {}</span>',
-        of or 1,
-        done,
-        done,
-        of,
-    )
-
-
-def percent(part: int, whole: int) -> str:
-    """`42 %` of the whole, and a dash where there is nothing to have a share of."""
-    return f"{part / whole:.0%}".replace("%", " %") if whole else "–"
 
 
 def verb(

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpResponse
+from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from unfold.sites import UnfoldAdminSite
 
@@ -33,3 +34,9 @@ class BackofficeSite(UnfoldAdminSite):
 
     def index(self, request: Request, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return dashboard.index(request)
+
+    def app_index(
+        self, request: Request, app_label: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The sidebar is by job, not by app: an app has no page of its own."""
+        return redirect("admin:index")

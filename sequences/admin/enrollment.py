@@ -7,8 +7,9 @@ from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from emailseq.backoffice.columns import column, state_badge, subscriber_link
 from emailseq.backoffice.forms import VerbForm
-from emailseq.backoffice.mixins import WorkspaceAdmin, column, state_badge, subscriber_link, verb
+from emailseq.backoffice.mixins import WorkspaceAdmin, verb
 from emailseq.backoffice.pages import Request
 from sequences.admin.step import words
 from sequences.models import Enrollment, Step

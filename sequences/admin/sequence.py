@@ -15,15 +15,9 @@ from django.utils.translation import gettext_lazy
 from analytics.numbers import Numbers, numbers_by_source, numbers_by_step
 from delivery.models import SenderIdentity
 from delivery.states import SourceKind
+from emailseq.backoffice.columns import NUMBERS, column, percent, state_badge
 from emailseq.backoffice.forms import NamedForm, VerbForm
-from emailseq.backoffice.mixins import (
-    NUMBER_COLUMNS,
-    WorkspaceAdmin,
-    column,
-    percent,
-    state_badge,
-    verb,
-)
+from emailseq.backoffice.mixins import WorkspaceAdmin, verb
 from emailseq.backoffice.pages import Request, allows
 from sequences import program
 from sequences.admin.step import EmailForm, WaitForm, words
@@ -101,7 +95,7 @@ class SequenceAdmin(WorkspaceAdmin):
         state_badge,
         column(gettext_lazy("Starts"), lambda row: row.sentence),
         column(gettext_lazy("Inside"), lambda row: row.people),
-        *NUMBER_COLUMNS,
+        *NUMBERS,
     )
     list_filter = ("state",)
     list_select_related = ("list", "sender", "live_version")

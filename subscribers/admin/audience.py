@@ -11,8 +11,9 @@ from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from emailseq.backoffice.columns import column, state_badge
 from emailseq.backoffice.forms import NamedForm, VerbForm
-from emailseq.backoffice.mixins import WorkspaceAdmin, column, state_badge, verb
+from emailseq.backoffice.mixins import WorkspaceAdmin, verb
 from emailseq.backoffice.pages import Request
 from subscribers import services
 from subscribers.models import CustomField, Import, List, Subscription, Suppression

@@ -10,8 +10,9 @@ from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from emailseq.backoffice.columns import column
 from emailseq.backoffice.forms import VerbForm
-from emailseq.backoffice.mixins import WorkspaceAdmin, column, verb
+from emailseq.backoffice.mixins import WorkspaceAdmin, verb
 from emailseq.backoffice.pages import Request
 from emailseq.lib.errors import Invalid
 from sequences.models import Enrollment, Sequence

@@ -42,6 +42,7 @@ def test_the_dashboard_sums_up_the_last_month_of_its_own_workspace():
     count(client.workspace, kinds.MESSAGE_OPENED, 700, verdict="human", first=600)
     count(client.workspace, kinds.MESSAGE_OPENED, 5000, verdict="machine", first=900)
     count(client.workspace, kinds.MESSAGE_SKIPPED, 7)
+    count(client.workspace, kinds.MESSAGE_UNSUBSCRIBED, 2)
     count(WorkspaceFactory(), kinds.MESSAGE_SENT, 10_000)
 
     context = client.get(DASHBOARD).context
@@ -51,12 +52,12 @@ def test_the_dashboard_sums_up_the_last_month_of_its_own_workspace():
         "Sent": "1,200",
         "Opened by people": "50\u202f%",
         "Clicked": "0\u202f%",
-        "Unsubscribed": "0\u202f%",
+        "Unsubscribed": "0.2\u202f%",
         "Not sent": "7",
     }
     chart = json.loads(context["chart"])
     assert len(chart["labels"]) == 30
-    assert [series["data"][-1] for series in chart["datasets"]] == [1200, 600, 0]
+    assert [series["data"][-1] for series in chart["datasets"]] == [0, 600, 1200]
     assert sum(map(sum, (series["data"] for series in chart["datasets"]))) == 1800
 
 

@@ -3,6 +3,7 @@
 htmx.config.allowEval = false;
 htmx.config.selfRequestsOnly = true;
 
+const NAMES = { dock_to_right: "Show or hide the sidebar", close: "Close", more_horiz: "Actions", unfold_more: "Menu" };
 const CLICKABLE = "span[x-on\\:click], div[x-on\\:click], svg[x-on\\:click]";
 
 function makeOperable(root) {
@@ -10,6 +11,8 @@ function makeOperable(root) {
     if (part.querySelector("a, button, input")) continue;
     part.setAttribute("role", "button");
     part.setAttribute("tabindex", "0");
+    const name = NAMES[part.textContent.trim()];
+    if (name) part.setAttribute("aria-label", name);
   }
   for (const link of root.querySelectorAll("#nav-sidebar a.active")) link.setAttribute("aria-current", "page");
 }
