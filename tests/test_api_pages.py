@@ -100,6 +100,7 @@ def test_cursors_made_elsewhere_are_refused(api, people):
         f"{head}.{forged}.{mac}",
         flipped,
         signing.sign("u", json.dumps(place).encode()),
+        signing.sign("k", json.dumps([*place[:2], "address_key", "x"]).encode()),
     ):
         answer = api("GET", f"/subscribers?cursor={wrong}")
         assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid"), wrong

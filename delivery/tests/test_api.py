@@ -161,6 +161,16 @@ def test_rendering_for_a_person_takes_the_right_to_read_people(workspace):
     assert answer.json()["scope"] == "subscribers:read"
 
 
+def test_a_draft_that_does_not_work_for_somebody_says_why(api, workspace):
+    ada = SubscriberFactory(workspace=workspace)
+    template = TemplateFactory(workspace=workspace, html="<p>{{ 1 | divided_by: 0 }}</p>")
+
+    answer = api("POST", f"/templates/{template.slug}/render", {"subscriber": ada.public_id})
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["code"] == "template_invalid"
+
+
 def test_rendering_for_a_stranger_is_refused(api, workspace):
     template = TemplateFactory(workspace=workspace)
 

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import structlog
-from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
 from django.http import Http404
 from rest_framework import exceptions
@@ -128,8 +127,6 @@ def _answer(error: Exception) -> Answer | None:
             return _of_framework(error)
         case Http404():
             return Answer("not_found", "")
-        case PermissionDenied():
-            return Answer("forbidden", "")
         case OperationalError():  # a timeout, a deadlock, a lost connection
             return Answer("unavailable", "The database is busy.", headers={"Retry-After": "1"})
     return None
