@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db.models import F
 
 from analytics.models import Rollup
@@ -83,3 +83,10 @@ def test_a_recipient_without_an_outcome_exits_1(history, capsys):
 
     assert (code, said) == (1, f"I9: {campaign.public_id} counts 4, has 3.\nFindings: 1.")
     assert SendLedger.objects.count() == 3
+
+
+def test_a_journal_that_is_not_there_is_no_finding():
+    with pytest.raises(CommandError, match="There is no such journal") as refused:
+        call_command("reconcile", "--journal", "/nowhere/journal.jsonl")
+
+    assert refused.value.returncode == 2

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from analytics import recount
 from campaigns.models import Campaign
@@ -29,7 +29,10 @@ class Command(BaseCommand):
             recount.rebuild()
         found = [*reconcile.check_rows(), *_campaigns(), *_drift()]
         if options["journal"]:
-            found += reconcile.check_journal(options["journal"])
+            try:
+                found += reconcile.check_journal(options["journal"])
+            except OSError as error:
+                raise CommandError(f"There is no such journal: {error}", returncode=2) from error
         if options["json"]:
             self.stdout.write(json.dumps({"findings": [finding._asdict() for finding in found]}))
         else:
