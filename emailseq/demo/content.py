@@ -21,6 +21,7 @@ from subscribers.models import List
 from templates_app import services as templates
 
 HERE = Path(__file__).parent
+WORKSPACE = "harbour"
 PEOPLE = HERE / "people.csv"
 CONSENT = "Signed the berth contract and ticked “Send me the Harbour newsletter”"
 LEAVER = "agnieszka.nowak@post.example.org"  # says no after the first mail
@@ -43,7 +44,7 @@ def owner(email: str) -> tuple[Workspace, User]:
     """The demo's workspace and its owner, made when they are missing."""
     workspace = accounts.create_workspace(
         name="Harbour",
-        slug="harbour",
+        slug=WORKSPACE,
         postal_address="1 Quay Street, 2450 Copenhagen, Denmark",
         by=QUICKSTART,
     )

@@ -91,6 +91,7 @@ class Command(BaseCommand):
             "import_subscribers",
             str(content.PEOPLE),
             list="newsletter",
+            workspace=content.WORKSPACE,
             confirmed=True,
             consent_source=content.CONSENT,
             stdout=sys.stderr,
