@@ -28,7 +28,7 @@ ROLES: dict[str, frozenset[str]] = {
     | {"subscribers:write", "lists:write", "subscriptions:confirm"}
     | {"sequences:publish", "campaigns:send", "delivery:pause"},
     "Author": _CONTENT | {"reports:read", "lists:read"},
-    "Analyst": _READ - {"subscribers:read"},
+    "Analyst": _READ - {"subscribers:read", "delivery:read"},  # the message log names people
     "Integrator": _READ | {"keys:write"},
     "Operator": frozenset({"delivery:write", "delivery:pause", "reports:read", "audit:read"}),
 }

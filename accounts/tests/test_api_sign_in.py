@@ -74,7 +74,6 @@ def test_a_person_signs_in_and_says_who_they_are():
     assert answer.json()["id"] == member.user.public_id
     assert answer.json()["scopes"] == [
         "campaigns:read",
-        "delivery:read",
         "lists:read",
         "reports:read",
         "sequences:read",

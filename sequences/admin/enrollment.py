@@ -20,7 +20,7 @@ from sequences.services import lifecycle
 class EnrollmentAdmin(WorkspaceAdmin):
     """Reached from a sequence, whose id the URL then carries as a filter."""
 
-    resource = "sequences"
+    resource = "subscribers"  # its rows name people, whom not every author may see
     hint = gettext_lazy("One row per run: who is inside, how far, and when they go on.")
     list_display = (
         subscriber_link,

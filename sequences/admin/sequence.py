@@ -144,6 +144,7 @@ class SequenceAdmin(WorkspaceAdmin):
             "starts": _sentence(_triggers([target])[target.pk]),
             "steps": steps,
             "inside": sum(waiting.values()),
+            "may_see_people": allows(request, "subscribers:read"),
             "numbers": total,
             "opened": percent(total.opened, total.sent),
             "clicked": percent(total.clicked, total.sent),

@@ -17,6 +17,7 @@ from accounts.tests.backoffice import act, sign_in
 from accounts.tests.factories import UserFactory, WorkspaceFactory
 from emailseq.backoffice.navigation import SECTIONS
 from emailseq.backoffice.tests.world import list_actions, list_of, make_world, page_of, urls_of
+from subscribers.models import Subscriber
 
 pytestmark = pytest.mark.django_db
 
@@ -158,6 +159,18 @@ def test_a_role_sees_what_its_permissions_say(role):
         may = granted(ROLES[role], entry.permission)
         assert client.get(url).status_code == (200 if may else 403), url
         assert (f'href="{url}"' in page) is may, url
+
+
+@pytest.mark.parametrize("role", ["Author", "Analyst"])
+def test_whoever_may_not_see_people_sees_no_address(role):
+    client = sign_in(role=role)
+    world = make_world(client.workspace)
+    address = world[Subscriber].email.encode()
+
+    pages = [client.get(url) for url in every_page(world)]
+
+    assert any(page.status_code == 200 for page in pages)
+    assert not any(address in page.content for page in pages)
 
 
 def test_an_action_needs_its_permission():
