@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import json
+from threading import Thread
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.db.models import F
 
 from analytics.models import Rollup
 from analytics.tests.factories import catch_up
 from campaigns import engine
 from campaigns.models import Campaign
-from campaigns.tests.factories import make_sending
+from campaigns.tests.factories import finish_messages, make_sending
 from delivery.models import SendLedger
 from delivery.tests.wire import Wire
 
@@ -83,6 +85,29 @@ def test_a_recipient_without_an_outcome_exits_1(history, capsys):
 
     assert (code, said) == (1, f"I9: {campaign.public_id} counts 4, has 3.\nFindings: 1.")
     assert SendLedger.objects.count() == 3
+
+
+def test_a_message_that_moves_while_it_is_counted_is_no_finding(capsys):
+    campaign = make_sending(2)
+    engine.fill()
+    moved = []
+
+    def move():
+        finish_messages(campaign, "sent")
+        connection.close()
+
+    def between_the_counts(execute, sql, *rest):
+        if "COUNT(*)" in sql and '"delivery_outbox"' in sql and not moved:
+            moved.append(Thread(target=move))
+            moved[0].start()
+            moved[0].join()
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(between_the_counts):
+        assert reconcile(capsys) == (0, "Drift: none.")
+
+    assert moved
+    assert SendLedger.objects.count() == 1
 
 
 def test_a_journal_that_is_not_there_is_no_finding():

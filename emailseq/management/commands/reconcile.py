@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection, transaction
 
 from analytics import recount
 from campaigns.models import Campaign
@@ -27,12 +28,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["rebuild"]:
             recount.rebuild()
-        found = [*reconcile.check_rows(), *_campaigns(), *_drift()]
-        if options["journal"]:
-            try:
-                found += reconcile.check_journal(options["journal"])
-            except OSError as error:
-                raise CommandError(f"There is no such journal: {error}", returncode=2) from error
+        found = _findings(options["journal"])
         if options["json"]:
             self.stdout.write(json.dumps({"findings": [finding._asdict() for finding in found]}))
         else:
@@ -40,6 +36,20 @@ class Command(BaseCommand):
                 self.stdout.write(f"{finding.invariant}: {finding.sentence}")
             self.stdout.write("Drift: none." if not found else f"Findings: {len(found)}.")
         sys.exit(1 if found else 0)
+
+
+@transaction.atomic
+def _findings(journal: Path | None) -> list[Finding]:
+    """All checks in one snapshot: messages move from table to table while they are counted."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    found = [*reconcile.check_rows(), *_campaigns(), *_drift()]
+    if journal:
+        try:
+            found += reconcile.check_journal(journal)
+        except OSError as error:
+            raise CommandError(f"There is no such journal: {error}", returncode=2) from error
+    return found
 
 
 def _campaigns() -> list[Finding]:
