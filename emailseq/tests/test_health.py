@@ -27,7 +27,8 @@ def running():
     """All ticks have just run, and a pump is alive."""
     now = clock.now()
     for task, _, _ in TICKS.values():
-        cache.set(f"tick:{task}", now.timestamp())
+        if task != health.PUMP:
+            cache.set(f"tick:{task}", now.timestamp())
     return Lease.objects.create(token=ids.new(), worker="host:1", until=now + timedelta(minutes=1))
 
 
@@ -60,6 +61,16 @@ def test_a_missing_tick_is_named(running):
 
     assert check.level is Level.BROKEN
     assert check.sentence == ("No recent sequences.tasks.advance: is the worker running, and beat?")
+
+
+def test_the_moment_between_two_pumps_is_no_fault(running):
+    running.delete()
+    cache.set(f"tick:{health.PUMP}", clock.now().timestamp())
+
+    assert found("sender").level is Level.HEALTHY
+
+    cache.set(f"tick:{health.PUMP}", clock.now().timestamp() - 60)
+    assert found("sender").level is Level.BROKEN
 
 
 def test_valkey_away_is_broken_and_not_an_error(running, settings):
