@@ -10,9 +10,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 IGNORED = {".venv", ".git", "var", "node_modules", ".pytest_cache", ".hypothesis"}
-DOCUMENTS = sorted(
-    path for path in ROOT.rglob("*.md") if not IGNORED & set(path.relative_to(ROOT).parts)
-)
+FOLDERS = [path for path in ROOT.iterdir() if path.name not in IGNORED]
+FILES = sorted(path for folder in FOLDERS for path in (folder, *folder.rglob("*.*")))
+DOCUMENTS = [path for path in FILES if path.suffix == ".md"]
 READERS = ["emailseq/settings.py", "emailseq/env.py", *sorted(ROOT.glob("emailseq/embedded/*.py"))]
 READ = re.compile(
     r"""(?:env\.(?:str|bool|int|list)|secret|require|read|redis_url|environ\.get)\(\s*"([A-Z_]+)\""""
@@ -70,6 +70,19 @@ def test_every_link_leads_somewhere(document):
         assert path.exists(), target
         if fragment:
             assert fragment in anchors(path), target
+
+
+def test_every_file_that_engineers_are_sent_to_exists():
+    pages = [
+        ROOT / "ARCHITECTURE.md",
+        ROOT / "docs/operators/reliability.md",
+        *ROOT.glob("docs/adr/0*.md"),
+    ]
+
+    for page in pages:
+        for name in re.findall(r"[\w/]+\.(?:py|sql)\b", text(page)):
+            tail = f"/{name.lstrip('/')}"
+            assert any(str(file).endswith(tail) for file in FILES), f"{page.name}: {name}"
 
 
 def test_the_decisions_are_all_listed_and_numbered_in_order():
