@@ -11,7 +11,7 @@ instant leads back to "due" or to "in doubt", never to a loss or a silent repeat
 - The look asks, after that commit, everything that may stop a message: an unsubscribe, suppression,
   pause or exit committed before the mark always wins.
 - A wire marks nothing more before its last messages are settled, so a crash leaves at most one
-  micro-batch a wire in doubt.
+  micro-batch a wire in doubt: a second's worth, and never more than MICRO_BATCH.
 - Every write asks for the token: a pump that lost its lease changes nothing of its successor's.
 """
 
@@ -50,6 +50,7 @@ from templates_app.rendering import RenderError
 
 WIRES = 8  # connections to the mail server
 MICRO_BATCH = 20  # messages a wire may have under way at once: the bound of doubt
+BATCH_SECONDS = 1  # a slow server gets smaller ones, so that less is in doubt and no mark grows old
 CLAIM = 400
 IDLE_SECONDS = 0.2
 MARK_SECONDS = 5  # nothing is written under a wire mark that is older
@@ -79,7 +80,7 @@ class _Pump:
         self._server = server
         self._pool = pool
         self._token = uuid.uuid4()
-        self._ready: asyncio.Queue[list[Letter] | None] = asyncio.Queue(WIRES)
+        self._ready: asyncio.Queue[Letter | None] = asyncio.Queue(WIRES * MICRO_BATCH)
         self._stationery: dict[tuple[Any, ...], Stationery] = {}
         self._compiled: dict[int, Compiled] = {}
         self._sent_count = 0
@@ -102,19 +103,32 @@ class _Pump:
     # Claim and render
 
     async def _feed(self, until: float, stopping: Callable[[], bool]) -> None:
-        """Keep the wires supplied with rendered micro-batches, then send them home."""
+        """Keep the wires supplied with letters, then send them home.
+
+        What no wire takes goes back to the outbox with the lease.
+        """
         while boot_time() < until and not stopping():
             rows = await self._claim()
-            ready = await self._render(rows)
-            for start in range(0, len(ready), MICRO_BATCH):
-                await self._ready.put(ready[start : start + MICRO_BATCH])
+            for letter in await self._render(rows):
+                if stopping():
+                    break
+                await self._ready.put(letter)
             if not rows:
                 await asyncio.sleep(IDLE_SECONDS)
-        if stopping():  # what no wire has taken goes back to the outbox with the lease
-            while not self._ready.empty():
-                self._ready.get_nowait()
-        for _ in range(WIRES):
-            await self._ready.put(None)
+        while stopping() and not self._ready.empty():
+            self._ready.get_nowait()
+        await self._ready.put(None)
+
+    async def _take(self, size: int) -> list[Letter]:
+        """Letters for a wire: those that are ready, at most `size`; none when it is to go home."""
+        letter, taken = await self._ready.get(), list[Letter]()
+        while letter is not None:
+            taken.append(letter)
+            if len(taken) == size or self._ready.empty():
+                return taken
+            letter = self._ready.get_nowait()
+        self._ready.put_nowait(None)  # the other wires go home by it too
+        return taken
 
     async def _claim(self) -> list[Claimed]:
         query = {"token": self._token, "limit": CLAIM, "now": clock.held_at()}
@@ -154,13 +168,14 @@ class _Pump:
     async def _wire(self) -> None:
         """One connection to the mail server: hand over micro-batches until there are no more."""
         connection: Connection | None = None
-        failure_count = 0
-        while (batch := await self._ready.get()) is not None:
+        failure_count, size = 0, 1
+        while batch := await self._take(size):
             try:
                 if connection is None or not connection.alive:
                     connection = await Connection.open(self._server)
                 failure_count = 0
-                await self._deliver(connection, batch)
+                rate = await self._deliver(connection, batch)
+                size = max(1, min(MICRO_BATCH, int(BATCH_SECONDS * rate)))
             except ConnectFailed as failed:
                 failure_count += 1
                 await self._not_now(batch, pause=min(30, 2**failure_count), reply=failed.reply)
@@ -169,9 +184,11 @@ class _Pump:
         if connection is not None:
             await connection.aclose()
 
-    async def _deliver(self, connection: Connection, batch: Sequence[Letter]) -> None:
+    async def _deliver(self, connection: Connection, batch: Sequence[Letter]) -> float:
+        """See a micro-batch through; returns how many messages a second the wire took."""
         issued, settlement, results = boot_time(), Settlement(), list[Result]()
         passed = await self._gate(batch, settlement)
+        began = boot_time()
         try:
             await connection.send(
                 [letter.envelope for letter in passed],
@@ -179,8 +196,10 @@ class _Pump:
                 write_until=issued + MARK_SECONDS,
             )
         finally:  # also when cancelled: whatever was heard is written down
+            seconds = boot_time() - began
             self._judge(results, passed, settlement)
             await asyncio.shield(self._settle(settlement))
+        return len(passed) / seconds
 
     async def _gate(self, batch: Sequence[Letter], settlement: Settlement) -> list[Letter]:
         """Mark, commit, then look. Returns the letters that may leave; the others are settled."""

@@ -15,6 +15,20 @@ def wire(tmp_path):
 
 
 @pytest.fixture
+def marked(monkeypatch):
+    """How many messages each wire mark was for."""
+    fetch, sizes = engine._Pump._fetch, []
+
+    async def note(pump, name, parameters):
+        if name == "mark":
+            sizes.append(len(parameters["ids"]))
+        return await fetch(pump, name, parameters)
+
+    monkeypatch.setattr(engine._Pump, "_fetch", note)
+    return sizes
+
+
+@pytest.fixture
 def before_mark(monkeypatch):
     """Run something on a connection of its own, to its commit, just before the wire mark."""
 

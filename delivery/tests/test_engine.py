@@ -222,6 +222,19 @@ def test_two_pumps_send_each_message_once(wire):
     assert SendLedger.objects.filter(outcome="sent").count() == 300
 
 
+@pytest.mark.parametrize(
+    ("people", "latency", "largest"), [(400, 0, {engine.MICRO_BATCH}), (60, 0.2, {2, 3, 4})]
+)
+def test_a_wire_marks_what_it_hands_over_in_a_second(wire, marked, people, latency, largest):
+    """So a slow server leaves less in doubt, and a fast one never more than a micro-batch."""
+    news = ListFactory()
+    queue(make_audience(people, on=news), on=news)
+
+    assert wire.send(seconds=2, latency=latency) == people
+
+    assert max(marked) in largest
+
+
 def test_a_big_source_does_not_keep_a_small_one_waiting():
     news = ListFactory()
     audience = make_audience(1000, on=news)

@@ -17,11 +17,12 @@ class Wire:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def send(self, *, pumps: int = 1, seconds: float = 0.4) -> int:
-        return asyncio.run(self._send(pumps, seconds))
+    def send(self, *, pumps: int = 1, seconds: float = 0.4, latency: float = 0.0) -> int:
+        return asyncio.run(self._send(pumps, seconds, latency))
 
-    async def _send(self, pumps: int, seconds: float) -> int:
-        async with Sink(journal=self.path, keep=self._folder / "mail") as sink:
+    async def _send(self, pumps: int, seconds: float, latency: float) -> int:
+        mail = self._folder / "mail"
+        async with Sink(journal=self.path, keep=mail, latency=latency) as sink:
             server = Server(host=sink.host, port=sink.port, helo="test.example")
             sent = [
                 engine.pump(server, seconds=seconds, stopping=lambda: False) for _ in range(pumps)
