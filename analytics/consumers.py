@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from analytics import services
 from analytics.kinds import COUNTED
-from subscribers.feed import LoggedEvent, consumer
+from subscribers.feed import consumer
+from subscribers.models import Event
 
 
 @consumer("rollups", kinds=COUNTED)
-def on_batch(events: Sequence[LoggedEvent]) -> None:
+def on_batch(events: Sequence[Event]) -> None:
     services.count(events)

@@ -9,10 +9,10 @@ from django.db import connection
 
 from analytics.models import RollupKey, Total
 from emailseq.lib import sql
-from subscribers.feed import LoggedEvent
+from subscribers.models import Event
 
 
-def count(events: Sequence[LoggedEvent]) -> None:
+def count(events: Sequence[Event]) -> None:
     """Add each event to the rollup of its source, kind and hour (in UTC)."""
     counts = Counter(map(_key, events))
     firsts = Counter(_key(event) for event in events if event.properties.get("first") is True)
@@ -29,7 +29,7 @@ def add(totals: Mapping[RollupKey, Total]) -> None:
             cursor.execute(sql.load("analytics", "add_rollups"), columns)
 
 
-def _key(event: LoggedEvent) -> RollupKey:
+def _key(event: Event) -> RollupKey:
     return RollupKey(
         event.workspace_id,
         event.source_kind,

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from accounts.audit import SYSTEM
 from delivery import kinds
 from subscribers import services as people
-from subscribers.feed import LoggedEvent, consumer
-from subscribers.models import Subscriber
+from subscribers.feed import consumer
+from subscribers.models import Event, Subscriber
 from subscribers.states import SuppressionReason
 
 
 @consumer("bounces", kinds=[kinds.MESSAGE_FAILED])
-def on_failed(batch: Sequence[LoggedEvent]) -> None:
+def on_failed(batch: Sequence[Event]) -> None:
     """Addresses where nobody lives are never written to again."""
     bounced = {event.subscriber_id: event for event in batch if event.properties.get("suppress")}
     subscribers = Subscriber.objects.filter(pk__in=list(bounced)).select_related("workspace")

@@ -7,17 +7,16 @@ committed: an event is a hint, and a consumer reads current state before it acts
 
 from __future__ import annotations
 
-import json
 import traceback
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import timedelta
+from typing import NamedTuple
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from emailseq.lib import clock, sql
-from subscribers.models import Cursor
+from subscribers.models import Cursor, Event
 
 BATCH = 1000
 PARKED_FOR = timedelta(seconds=30)
@@ -26,26 +25,7 @@ _MAX_ID = 2**63 - 1
 log = structlog.get_logger(__name__)
 
 
-class LoggedEvent(NamedTuple):
-    """An event as consumers get it."""
-
-    id: int
-    xid: int
-    workspace_id: int
-    subscriber_id: int | None
-    kind: str
-    occurred_at: datetime
-    recorded_at: datetime
-    source_kind: str
-    source_id: int
-    step_key: str
-    variant: str
-    message_id: int | None
-    verdict: str
-    properties: dict[str, Any]
-
-
-Handler = Callable[[Sequence[LoggedEvent]], None]
+Handler = Callable[[Sequence[Event]], None]
 
 
 class Consumer(NamedTuple):
@@ -104,28 +84,16 @@ def _run_batch(reader: Consumer) -> int:
     return count
 
 
-def _read(reader: Consumer, cursor: Cursor, limit: int) -> tuple[list[LoggedEvent], int]:
-    with connection.cursor() as database:
-        database.execute(
-            sql.load("subscribers", "read_events"),
-            {
-                "xid": cursor.xid,
-                "event_id": cursor.event_id,
-                "kinds": list(reader.kinds),
-                "limit": limit,
-            },
-        )
-        rows = database.fetchall()
-    horizon: int = rows[0][-1]
-    return [_event(row) for row in rows if row[0] is not None], horizon
+def _read(reader: Consumer, cursor: Cursor, limit: int) -> tuple[list[Event], int]:
+    """The next events, and the horizon, which comes even where there is no event."""
+    place = {"xid": cursor.xid, "event_id": cursor.event_id}
+    wanted = {"kinds": list(reader.kinds), "limit": limit}
+    rows = list(Event.objects.raw(sql.load("subscribers", "read_events"), place | wanted))
+    horizon: int = rows[0].horizon  # type: ignore[attr-defined]
+    return [row for row in rows if row.pk], horizon
 
 
-def _event(row: tuple[Any, ...]) -> LoggedEvent:
-    *columns, properties, _ = row
-    return LoggedEvent._make((*columns, json.loads(properties)))
-
-
-def _handle(reader: Consumer, events: Sequence[LoggedEvent]) -> tuple[int, Exception | None]:
+def _handle(reader: Consumer, events: Sequence[Event]) -> tuple[int, Exception | None]:
     """How many events had their effect, from the first on, and the error of the one after them.
 
     A batch that fails is undone and halved until the event that is to blame stands alone.
@@ -155,7 +123,7 @@ def _move(
     cursor: Cursor,
     place: tuple[int, int],
     *,
-    poison: LoggedEvent | None,
+    poison: Event | None,
     error: Exception | None,
 ) -> None:
     """Move the cursor, or leave it before the event that cannot be handled and say which it is."""

@@ -16,8 +16,7 @@ from sequences.models import Sequence
 from sequences.states import OPEN, SEQUENCE_MOVES
 from subscribers import events
 from subscribers import kinds as subscribers
-from subscribers.feed import LoggedEvent
-from subscribers.models import Subscription
+from subscribers.models import Event, Subscription
 from subscribers.states import SubscriptionState
 
 
@@ -50,7 +49,7 @@ def enroll(sequence: Sequence, subscriber_ids: Iterable[int], *, by: Actor) -> i
 
 
 @transaction.atomic
-def by_triggers(batch: Iterable[LoggedEvent]) -> int:
+def by_triggers(batch: Iterable[Event]) -> int:
     """Enroll people in the open sequences that start when the list they joined is joined.
 
     Whoever has left the list since is passed over. Returns how many runs were started.

@@ -24,7 +24,7 @@ from sequences.models.enrollment import EnrollmentQuerySet
 from sequences.states import ENROLLMENT_MOVES, SEQUENCE_MOVES
 from subscribers import events
 from subscribers import kinds as subscribers
-from subscribers.feed import LoggedEvent
+from subscribers.models import Event
 
 CHUNK = 1000
 WAKING = (
@@ -128,7 +128,7 @@ def end_barred(runs: EnrollmentQuerySet) -> set[int]:
     return {run.pk for run in ended}
 
 
-def end_left(batch: Iterable[LoggedEvent]) -> int:
+def end_left(batch: Iterable[Event]) -> int:
     """End the runs of those who left a list and thereby may not be mailed; how many."""
     left = {
         event.subscriber_id
@@ -138,7 +138,7 @@ def end_left(batch: Iterable[LoggedEvent]) -> int:
     return len(end_barred(Enrollment.objects.filter(subscriber__in=left))) if left else 0
 
 
-def wake(batch: Iterable[LoggedEvent]) -> int:
+def wake(batch: Iterable[Event]) -> int:
     """Make runs due whose message is finished, or in doubt, if it is that which they wait for."""
     finished = {
         (event.source_id, event.subscriber_id, event.step_key)

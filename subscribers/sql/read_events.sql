@@ -1,9 +1,7 @@
 -- What lies between a cursor and the horizon, in the order of the writing transactions.
 -- Not the ORM: the horizon (the oldest transaction still running) must come from this statement's
 -- own snapshot, or an event that commits in between would be passed over for ever.
-SELECT event.id, event.xid, event.workspace_id, event.subscriber_id, event.kind, event.occurred_at,
-       event.recorded_at, event.source_kind, event.source_id, event.step_key, event.variant,
-       event.message_id, event.verdict, event.properties, horizon.xid AS horizon
+SELECT event.*, horizon.xid AS horizon
   FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xid) AS horizon
   LEFT JOIN LATERAL (
        SELECT *
