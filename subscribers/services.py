@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from accounts import audit
 from accounts.audit import Actor
 from accounts.models import Workspace
 from emailseq.lib import addresses, clock, state, text
 from emailseq.lib.errors import Conflict, InUse, Invalid
+from emailseq.lib.unique import taken
 from subscribers import events, kinds
 from subscribers.events import NewEvent
 from subscribers.fields import check_fields
@@ -24,8 +25,6 @@ from subscribers.models import (
     Subscriber,
     Subscription,
     Suppression,
-    Tag,
-    TagAssignment,
 )
 from subscribers.states import (
     SUBSCRIPTION_MOVES,
@@ -58,6 +57,20 @@ def parse_address(email: str) -> addresses.Address:
         return addresses.parse(email)
     except addresses.BadAddress as error:
         raise Invalid.field("email", "invalid_email", str(error)) from error
+
+
+def evidence_of(consent: Consent | None, *, confirmed: bool = False) -> dict[str, Any]:
+    """The columns that keep a consent. Raises Invalid when there is none behind a `confirmed`."""
+    given = consent or Consent("")
+    if confirmed and not given.source:
+        raise Invalid.field("consent", "required", "Confirmed people need a consent source.")
+    text.check(consent_source=given.source, consent_text=given.text)
+    return {
+        "consent_source": given.source[:200],
+        "consent_text": given.text[:1000],
+        "consent_ip": given.ip,
+        "consented_at": clock.now() if given.source else None,
+    }
 
 
 @transaction.atomic
@@ -129,8 +142,7 @@ def subscribe(
     Who left stays left, and nothing changes for who is there already, but that a pending place is
     confirmed by `confirmed`. That takes the consent it rests on: without one, Invalid.
     """
-    if confirmed and (consent is None or not consent.source):
-        raise Invalid.field("consent", "required", "A confirmed subscription needs its consent.")
+    evidence = evidence_of(consent, confirmed=confirmed)
     at_once = confirmed or to.opt_in == OptIn.SINGLE
     now = clock.now()
     subscription, created = Subscription.objects.select_for_update().get_or_create(
@@ -139,7 +151,7 @@ def subscribe(
         defaults={
             "state": SubscriptionState.CONFIRMED if at_once else SubscriptionState.PENDING,
             "confirmed_at": now if at_once else None,
-            **_evidence(consent),
+            **evidence,
         },
     )
     if created:
@@ -158,7 +170,7 @@ def confirm(subscription: Subscription, *, by: Actor, consent: Consent | None = 
         "confirm",
         SUBSCRIPTION_MOVES,
         confirmed_at=clock.now(),
-        **(_evidence(consent) if consent else {}),
+        **(evidence_of(consent) if consent else {}),
     )
     if moved:
         kind = kinds.SUBSCRIPTION_CONFIRMED
@@ -251,13 +263,10 @@ def create_list(
 ) -> List:
     """Make a list. Raises Conflict when the slug is taken."""
     text.check(name=name)
-    try:
-        with transaction.atomic():
-            made = List.objects.create(
-                workspace=workspace, name=name, slug=slug, opt_in=opt_in, public=public
-            )
-    except IntegrityError as error:
-        raise Conflict(f"There is a list “{slug}” already.") from error
+    with taken("list", slug):
+        made = List.objects.create(
+            workspace=workspace, name=name, slug=slug, opt_in=opt_in, public=public
+        )
     audit.record(workspace, "list.created", by=by, on=made)
     return made
 
@@ -268,11 +277,8 @@ def update_list(target: List, *, by: Actor, **changes: Any) -> List:
     text.check(name=changes.get("name", ""))
     for name, value in changes.items():
         setattr(target, name, value)
-    try:
-        with transaction.atomic():
-            target.save(update_fields=list(changes))
-    except IntegrityError as error:
-        raise Conflict(f"There is a list “{target.slug}” already.") from error
+    with taken("list", target.slug):
+        target.save(update_fields=list(changes))
     audit.record(target.workspace_id, "list.updated", by=by, on=target, changes=changes)
     return target
 
@@ -297,44 +303,10 @@ def create_field(
 ) -> CustomField:
     """Make a custom field. Raises Conflict when the key is taken."""
     text.check(key=key, label=label)
-    try:
-        with transaction.atomic():
-            field = CustomField.objects.create(workspace=workspace, key=key, label=label, kind=kind)
-    except IntegrityError as error:
-        raise Conflict(f"There is a field “{key}” already.") from error
+    with taken("field", key):
+        field = CustomField.objects.create(workspace=workspace, key=key, label=label, kind=kind)
     audit.record(workspace, "field.created", by=by, on=field)
     return field
-
-
-@transaction.atomic
-def add_tag(tag: Tag, *, to: Sequence[Subscriber], by: Actor) -> int:
-    """Give people a tag; how many did not carry it before."""
-    _hold(tag)
-    carriers = set(
-        tag.assignments.filter(subscriber__in=to).values_list("subscriber_id", flat=True)
-    )
-    fresh = [person for person in dict.fromkeys(to) if person.pk not in carriers]
-    TagAssignment.objects.bulk_create(
-        [TagAssignment(tag=tag, subscriber=person) for person in fresh]
-    )
-    _record(fresh, kinds.TAG_ADDED, tag=tag.slug, by=by.kind)
-    return len(fresh)
-
-
-@transaction.atomic
-def remove_tag(tag: Tag, *, of: Sequence[Subscriber], by: Actor) -> int:
-    """Take a tag from people; how many carried it."""
-    _hold(tag)
-    carried = tag.assignments.filter(subscriber__in=of).select_related("subscriber")
-    losing = [assignment.subscriber for assignment in carried]
-    carried.delete()
-    _record(losing, kinds.TAG_REMOVED, tag=tag.slug, by=by.kind)
-    return len(losing)
-
-
-def _hold(tag: Tag) -> None:
-    """Let whoever adds or removes the same tag wait for us, and then see what we did."""
-    Tag.objects.select_for_update(no_key=True).get(pk=tag.pk)
 
 
 def _check_attributes(workspace: Workspace, attributes: Mapping[str, Any]) -> None:
@@ -376,18 +348,6 @@ def _set_archived(subscriber: Subscriber, instant: datetime | None, *, by: Actor
         verb = "subscriber.archived" if instant else "subscriber.restored"
         audit.record(subscriber.workspace_id, verb, by=by, on=subscriber)
     return bool(changed)
-
-
-def _evidence(consent: Consent | None) -> dict[str, Any]:
-    if consent is None:
-        return {}
-    text.check(consent_source=consent.source, consent_text=consent.text)
-    return {
-        "consent_source": consent.source[:200],
-        "consent_text": consent.text[:1000],
-        "consent_ip": consent.ip,
-        "consented_at": clock.now(),
-    }
 
 
 def _record(people: Sequence[Subscriber], kind: str, **properties: Any) -> None:

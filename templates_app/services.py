@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from operator import attrgetter
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Max
 
 from accounts import audit
 from accounts.audit import Actor
 from accounts.models import Workspace
 from emailseq.lib import clock
-from emailseq.lib.errors import Conflict, Invalid, Problem, Stale
+from emailseq.lib.errors import Invalid, Problem, Stale
 from emailseq.lib.text import check as check_characters
+from emailseq.lib.unique import taken
 from subscribers.models import CustomField
 from templates_app import liquid, merge_fields
 from templates_app.compiler import Compiled, compile_template
@@ -22,7 +22,6 @@ from templates_app.models import Template, TemplateVersion
 
 PARTS = ("subject", "html", "text")
 _EDITABLE = ("name", "slug", *PARTS)
-_content = attrgetter(*PARTS)
 
 
 @transaction.atomic
@@ -42,7 +41,8 @@ def create_template(
     """
     template = Template(workspace=workspace)
     _set(template, name=name, slug=slug, subject=subject, html=html, text=text)
-    _save(template)
+    with taken("template", slug):
+        template.save()
     audit.record(workspace, "template.created", by=by, on=template)
     return template
 
@@ -59,7 +59,8 @@ def save_draft(
     _set(template, **changes)
     template.revision += 1
     template.updated_at = clock.now()
-    _save(template, *changes, "revision", "updated_at")
+    with taken("template", template.slug):
+        template.save(update_fields=[*changes, "revision", "updated_at"])
     record = {"revision": template.revision, "changed": sorted(changes)}
     audit.record(template.workspace_id, "template.updated", by=by, on=template, changes=record)
     return template
@@ -76,7 +77,7 @@ def publish(
     """
     _lock(template, expected_revision)
     published = template.published_version
-    if published and _content(published) == _content(template):
+    if published and _sources(published) == _sources(template):
         return published
     if template.archived_at:
         raise Invalid([Problem("", "archived", f"The template “{template}” is archived.")])
@@ -127,16 +128,8 @@ def _set(template: Template, **changes: str) -> None:
     _check(template)
 
 
-def _save(template: Template, *names: str) -> None:
-    try:
-        with transaction.atomic():
-            template.save(update_fields=names or None)
-    except IntegrityError as error:
-        raise Conflict(f"There is a template “{template.slug}” already.") from error
-
-
-def _sources(template: Template) -> dict[str, str]:
-    return dict(zip(PARTS, _content(template), strict=True))
+def _sources(row: Template | TemplateVersion) -> dict[str, str]:
+    return {part: getattr(row, part) for part in PARTS}
 
 
 def _check(template: Template) -> Compiled:

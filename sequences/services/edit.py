@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from accounts import audit
 from accounts.audit import Actor
@@ -19,7 +19,8 @@ from delivery import services as delivery
 from delivery.models import SenderIdentity
 from delivery.states import SourceKind
 from emailseq.lib import ids, text
-from emailseq.lib.errors import Conflict, Invalid, Stale, StateConflict
+from emailseq.lib.errors import Invalid, Stale, StateConflict
+from emailseq.lib.unique import taken
 from sequences.models import Sequence, Step, Trigger
 from sequences.states import ReEntry, SequenceState, StepKind, TriggerKind
 from subscribers.models import List
@@ -126,16 +127,12 @@ def add_step(
 
 @transaction.atomic
 def update_step(
-    step: Step,
-    *,
-    by: Actor,
-    template: Template | None = None,
-    delay: timedelta | None = None,
-    expected_revision: int | None = None,
+    step: Step, *, by: Actor, expected_revision: int | None = None, **changes: Any
 ) -> Step:
     """Change the template of an email, or the delay of a wait. Raises Invalid."""
     _open_step(step, expected_revision)
-    step.template, step.delay = template, delay
+    for name, value in changes.items():
+        setattr(step, name, value)
     _check_step(step)
     step.save()
     _save(step.sequence)
@@ -185,7 +182,7 @@ def _open(sequence: Sequence, expected_revision: int | None) -> None:
 def _open_step(step: Step, expected_revision: int | None) -> None:
     _open(step.sequence, expected_revision)
     try:
-        step.refresh_from_db(fields=["position", "kind"])
+        step.refresh_from_db(fields=["position", "kind", "template", "delay"])
     except Step.DoesNotExist as error:
         raise Stale("Somebody else has removed this step.") from error
 
@@ -202,11 +199,8 @@ def _set(sequence: Sequence, **changes: Any) -> None:
 
 
 def _save(sequence: Sequence) -> None:
-    try:
-        with transaction.atomic():
-            sequence.save()
-    except IntegrityError as error:
-        raise Conflict(f"There is a sequence “{sequence.slug}” already.") from error
+    with taken("sequence", sequence.slug):
+        sequence.save()
 
 
 def _check_ours(sequence: Sequence, **parts: WorkspaceModel | None) -> None:

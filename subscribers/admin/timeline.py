@@ -32,8 +32,6 @@ WORDS = {
     "subscription.pending": Words("hourglass", "plain", _("Asked to join {list}")),
     "subscription.confirmed": Words("check_circle", "good", _("Joined {list}")),
     "subscription.unsubscribed": Words("person_remove", "bad", _("Left {list}")),
-    "tag.added": Words("sell", "plain", _("Tagged {tag}")),
-    "tag.removed": Words("label_off", "plain", _("Lost the tag {tag}")),
     "message.sent": Words("send", "good", _("Was sent “{message}”")),
     "message.deferred": Words("schedule_send", "warn", _("“{message}” was put off: {reason}")),
     "message.skipped": Words("block", "warn", _("Not sent “{message}”: {reason}")),
@@ -138,11 +136,10 @@ class _Names:
             rows = model.objects.filter(pk__in=message_ids)
             self.messages |= dict(rows.values_list("id", "template_version__template__name"))
 
-    def of(self, event: Event) -> Mapping[str, str]:
+    def of(self, event: Event) -> Mapping[str, Any]:
         facts = event.properties
         return {
             "list": self.lists.get(facts.get("list_id"), _("a list")),
-            "tag": facts.get("tag", ""),
             "fields": ", ".join(facts.get("fields") or ()),
             "reason": facts.get("reason") or _("no reason given"),
             "source": self.sources.get((event.source_kind, event.source_id), _("a sequence")),

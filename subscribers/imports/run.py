@@ -13,21 +13,22 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from django.db import OperationalError, connection, transaction
 
 from accounts import audit
 from accounts.audit import Actor
-from emailseq.lib import clock, ids, sql, state, text
-from emailseq.lib.errors import Conflict, Invalid
+from emailseq.lib import clock, ids, sql, state
+from emailseq.lib.errors import Conflict
 from subscribers import events, kinds
 from subscribers.events import NewEvent
 from subscribers.imports.mapping import Column, Person, columns_of, person_of
 from subscribers.imports.read import Layout, Row, rows
 from subscribers.imports.refused import ErrorFile
 from subscribers.models import CustomField, Import, List
-from subscribers.services import Consent
+from subscribers.services import Consent, evidence_of
 from subscribers.states import IMPORT_MOVES, ImportState, OptIn, SubscriptionState
 
 CHUNK_ROWS = 10_000
@@ -61,19 +62,16 @@ def import_people(
     the file `error_path`. `progress` is called after each chunk. Raises Invalid for a file that
     cannot be taken at all, Conflict while another import into the list is running.
     """
-    if confirmed and (consent is None or not consent.source):
-        raise Invalid.field("consent", "required", "Confirmed people need a consent source.")
-    consent = consent or Consent("")
-    text.check(consent_source=consent.source, consent_text=consent.text)
-    declared = CustomField.objects.of(to.workspace)
-    columns = columns_of(layout.header, declared=declared)
+    evidence = evidence_of(consent, confirmed=confirmed)
+    columns = columns_of(layout.header, declared=CustomField.objects.of(to.workspace))
     with _alone(to):
         job = _begin(layout, to=to, by=by, consent=consent, confirmed=confirmed)
+        facts = _facts(job, by=by, confirmed=confirmed) | evidence
         progress(job)
         try:
             with ErrorFile(error_path, layout=layout, done_lines=job.line_count) as error_file:
                 for chunk in _ahead(_chunks(rows(layout, after=job.line_count), columns)):
-                    _store(job, chunk, error_file, by=by, consent=consent, confirmed=confirmed)
+                    _store(job, chunk, error_file, facts)
                     progress(job)
         except Exception:
             state.move(Import.objects.filter(pk=job.pk), IMPORT_MOVES["fail"])
@@ -101,31 +99,44 @@ def _alone(to: List) -> Iterator[None]:
 
 
 @transaction.atomic
-def _begin(layout: Layout, *, to: List, by: Actor, consent: Consent, confirmed: bool) -> Import:
-    """The run that was cut off, if there is one, else a new one."""
-    digest = _digest(layout, repr((layout.encoding, consent, confirmed)))
-    live = Import.objects.filter(list=to, digest=digest).exclude(state=ImportState.FINISHED)
-    if job := live.order_by("-id").first():
+def _begin(
+    layout: Layout, *, to: List, by: Actor, consent: Consent | None, confirmed: bool
+) -> Import:
+    """The run that was cut off, if there is one, else a new one: of this file, taken this way."""
+    with layout.path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    digest.update(repr((layout.encoding, consent, confirmed)).encode())
+    same = Import.objects.filter(list=to, digest=digest.hexdigest())
+    if job := same.exclude(state=ImportState.FINISHED).order_by("-id").first():
         state.move_one(job, "resume", IMPORT_MOVES)
         return job
     job = Import.objects.create(
         workspace=to.workspace,
         list=to,
         file_name=layout.path.name.encode(errors="replace").decode()[:254],
-        digest=digest,
-        consent_source=consent.source[:200],
+        digest=digest.hexdigest(),
+        consent_source=consent.source[:200] if consent else "",
     )
     changes = {"list": to.slug, "consent_source": job.consent_source, "confirmed": confirmed}
     audit.record(to.workspace_id, "import.started", by=by, on=job, changes=changes)
     return job
 
 
-def _digest(layout: Layout, manner: str) -> str:
-    """Of the file and the manner of its import: with another encoding it is another import."""
-    with layout.path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
-    digest.update(manner.encode())
-    return digest.hexdigest()
+def _facts(job: Import, *, by: Actor, confirmed: bool) -> dict[str, Any]:
+    """What the statements that store a chunk are told about its import."""
+    at_once = confirmed or job.list.opt_in == OptIn.SINGLE
+    return {
+        "workspace_id": job.workspace_id,
+        "list_id": job.list_id,
+        "created": kinds.SUBSCRIBER_CREATED,
+        "updated": kinds.SUBSCRIBER_UPDATED,
+        "placed": kinds.SUBSCRIPTION_CONFIRMED if at_once else kinds.SUBSCRIPTION_PENDING,
+        "state": SubscriptionState.CONFIRMED if at_once else SubscriptionState.PENDING,
+        "pending": SubscriptionState.PENDING,
+        "at_once": at_once,
+        "confirmed": confirmed,
+        "properties": json.dumps({"by": by.kind, "list_id": job.list_id, "import": job.public_id}),
+    }
 
 
 def _chunks(found: Iterator[Row], columns: Sequence[Column]) -> Iterator[Chunk]:
@@ -164,73 +175,25 @@ def _sort_out(row: Row, columns: Sequence[Column], chunk: Chunk) -> None:
     chunk.people[person.address_key] = earlier.merged(person) if earlier else person
 
 
-def _store(
-    job: Import,
-    chunk: Chunk,
-    error_file: ErrorFile,
-    *,
-    by: Actor,
-    consent: Consent,
-    confirmed: bool,
-) -> None:
+def _store(job: Import, chunk: Chunk, error_file: ErrorFile, facts: dict[str, Any]) -> None:
     if chunk.refused:
         error_file.add(chunk.refused)  # first: a row too many is dropped by the run that resumes
-    with transaction.atomic():
-        created, updated = _store_people(job, chunk, by=by)
-        _store_places(job, by=by, consent=consent, confirmed=confirmed)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql.load("subscribers", "import_stage"))
+        columns = ", ".join(("uid", *Person._fields))
+        with cursor.copy(f"COPY import_stage ({columns}) FROM STDIN") as stage:
+            for person in chunk.people.values():
+                stage.write_row((ids.new(), *person))
+        facts = facts | {"now": clock.now()}
+        cursor.execute(sql.load("subscribers", "import_people"), facts)
+        created, updated = cursor.fetchone()
+        cursor.execute(sql.load("subscribers", "import_places"), facts)
         job.line_count = chunk.last_line
         job.created_count += created
         job.updated_count += updated
         job.unchanged_count += len(chunk.people) - created - updated + chunk.repeated_count
         job.refused_count += len(chunk.refused)
         job.save(update_fields=["line_count", *(f"{name}_count" for name in COUNTS)])
-
-
-def _store_people(job: Import, chunk: Chunk, *, by: Actor) -> tuple[int, int]:
-    """How many people were created and how many updated."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql.load("subscribers", "import_stage"))
-        columns = ", ".join(("uid", *Person._fields))
-        with cursor.copy(f"COPY import_stage ({columns}) FROM STDIN") as stage:
-            for person in chunk.people.values():
-                stage.write_row((ids.new(), *person))
-        cursor.execute(
-            sql.load("subscribers", "import_people"),
-            {
-                "workspace_id": job.workspace_id,
-                "now": clock.now(),
-                "created": kinds.SUBSCRIBER_CREATED,
-                "updated": kinds.SUBSCRIBER_UPDATED,
-                "properties": json.dumps({"by": by.kind, "import": job.public_id}),
-            },
-        )
-        counts: tuple[int, int] = cursor.fetchone()
-    return counts
-
-
-def _store_places(job: Import, *, by: Actor, consent: Consent, confirmed: bool) -> None:
-    at_once = confirmed or job.list.opt_in == OptIn.SINGLE
-    now = clock.now()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            sql.load("subscribers", "import_places"),
-            {
-                "workspace_id": job.workspace_id,
-                "list_id": job.list_id,
-                "now": now,
-                "state": SubscriptionState.CONFIRMED if at_once else SubscriptionState.PENDING,
-                "pending": SubscriptionState.PENDING,
-                "confirmed": confirmed,
-                "confirmed_at": now if at_once else None,
-                "consent_source": consent.source[:200],
-                "consent_text": consent.text[:1000],
-                "consented_at": now if consent.source else None,
-                "kind": kinds.SUBSCRIPTION_CONFIRMED if at_once else kinds.SUBSCRIPTION_PENDING,
-                "properties": json.dumps(
-                    {"by": by.kind, "list_id": job.list_id, "import": job.public_id}
-                ),
-            },
-        )
 
 
 @transaction.atomic

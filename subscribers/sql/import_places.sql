@@ -6,7 +6,7 @@ WITH placed AS (
            (list_id, subscriber_id, state, consent_source, consent_text, consented_at, created_at,
             confirmed_at)
     SELECT %(list_id)s, person.id, %(state)s, %(consent_source)s, %(consent_text)s,
-           %(consented_at)s, %(now)s, %(confirmed_at)s
+           %(consented_at)s, %(now)s, CASE WHEN %(at_once)s THEN %(now)s END
       FROM import_stage AS staged
      CROSS JOIN LATERAL (
            SELECT id
@@ -27,5 +27,5 @@ WITH placed AS (
 INSERT INTO subscribers_event
        (workspace_id, subscriber_id, kind, occurred_at, source_kind, source_id, step_key, variant,
         verdict, properties)
-SELECT %(workspace_id)s, subscriber_id, %(kind)s, %(now)s, '', 0, '', '', '', %(properties)s::jsonb
+SELECT %(workspace_id)s, subscriber_id, %(placed)s, %(now)s, '', 0, '', '', '', %(properties)s::jsonb
   FROM placed

@@ -5,7 +5,7 @@ import factory
 from accounts.models import Workspace
 from accounts.tests.factories import WorkspaceFactory
 from emailseq.lib import clock
-from subscribers.models import CustomField, List, Subscriber, Subscription, Tag
+from subscribers.models import CustomField, List, Subscriber, Subscription
 from subscribers.services import parse_address
 from subscribers.states import FieldKind, OptIn, SubscriptionState
 
@@ -49,15 +49,6 @@ class SubscriptionFactory(factory.django.DjangoModelFactory):
     confirmed_at = factory.LazyAttribute(
         lambda made: clock.now() if made.state == SubscriptionState.CONFIRMED else None
     )
-
-
-class TagFactory(factory.django.DjangoModelFactory):
-    class Meta:
-        model = Tag
-
-    workspace = factory.SubFactory(WorkspaceFactory)
-    name = factory.Sequence(lambda n: f"Tag {n}")
-    slug = factory.Sequence(lambda n: f"tag-{n}")
 
 
 class CustomFieldFactory(factory.django.DjangoModelFactory):

@@ -350,13 +350,13 @@ def test_a_run_that_broke_off_goes_on_behind_its_last_chunk(file, news, errors, 
     text = "email\na1@example.com\nbad1\na2@example.com\nbad2\nbad3\na3@example.com\n"
 
     def fail_in_the_second_chunk(job, **options):
-        if job.line_count:
+        if job.line_count > 3:
             raise RuntimeError("the power went")
-        store_places(job, **options)
+        save(job, **options)
 
-    store_places = run._store_places
+    save = Import.save
     with monkeypatch.context() as patched:
-        patched.setattr(run, "_store_places", fail_in_the_second_chunk)
+        patched.setattr(Import, "save", fail_in_the_second_chunk)
         with pytest.raises(RuntimeError):
             bring_in(file, news, errors, text)
 

@@ -5,13 +5,10 @@ import pytest
 from accounts.audit import SYSTEM
 from emailseq.lib.errors import Invalid
 from subscribers import services
-from subscribers.models import Event, Subscriber, TagAssignment
+from subscribers.models import Event, Subscriber
 from subscribers.tests.factories import (
     CustomFieldFactory,
-    SubscriberFactory,
-    TagFactory,
     WorkspaceFactory,
-    make_people,
 )
 
 pytestmark = pytest.mark.django_db
@@ -114,39 +111,3 @@ def test_bad_values_are_refused_and_what_is_stored_stays(workspace, attributes, 
         {"age": 36},
     )
     assert len(recorded(person)) == 1
-
-
-def test_a_tag_is_added_once(workspace):
-    tag = TagFactory(workspace=workspace, slug="vip")
-    ada, bob = SubscriberFactory(workspace=workspace), SubscriberFactory(workspace=workspace)
-
-    assert services.add_tag(tag, to=[ada, ada], by=SYSTEM) == 1
-    assert services.add_tag(tag, to=[ada, bob], by=SYSTEM) == 1
-    assert services.add_tag(tag, to=[ada, bob], by=SYSTEM) == 0
-    assert services.add_tag(tag, to=[], by=SYSTEM) == 0
-
-    assert TagAssignment.objects.filter(tag=tag).count() == 2
-    assert recorded(ada) == recorded(bob) == [("tag.added", {"tag": "vip", "by": "system"})]
-
-
-def test_a_tag_is_removed_from_those_who_carry_it(workspace):
-    tag, other = TagFactory(workspace=workspace, slug="vip"), TagFactory(workspace=workspace)
-    ada, bob = SubscriberFactory(workspace=workspace), SubscriberFactory(workspace=workspace)
-    services.add_tag(tag, to=[ada], by=SYSTEM)
-    services.add_tag(other, to=[ada], by=SYSTEM)
-
-    assert services.remove_tag(tag, of=[ada, bob], by=SYSTEM) == 1
-    assert services.remove_tag(tag, of=[ada, bob], by=SYSTEM) == 0
-
-    assert list(TagAssignment.objects.values_list("tag", flat=True)) == [other.pk]
-    assert recorded(ada)[-1] == ("tag.removed", {"tag": "vip", "by": "system"})
-    assert recorded(bob) == []
-
-
-def test_tagging_many_costs_as_many_queries_as_tagging_one(workspace, django_assert_num_queries):
-    tag, people = TagFactory(workspace=workspace), make_people(200, workspace=workspace)
-
-    with django_assert_num_queries(6):
-        assert services.add_tag(tag, to=people, by=SYSTEM) == 200
-    with django_assert_num_queries(6):
-        assert services.remove_tag(tag, of=people, by=SYSTEM) == 200
