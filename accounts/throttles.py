@@ -74,7 +74,7 @@ class CredentialThrottle(BaseThrottle):
         if caller is None:
             return True
         allowed, used = _take(caller, rate)
-        request.rate_headers = rate.headers(used)
+        view.headers.update(rate.headers(used))
         self.retry_after = (used + rate.cost) / _SECOND - rate.window
         return allowed
 

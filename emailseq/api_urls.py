@@ -1,23 +1,44 @@
-"""The API: `/api/v1`, its description and its documentation. Each app brings its own routes."""
+"""The API: `/api/v1`, its description and its documentation."""
 
 from __future__ import annotations
 
-from django.urls import include, path
+from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
+from rest_framework.routers import SimpleRouter
 
+from accounts.api.sign_in import Auth, Me
+from campaigns.api import Campaigns
+from delivery.api import Renderings, SenderIdentities, Timeline
 from emailseq.lib.api.schema import Generator
+from sequences.api import Enrollments, Sequences, Steps, SubscriberEnrollments
+from subscribers.api import Lists, Subscribers, Suppressions
+from templates_app.api import Templates
+
+router = SimpleRouter(trailing_slash=False)
+router.register("v1/lists", Lists, "lists")
+router.register("v1/subscribers", Subscribers, "subscribers")
+router.register("v1/suppressions", Suppressions, "suppressions")
+router.register("v1/templates", Templates, "templates")
+router.register("v1/sender-identities", SenderIdentities, "sender-identities")
+router.register("v1/sequences", Sequences, "sequences")
+router.register("v1/sequences/(?P<sequence>[^/]+)/steps", Steps, "steps")
+router.register("v1/enrollments", Enrollments, "enrollments")
+router.register("v1/campaigns", Campaigns, "campaigns")
+
+schema = SpectacularJSONAPIView.as_view(generator_class=Generator)
+timeline = Timeline.as_view({"get": "list"}, basename="timeline")
+render = Renderings.as_view({"post": "render"}, basename="templates")
+enrollments = SubscriberEnrollments.as_view({"get": "list"}, basename="subscriber-enrollments")
 
 urlpatterns = [
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="api-docs"),
-    path(
-        "v1/openapi.json",
-        SpectacularJSONAPIView.as_view(generator_class=Generator),
-        name="openapi",
-    ),
-    path("v1/", include("accounts.api.urls")),
-    path("v1/", include("subscribers.api.urls")),
-    path("v1/", include("templates_app.api.urls")),
-    path("v1/", include("delivery.api.urls")),
-    path("v1/", include("sequences.api.urls")),
-    path("v1/", include("campaigns.api.urls")),
+    path("v1/openapi.json", schema, name="openapi"),
+    path("v1/me", Me.as_view({"get": "retrieve"}, basename="me")),
+    path("v1/auth/token", Auth.as_view({"post": "sign_in"}, basename="auth")),
+    path("v1/auth/token/refresh", Auth.as_view({"post": "refresh"}, basename="auth")),
+    path("v1/auth/token/revoke", Auth.as_view({"post": "revoke"}, basename="auth")),
+    path("v1/subscribers/<str:id>/timeline", timeline),
+    path("v1/subscribers/<str:id>/enrollments", enrollments),
+    path("v1/templates/<str:id>/render", render),
+    *router.urls,
 ]

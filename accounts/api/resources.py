@@ -1,35 +1,50 @@
 """What every resource of the API is: a kind of object in one workspace, and its verbs.
 
-A view says which permission each action takes and which serializer reads its body; it finds the
-object, calls one verb and shows the result.
+A view names the permission, the body and the verb of each action. An action that needs more than
+to call one verb of an object and show the result is a method of the view.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from typing import Any, ClassVar, TypeVar
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.http import Http404
 from django.urls import reverse
 from django.utils.cache import get_conditional_response
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.authentication import ApiRequest
-from emailseq.lib.api import etags
 from emailseq.lib.api.fields import Nothing, Strict, find
+from emailseq.lib.api.problems import Refused
 
 M = TypeVar("M", bound=Model)
 
+_ROUTED = ("partial_update", "destroy")  # the router knows these; other verbs get routes of theirs
 
-def crud(resource: str, **others: str) -> dict[str, str]:
-    """What the usual actions take, `<resource>:read` or `:write`, and what `others` do."""
-    read, write = f"{resource}:read", f"{resource}:write"
-    changes = dict.fromkeys(("create", "partial_update", "destroy"), write)
-    return {"list": read, "retrieve": read, **changes, **others}
+
+class Verb(NamedTuple):
+    """An action that is a verb of `services`, called with the object, the body and the actor."""
+
+    run: Callable[..., Any]
+    permission: str
+    body: type[BaseSerializer[Any]] | None = None
+    method: Literal["post", "put"] = "post"
+    guarded: bool = False  # needs the ETag as If-Match, and is told that as `expected_revision`
+    gone: bool = False  # leaves nothing to show
+
+
+def reads(resource: str, **others: str) -> dict[str, str]:
+    """The permissions that reading a resource takes, and those of `others`."""
+    return {"list": f"{resource}:read", "retrieve": f"{resource}:read", **others}
 
 
 class Endpoint(GenericViewSet[Any]):
@@ -37,12 +52,14 @@ class Endpoint(GenericViewSet[Any]):
 
     request: ApiRequest
     http_method_names = ("get", "head", "post", "put", "patch", "delete")
-    permissions: ClassVar[Mapping[str, str]]
+    permissions: ClassVar[Mapping[str, str]] = {}
     inputs: ClassVar[Mapping[str, type[BaseSerializer[Any]]]] = {}
 
     def input_class(self) -> type[BaseSerializer[Any]]:
-        """The serializer of the action's body: its own one, or nothing at all."""
-        return self.inputs.get(self.action, Nothing)
+        """The serializer of the action's body."""
+        makes_or_changes = self.action in ("create", "partial_update")
+        default = self.get_serializer_class() if makes_or_changes else Nothing
+        return self.inputs.get(self.action, default)
 
     def body(self) -> Any:
         """The values of the request's body. Raises ValidationError with every fault of it."""
@@ -53,6 +70,10 @@ class Endpoint(GenericViewSet[Any]):
         )
         given.is_valid(raise_exception=True)
         return given.validated_data
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        return {**super().default_response_headers, "Cache-Control": "no-store"}
 
     def get_authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="api"'
@@ -65,29 +86,27 @@ class Endpoint(GenericViewSet[Any]):
     def check_throttles(self, request: Request) -> None:
         """Done above."""
 
-    def finalize_response(
-        self, request: Request, response: Response, *args: Any, **kwargs: Any
-    ) -> Response:
-        response = super().finalize_response(request, response, *args, **kwargs)
-        for name, value in getattr(request, "rate_headers", {}).items():
-            response.headers[name] = value
-        response.headers.setdefault("Cache-Control", "no-store")
-        return response
-
 
 class Resource(Endpoint):
     """Objects of one kind under `/<plural>` and `/<plural>/<id or slug>`."""
 
-    lookup_field = "uid"
     lookup_url_kwarg = "id"
     lookup_value_regex = "[^/]+"
     filters: ClassVar[type[Strict]] = Nothing
-    guarded: ClassVar[Collection[str]] = ()  # actions that need an If-Match
+    verbs: ClassVar[Mapping[str, Verb]] = {}
 
-    def input_class(self) -> type[BaseSerializer[Any]]:
-        if self.action in ("create", "partial_update"):
-            return self.inputs.get(self.action) or self.get_serializer_class()
-        return super().input_class()
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.permissions = {
+            **cls.permissions,
+            **{name: verb.permission for name, verb in cls.verbs.items()},
+        }
+        cls.inputs = {
+            **cls.inputs,
+            **{name: verb.body for name, verb in cls.verbs.items() if verb.body},
+        }
+        for name, verb in cls.verbs.items():
+            setattr(cls, name, _action(name, verb))
 
     def list(self, request: ApiRequest, **_: Any) -> Response:
         page = self.paginate_queryset(self.get_queryset())
@@ -126,38 +145,43 @@ class Resource(Endpoint):
         """The rows that the filters leave; equality, unless a resource says more."""
         return rows.filter(**values)
 
-    def call(self, verb: Callable[..., Any]) -> Any:
-        """Call a verb with the object, the body and, where that guards it, the revision."""
+    def make(self, verb: Callable[..., Any]) -> Response:
+        """Call a verb that makes an object of the body, and show that."""
+        return self.made(verb(self.request.workspace, by=self.request.actor, **self.body()))
+
+    def call(self, verb: Verb) -> Any:
+        """Call a verb of the object; returns that."""
         row = self.get_object()
-        arguments = {**self.body(), **self.expected(row)}
-        verb(row, by=self.request.actor, **arguments)
+        arguments = self.body()
+        if verb.guarded:
+            arguments["expected_revision"] = self.known_revision(row)
+        verb.run(row, by=self.request.actor, **arguments)
         return row
 
-    def expected(self, row: Any) -> dict[str, int]:
-        """What a guarded action's verb is told about the revision that the caller has read."""
-        if self.action not in self.guarded:
-            return {}
-        return {"expected_revision": etags.expected(self.request, self.revised(row))}
+    def known_revision(self, row: Any) -> int:
+        """The revision that the caller has read, by their If-Match (RFC 9110 §13).
+
+        Raises Refused: without If-Match, and unless it names the row's revision or any (`*`).
+        """
+        header = self.request.headers.get("If-Match")
+        if header is None:
+            raise Refused("precondition_required", "Send the ETag you have read as If-Match.")
+        revised = self.revised(row)
+        if not {"*", _etag(revised)} & {tag.strip() for tag in header.split(",")}:
+            raise Refused("stale", "It has changed since you read it.", current_etag=_etag(revised))
+        revision: int = revised.revision
+        return revision
 
     def revised(self, row: Any) -> Any:
         """Whose revision guards the row: its own, if it counts any."""
         return row
-
-    def act(self, verb: Callable[..., Any]) -> Response:
-        """Call a verb, and show the object as it is then."""
-        return self.shown(self.again(self.call(verb)))
-
-    def ended(self, verb: Callable[..., Any]) -> Response:
-        """Call a verb that leaves nothing to show."""
-        self.call(verb)
-        return Response(status=204)
 
     def again(self, row: Model) -> Any:
         return self.get_queryset().get(pk=row.pk)
 
     def shown(self, row: Any, status: int = 200) -> Response:
         revised = self.revised(row)
-        headers = {"ETag": etags.etag(revised)} if hasattr(revised, "revision") else {}
+        headers = {"ETag": _etag(revised)} if hasattr(revised, "revision") else {}
         return Response(self.get_serializer(row).data, status=status, headers=headers)
 
     def made(self, row: Any) -> Response:
@@ -168,3 +192,20 @@ class Resource(Endpoint):
 
     def location(self, row: Any) -> str:
         return reverse(f"{self.basename}-detail", args=[row.public_id])
+
+
+def _etag(row: Any) -> str:
+    return f'"r{row.revision}"'
+
+
+def _action(name: str, verb: Verb) -> Callable[..., Response]:
+    """The action of a verb, described by the first sentence about that."""
+
+    def act(view: Resource, request: ApiRequest, **_: Any) -> Response:
+        row = view.call(verb)
+        return Response(status=204) if verb.gone else view.shown(view.again(row))
+
+    sentence = re.match(r"(?s).+?\.(?=\s|$)", inspect.getdoc(verb.run) or "")
+    act.__name__, act.__doc__ = name, sentence[0] if sentence else None
+    routed = act if name in _ROUTED else action(detail=True, methods=[verb.method])(act)
+    return extend_schema(responses={204: None})(routed) if verb.gone else routed

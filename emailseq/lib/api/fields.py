@@ -66,6 +66,16 @@ class Nothing(Strict):
     """The body of a verb that needs none."""
 
 
+class ArchivedFilter(Strict):
+    """Whether a collection shows what is put away, or what is not."""
+
+    archived = serializers.BooleanField(default=False, help_text="Only what is put away.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs["archived_at__isnull"] = not attrs.pop("archived")
+        return attrs
+
+
 class ResourceSerializer(Strict, serializers.ModelSerializer[Any]):
     """An object as it is shown, and by its writable members as it is made and changed."""
 

@@ -64,7 +64,8 @@ class Schema(AutoSchema):
         ]
         if self.view.action == "list" and self.view.filters().fields:
             parameters.append(self.view.filters)
-        if self.view.action in getattr(self.view, "guarded", ()):
+        verb = getattr(self.view, "verbs", {}).get(self.view.action)
+        if verb and verb.guarded:
             parameters.append(IF_MATCH)
         return parameters
 

@@ -1,16 +1,25 @@
+"""Who calls, and how a person gets the tokens to call with."""
+
 from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 from rest_framework_simplejwt import serializers as simplejwt
 from rest_framework_simplejwt.exceptions import TokenError
 
 from accounts import services
-from accounts.models import Workspace
+from accounts.api.resources import Endpoint
+from accounts.authentication import ANY, ApiRequest
+from accounts.models import APIKey, Workspace
+from accounts.throttles import SignInThrottle
 from emailseq.lib.api.fields import ResourceSerializer, Strict
 
 
@@ -29,6 +38,24 @@ class MeSerializer(serializers.Serializer[Any]):
     workspace = WorkspaceSerializer()
     scopes = serializers.ListField(child=serializers.CharField())
     rate = serializers.CharField()
+
+
+class Me(Endpoint):
+    serializer_class = MeSerializer
+    permissions = {"retrieve": ANY}
+
+    def retrieve(self, request: ApiRequest) -> Response:
+        """Who is calling, in which workspace, and what that caller may do there."""
+        credential: Any = request.auth if isinstance(request.auth, APIKey) else request.user
+        me = {
+            "kind": request.actor.kind,
+            "id": credential.public_id,
+            "name": str(credential),
+            "workspace": request.workspace,
+            "scopes": sorted(request.permissions),
+            "rate": settings.API_RATE,
+        }
+        return Response(self.get_serializer(me).data)
 
 
 class TokensSerializer(serializers.Serializer[Any]):
@@ -62,3 +89,30 @@ class Revoke(Strict, simplejwt.TokenBlacklistSerializer):
         except TokenError as error:
             raise AuthenticationFailed("The refresh token is not valid.") from error
         return nothing
+
+
+class Auth(Endpoint):
+    """Tokens for people: ten minutes of access, a week of refreshing it."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    permissions = {"sign_in": ANY, "refresh": ANY, "revoke": ANY}
+    serializer_class = TokensSerializer
+    inputs = {"sign_in": SignIn, "refresh": Refresh, "revoke": Revoke}
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        return [SignInThrottle()] if self.action == "sign_in" else []
+
+    def sign_in(self, request: ApiRequest) -> Response:
+        """Trade an address and a password for tokens."""
+        return Response(self.body())
+
+    def refresh(self, request: ApiRequest) -> Response:
+        """Trade a refresh token for new tokens. A used one that comes back ends all others."""
+        return Response(self.body())
+
+    @extend_schema(responses={204: None})
+    def revoke(self, request: ApiRequest) -> Response:
+        """End a refresh token."""
+        self.body()
+        return Response(status=204)

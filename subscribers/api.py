@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.response import Response
+
+from accounts.api.resources import Resource, Verb, reads
+from accounts.authentication import ApiRequest, require
+from emailseq.lib.api.fields import (
+    ArchivedFilter,
+    Clearable,
+    Email,
+    Named,
+    Reference,
+    ResourceSerializer,
+    Strict,
+)
+from subscribers import services
+from subscribers.models import List, Subscriber, Subscription, Suppression
+from subscribers.services import Consent, Place
+from subscribers.states import SubscriptionState, SuppressionReason
+
+LISTS = List.objects.all()
+OPEN_LISTS = List.objects.filter(archived_at=None)
+PLACES = Prefetch("subscriptions", Subscription.objects.select_related("list").order_by("id"))
+
+
+class ListSerializer(Named, ResourceSerializer):
+    class Meta:
+        model = List
+        fields = ["id", "name", "slug", "opt_in", "public", "created_at", "archived_at"]
+        extra_kwargs = {"slug": {"required": False}}
+
+
+class Lists(Resource):
+    """Named consent scopes: what people say yes to, and leave."""
+
+    queryset = LISTS
+    serializer_class = ListSerializer
+    filters = ArchivedFilter
+    permissions = reads("lists", create="lists:write")
+    verbs = {
+        "partial_update": Verb(services.update_list, "lists:write"),
+        "destroy": Verb(services.archive_list, "lists:write", gone=True),
+    }
+
+    def create(self, request: ApiRequest) -> Response:
+        return self.make(services.create_list)
+
+
+class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
+    list = Reference(LISTS, read_only=True)
+
+    class Meta:
+        model = Subscription
+        fields = ["list", "state", "created_at", "confirmed_at", "unsubscribed_at"]
+
+
+class SubscriberSerializer(ResourceSerializer):
+    subscriptions = SubscriptionSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Subscriber
+        fields = [
+            *("id", "email", "first_name", "last_name", "time_zone", "fields", "subscriptions"),
+            *("created_at", "updated_at", "archived_at"),
+        ]
+
+
+class UpsertedSerializer(SubscriberSerializer):
+    changed = serializers.BooleanField(help_text="Whether anything moved.")
+
+    class Meta(SubscriberSerializer.Meta):
+        fields = [*SubscriberSerializer.Meta.fields, "changed"]
+
+
+class ConsentGiven(Strict):
+    """The evidence of a yes."""
+
+    source = serializers.CharField(max_length=200)  # type: ignore[assignment]
+    text = serializers.CharField(max_length=1000, required=False)
+    ip = serializers.IPAddressField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> Consent:
+        return Consent(**attrs)
+
+
+class PlaceWanted(Strict):
+    """A place on a list; `confirmed` takes the consent and the permission to vouch for it."""
+
+    list = Reference(OPEN_LISTS)
+    state = serializers.ChoiceField([SubscriptionState.CONFIRMED], required=False)
+    consent = ConsentGiven(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> Place:
+        confirmed, consent = "state" in attrs, attrs.get("consent")
+        if confirmed and consent is None:
+            detail = "A confirmed subscription needs its consent."
+            raise serializers.ValidationError({"consent": detail}, "required")
+        return Place(attrs["list"], consent, confirmed)
+
+
+class SubscriberChanges(Strict):
+    first_name = Clearable(max_length=100)
+    last_name = Clearable(max_length=100)
+    time_zone = Clearable(max_length=64)
+    fields = serializers.DictField(required=False)  # type: ignore[assignment]
+
+
+class SubscriberMerge(SubscriberChanges):
+    subscriptions = serializers.ListField(child=PlaceWanted(), required=False, max_length=200)
+
+
+class NewSubscriber(SubscriberMerge):
+    email = Email(max_length=254)
+
+
+class Leaving(Strict):
+    """Which list is left; without one, everything, for good."""
+
+    list = Reference(LISTS, required=False, source="from_list")
+    reason = serializers.CharField(required=False, max_length=200)
+
+
+class AddressFilter(Strict):
+    q = serializers.CharField(required=False, max_length=254, help_text="How the address begins.")
+
+
+class SubscriberFilters(AddressFilter, ArchivedFilter):
+    list = Reference(LISTS, required=False, help_text="Whoever has a place on it.")
+    state = serializers.ChoiceField(SubscriptionState.choices, required=False)
+
+
+class Subscribers(Resource):
+    """People, each with one address in the workspace."""
+
+    queryset = Subscriber.objects.prefetch_related(PLACES)
+    serializer_class = SubscriberSerializer
+    filters = SubscriberFilters
+    inputs = {
+        "create": NewSubscriber,
+        "partial_update": SubscriberChanges,
+        "by_email": SubscriberMerge,
+        "subscribe": PlaceWanted,
+    }
+    permissions = reads(
+        "subscribers",
+        create="subscribers:write",
+        partial_update="subscribers:write",
+        by_email="subscribers:write",
+        subscribe="subscribers:write",
+    )
+    verbs = {
+        "destroy": Verb(services.archive, "subscribers:write", gone=True),
+        "restore": Verb(services.restore, "subscribers:write"),
+        "unsubscribe": Verb(services.unsubscribe, "subscribers:write", Leaving),
+    }
+
+    def create(self, request: ApiRequest) -> Response:
+        return self.make(services.create)
+
+    def partial_update(self, request: ApiRequest, **_: Any) -> Response:
+        """Merge members into the person; `null` clears one."""
+        email = self.get_object().email
+        services.upsert(request.workspace, email=email, by=request.actor, **self.body())
+        return self.retrieve(request)
+
+    @extend_schema(responses={200: UpsertedSerializer, 201: UpsertedSerializer})
+    @action(detail=False, methods=["put"], url_path="by-email/(?P<email>.+)")
+    def by_email(self, request: ApiRequest, email: str) -> Response:
+        """Make the person with this address, or merge members into them.
+
+        `subscriptions` only adds: who has left a list stays left.
+        """
+        values = self.body()
+        person, result = services.upsert(request.workspace, email=email, by=request.actor, **values)
+        answer = self.made(person) if result == "created" else self.shown(self.again(person))
+        answer.data["changed"] = result != "unchanged"
+        return answer
+
+    @action(detail=True, methods=["post"])
+    def subscribe(self, request: ApiRequest, **_: Any) -> Response:
+        """Put the person on a list; the list's opt-in decides whether they must confirm."""
+        person = self.get_object()
+        services.subscribe(person, by=request.actor, **self.body()._asdict())
+        return self.shown(self.again(person))
+
+    def body(self) -> Any:
+        """Raises Refused for who may not vouch for the places that the body calls confirmed."""
+        given = super().body()
+        places = [given] if isinstance(given, Place) else given.get("subscriptions", ())
+        if any(place.confirmed for place in places):
+            require(self.request, "subscriptions:confirm")
+        return given
+
+    def filtered(self, rows: QuerySet[Any], **values: Any) -> QuerySet[Any]:
+        rows = _beginning(rows, values.pop("q", ""))
+        rows = super().filtered(rows, archived_at__isnull=values.pop("archived_at__isnull"))
+        if values:
+            rows = rows.filter(
+                Exists(Subscription.objects.filter(subscriber=OuterRef("pk"), **values))
+            )
+        return rows
+
+
+class SuppressionSerializer(ResourceSerializer):
+    email = Email(source="address_key", max_length=254)
+    reason = serializers.ChoiceField(SuppressionReason.choices, default=SuppressionReason.MANUAL)
+
+    class Meta:
+        model = Suppression
+        fields = ["id", "email", "reason", "note", "created_at"]
+
+
+class SuppressionFilters(AddressFilter):
+    reason = serializers.ChoiceField(SuppressionReason.choices, required=False)
+
+
+class Lift(Strict):
+    reason = serializers.CharField(max_length=500, help_text="Why it may be sent to again.")
+
+
+class Suppressions(Resource):
+    """Addresses that are not sent to, whoever carries them."""
+
+    queryset = Suppression.objects.all()
+    serializer_class = SuppressionSerializer
+    filters = SuppressionFilters
+    permissions = reads("subscribers", create="subscribers:write")
+    verbs = {"lift": Verb(services.lift, "delivery:write", Lift, gone=True)}
+
+    def create(self, request: ApiRequest) -> Response:
+        """Suppress an address. The first reason stays, but for a person's own no."""
+        values = self.body()
+        email = values.pop("address_key")
+        made = services.suppress(request.workspace, email=email, by=request.actor, **values)
+        return self.made(made)
+
+    def filtered(self, rows: QuerySet[Any], **values: Any) -> QuerySet[Any]:
+        return super().filtered(_beginning(rows, values.pop("q", "")), **values)
+
+
+def _beginning(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+    """Those whose address begins with the text, if there is one, in the order of addresses."""
+    if not text:
+        return rows
+    return rows.filter(address_key__startswith=text.casefold()).order_by("address_key")
