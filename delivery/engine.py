@@ -230,11 +230,11 @@ class _Pump:
             try:
                 await self._write_down(settlement)
             except OperationalError as error:
-                log.warning("settle_retried", error=str(error))
+                log.warning("settle_retried", error=str(error), message_ids=settlement.ids)
                 await asyncio.sleep(pause)
             else:
                 return
-        log.error("settle_failed", message_ids=settlement.ids)  # to be in doubt, or due again
+        await self._write_down(settlement)  # if this fails too, they are in doubt or due again
 
     async def _write_down(self, settlement: Settlement) -> None:
         async with self._pool.connection() as database, database.transaction():
@@ -242,12 +242,7 @@ class _Pump:
             for name, parameters in settlement.statements():
                 query = sql.load("delivery", name)
                 cursor = await database.execute(query, {**parameters, "token": self._token})
-                if name == "finish":
-                    news += outcomes.of_finished(
-                        await cursor.fetchall(), suppress=settlement.suppress
-                    )
-                elif name == "doubt":
-                    news += outcomes.of_doubtful(await cursor.fetchall())
+                news += outcomes.news(await cursor.fetchall(), suppress=settlement.suppress)
             if news:
                 await database.execute(events.STATEMENT, events.parameters(news))
         self._sent_count += sum(outcome == Outcome.SENT for _, outcome, *_ in settlement.finished)
@@ -299,10 +294,10 @@ def reap(limit: int = 5000) -> int:
     with django_connection.cursor() as cursor:
         cursor.execute(sql.load("delivery", "reap"))
         orphans = cursor.fetchall()
-        events.record_many(outcomes.of_doubtful(orphans))
+        events.record_many(outcomes.news(orphans))
         cursor.execute(sql.load("delivery", "sweep_cancelled"), {"limit": limit})
         swept = cursor.fetchall()
-        events.record_many(outcomes.of_finished(swept))
+        events.record_many(outcomes.news(swept))
         cursor.execute(sql.load("delivery", "forget_leases"))
     return len(orphans) + len(swept)
 

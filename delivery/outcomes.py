@@ -6,46 +6,38 @@ from collections.abc import Iterable, Set
 from typing import Any
 
 from delivery import kinds
-from delivery.states import Outcome
 from subscribers.events import NewEvent
 
 _KINDS = {
-    Outcome.SENT.value: kinds.MESSAGE_SENT,
-    Outcome.SKIPPED.value: kinds.MESSAGE_SKIPPED,
-    Outcome.FAILED.value: kinds.MESSAGE_FAILED,
+    "sent": kinds.MESSAGE_SENT,
+    "skipped": kinds.MESSAGE_SKIPPED,
+    "failed": kinds.MESSAGE_FAILED,
+    "deferred": kinds.MESSAGE_DEFERRED,
+    "in_doubt": kinds.MESSAGE_IN_DOUBT,
 }
 
 
-def of_finished(
-    rows: Iterable[tuple[Any, ...]], *, suppress: Set[int] = frozenset()
-) -> list[NewEvent]:
-    """Events for the rows that `finish.sql` returns; `suppress`: whose address is no good."""
+def news(rows: Iterable[tuple[Any, ...]], *, suppress: Set[int] = frozenset()) -> list[NewEvent]:
+    """Events for the rows that `finish.sql`, `put_back.sql`, `doubt.sql`, `reap.sql` and
+    `sweep_cancelled.sql` return; none for those merely due again.
+
+    `suppress` are the messages whose address is no good.
+    """
     return [
-        _event(
-            row[:8],
-            _KINDS[outcome],
-            {"reason": reason, "suppress": row[0] in suppress} if reason else {},
+        NewEvent(
+            workspace_id,
+            subscriber_id,
+            _KINDS[what],
+            at,
+            *source,
+            message_id,
+            properties=_properties(why, suppress=message_id in suppress),
         )
-        for *row, outcome, reason in rows
+        for message_id, workspace_id, subscriber_id, *source, at, what, why in rows
+        if what is not None
     ]
 
 
-def of_doubtful(rows: Iterable[tuple[Any, ...]]) -> list[NewEvent]:
-    """Events for the rows that `doubt.sql` and `reap.sql` return, but those merely due again."""
-    return [_event(row, kinds.MESSAGE_IN_DOUBT, {}) for row in rows if row[-1] is not None]
-
-
-def _event(row: Any, kind: str, properties: dict[str, Any]) -> NewEvent:
-    message_id, workspace_id, subscriber_id, source_kind, source_id, step_key, variant, at = row
-    return NewEvent(
-        workspace_id,
-        subscriber_id,
-        kind,
-        at,
-        source_kind,
-        source_id,
-        step_key,
-        variant,
-        message_id,
-        properties=properties,
-    )
+def _properties(why: str, *, suppress: bool) -> dict[str, Any]:
+    properties: dict[str, Any] = {"reason": why} if why else {}
+    return properties | {"suppress": True} if suppress else properties

@@ -152,7 +152,7 @@ def finish(results: Sequence[tuple[int, str, str, str]], *, token: UUID | None) 
     columns = {"ids": ids, "outcomes": named, "reasons": reasons, "replies": replies}
     with connection.cursor() as cursor:
         cursor.execute(sql.load("delivery", "finish"), {**columns, "token": token})
-        return events.record_many(outcomes.of_finished(cursor.fetchall()))
+        return events.record_many(outcomes.news(cursor.fetchall()))
 
 
 @transaction.atomic

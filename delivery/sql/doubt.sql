@@ -7,4 +7,5 @@ UPDATE delivery_outbox AS message
    AND message.lease_token = %(token)s
    AND message.doubt_at IS NULL
 RETURNING message.id, message.workspace_id, message.subscriber_id, message.kind,
-          message.source_id, message.step_key, message.variant, message.doubt_at
+          message.source_id, message.step_key, message.variant, message.doubt_at,
+          'in_doubt', ''

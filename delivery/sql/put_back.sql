@@ -1,4 +1,5 @@
 -- Give messages back to the outbox that did not leave: due again at `run_at`, their mark cleared.
+-- Those whose try is not refunded were deferred by the server, which is news.
 UPDATE delivery_outbox AS message
    SET lease_token = NULL,
        wire_at = NULL,
@@ -10,3 +11,6 @@ UPDATE delivery_outbox AS message
     AS back (id, run_at, refund, reply)
  WHERE message.id = back.id
    AND message.lease_token = %(token)s
+RETURNING message.id, message.workspace_id, message.subscriber_id, message.kind,
+          message.source_id, message.step_key, message.variant, clock_timestamp(),
+          CASE WHEN back.refund = 0 THEN 'deferred' END, back.reply

@@ -17,4 +17,5 @@ UPDATE delivery_outbox AS message
   FROM orphan
  WHERE message.id = orphan.id
 RETURNING message.id, message.workspace_id, message.subscriber_id, message.kind,
-          message.source_id, message.step_key, message.variant, message.doubt_at
+          message.source_id, message.step_key, message.variant, message.doubt_at,
+          CASE WHEN message.doubt_at IS NOT NULL THEN 'in_doubt' END, ''

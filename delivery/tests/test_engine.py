@@ -157,6 +157,7 @@ def test_a_deferral_is_tried_again_later_and_counts(wire):
     assert (message.attempts, message.lease_token, message.wire_at) == (1, None, None)
     wait = message.run_at - clock.now()
     assert timedelta(minutes=3) < wait < timedelta(minutes=6)
+    assert Event.objects.get(kind="message.deferred").properties["reason"].startswith("451 ")
     assert not Suppression.objects.exists()
 
 
