@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 from binascii import b2a_qp
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import NamedTuple
 
 from templates_app import liquid
 from templates_app.liquid import Slot
 from templates_app.merge_fields import ROOTS
 from templates_app.page import Page
 
-T = TypeVar("T", str, bytes)
-
 _SOFT_BREAK = b"=\r\n"
+Body = tuple[bytes | Slot, ...]
+"""A part in pieces: encoded text, ready to join, and slots."""
 
 
-@dataclass(frozen=True, slots=True)
-class Program(Generic[T]):
-    """A part in pieces: `static`, ready to join, has a hole at the index of each slot."""
-
-    static: tuple[T, ...]
-    slots: tuple[tuple[int, Slot], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Compiled:
+class Compiled(NamedTuple):
     """A version ready to render. `links` are the targets (Liquid sources) of the numbered links."""
 
-    subject: Program[str]
-    text: Program[bytes]
-    html: Program[bytes]
+    subject: tuple[str | Slot, ...]
+    text: Body
+    html: Body
     links: tuple[str, ...]
 
 
@@ -44,7 +34,7 @@ def compile_template(*, subject: str, html: str, text: str) -> Compiled:
     page = Page(html) if html.strip() else None
     plain = page.text() if page and not text.strip() else escape_outputs(text, "_plain")
     return Compiled(
-        subject=_subject(liquid.cut(escape_outputs(subject, "_plain"))),
+        subject=tuple(liquid.cut(escape_outputs(subject, "_plain"))),
         text=_body(liquid.cut(plain)),
         html=_body(liquid.cut(page.source) if page else []),
         links=tuple(page.links) if page else (),
@@ -73,14 +63,5 @@ def join_encoded(parts: list[bytes]) -> bytes:
     return _SOFT_BREAK.join(filter(None, parts))
 
 
-def _subject(parts: list[str | Slot]) -> Program[str]:
-    return Program(tuple(part if isinstance(part, str) else "" for part in parts), _slots(parts))
-
-
-def _body(parts: list[str | Slot]) -> Program[bytes]:
-    static = (quoted_printable(part) if isinstance(part, str) else b"" for part in parts)
-    return Program(tuple(static), _slots(parts))
-
-
-def _slots(parts: list[str | Slot]) -> tuple[tuple[int, Slot], ...]:
-    return tuple((n, part) for n, part in enumerate(parts) if not isinstance(part, str))
+def _body(parts: list[str | Slot]) -> Body:
+    return tuple(quoted_printable(part) if isinstance(part, str) else part for part in parts)

@@ -6,18 +6,12 @@ Lenient: what a person lacks prints as nothing.
 from __future__ import annotations
 
 from binascii import a2b_qp
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from templates_app import liquid
-from templates_app.compiler import (
-    Compiled,
-    Program,
-    escape_outputs,
-    join_encoded,
-    quoted_printable,
-)
+from templates_app.compiler import Body, Compiled, escape_outputs, join_encoded, quoted_printable
 from templates_app.liquid import Scope, Slot
 
 
@@ -87,9 +81,7 @@ def link_target(links: Sequence[str], *, number: int, context: Mapping[str, Any]
     if not 0 <= number < len(links):
         raise LookupError(number)
     try:
-        scope = Scope(context)
-        parts = _address_parts(links[number])
-        return "".join(part if isinstance(part, str) else part(scope) for part in parts)
+        return _filled(_address_parts(links[number]), Scope(context))
     except Exception as error:  # noqa: BLE001 - as above
         raise RenderError(liquid.reason(error)) from None
 
@@ -99,19 +91,15 @@ def _address_parts(link: str) -> list[str | Slot]:
     return liquid.cut(escape_outputs(link, "_url"))
 
 
-def _filled(program: Program[str], scope: Scope) -> str:
-    parts = list(program.static)
-    for index, slot in program.slots:
-        parts[index] = slot(scope)
-    return "".join(parts)
+def _filled(parts: Iterable[str | Slot], scope: Scope) -> str:
+    return "".join(part if isinstance(part, str) else part(scope) for part in parts)
 
 
-def _body(program: Program[bytes], scope: Scope) -> bytes:
+def _body(parts: Body, scope: Scope) -> bytes:
     scope.locals.clear()
-    parts = list(program.static)
-    for index, slot in program.slots:
-        parts[index] = quoted_printable(slot(scope))
-    return join_encoded(parts)
+    return join_encoded(
+        [part if isinstance(part, bytes) else quoted_printable(part(scope)) for part in parts]
+    )
 
 
 def _decoded(body: bytes) -> str:

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Collection
 from functools import partial
 
-from templates_app.compiler import Compiled, Program, compile_template
+from templates_app.compiler import Compiled, compile_template
 from templates_app.liquid import Scope, TemplateError
 from templates_app.models import TemplateVersion
 
@@ -33,8 +33,7 @@ def _compile(version: TemplateVersion) -> Compiled:
     try:
         return compile_template(subject=version.subject, html=version.html, text=version.text)
     except TemplateError as error:
-        broken = Program(("",), ((0, partial(_fail, error)),))
-        return Compiled(subject=broken, text=Program((), ()), html=Program((), ()), links=())
+        return Compiled(subject=(partial(_fail, error),), text=(), html=(), links=())
 
 
 def _fail(error: TemplateError, _scope: Scope) -> str:

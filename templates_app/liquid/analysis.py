@@ -1,16 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-from liquid import Environment, RenderContext
+from liquid import RenderContext
 from liquid.ast import Node
 from liquid.builtin.expressions import LoopExpression, Path
 from liquid.builtin.expressions.primitive import RangeLiteral
 from liquid.builtin.tags.for_tag import BreakNode, ContinueNode
 
-from templates_app.liquid.sandbox import AUTHORS, OutputNode, Scope, line_of, parse
+from templates_app.liquid.sandbox import FILTERS, OutputNode, Scope, line_of, parse
 from templates_app.liquid.source import TemplateError, pieces
 
 _AUTOMATIC = ("escape", "escape_once", "url_encode")
@@ -36,16 +36,16 @@ def check(source: str, *, reserved: frozenset[str] = frozenset()) -> Analysis:
     A template may not make names of its own that start with `_` or are `reserved`.
     """
     pieces(source)
-    walk = Walk(AUTHORS, reserved=reserved)
-    walk.visit_all(parse(AUTHORS, source))
+    walk = Walk(FILTERS, reserved=reserved)
+    walk.visit_all(parse(source))
     return Analysis(tuple(walk.uses), frozenset(walk.made))
 
 
 class Walk:
     """Visits every node and expression of a template, knowing which names are made where."""
 
-    def __init__(self, environment: Environment, *, reserved: frozenset[str]) -> None:
-        self.filters = environment.filters
+    def __init__(self, filters: Container[str], *, reserved: frozenset[str]) -> None:
+        self.filters = filters
         self.reserved = reserved
         self.uses: list[Use] = []
         self.made: set[str] = set()

@@ -10,12 +10,10 @@ from urllib.parse import quote
 
 from liquid import BoundTemplate, Environment, RenderContext
 from liquid.ast import Node
-from liquid.builtin import content, illegal, output
+from liquid.builtin.content import ContentNode
 from liquid.builtin.expressions.primitive import RangeLiteral
-from liquid.builtin.filters import array, math, misc, string
-from liquid.builtin.tags import assign_tag, capture_tag, case_tag, comment_tag, for_tag
-from liquid.builtin.tags.if_tag import IfTag
-from liquid.builtin.tags.unless_tag import UnlessTag
+from liquid.builtin.output import OutputNode as LibraryOutputNode
+from liquid.builtin.tags.for_tag import ForNode
 from liquid.exceptions import LiquidError, ResourceLimitError
 from liquid.filter import with_context
 from liquid.stringify import to_liquid_string
@@ -61,10 +59,10 @@ class Scope(RenderContext):
             raise Limit("too much work or time")
 
 
-def parse(environment: Environment, source: str) -> list[Node]:
+def parse(source: str) -> list[Node]:
     """The nodes of a source that `pieces` has found fit. Raises TemplateError."""
     try:
-        return environment.from_string(source).nodes
+        return SANDBOX.from_string(source).nodes
     except LiquidError as error:
         token = error.token
         line = line_of(token) if token and token.start_index >= 0 else 0
@@ -97,7 +95,7 @@ class Missing(Undefined):
 # --- Tags: their nodes pay ------------------------------------------------------------------------
 
 
-class _ContentNode(content.ContentNode):
+class _ContentNode(ContentNode):
     __slots__ = ()
 
     def render(self, context: Any, buffer: Any) -> int:
@@ -105,7 +103,7 @@ class _ContentNode(content.ContentNode):
         return int(buffer.write(self.text))
 
 
-class OutputNode(output.OutputNode):
+class OutputNode(LibraryOutputNode):
     """An output; `direct` is the slot that `cut` found for it, if it is a simple one."""
 
     __slots__ = ("direct",)
@@ -121,7 +119,7 @@ class OutputNode(output.OutputNode):
         return self.render_to_output(context, buffer)
 
 
-class _ForNode(for_tag.ForNode):
+class _ForNode(ForNode):
     __slots__ = ()
 
     def render_to_output(self, context: RenderContext, buffer: Any) -> int:
@@ -133,36 +131,31 @@ class _ForNode(for_tag.ForNode):
         return super().render_to_output(context, buffer)
 
 
-def _timed(tag: Any) -> Any:
+_LIBRARY = Environment()
+
+
+def _tag(name: str, node_class: Any) -> Any:
+    tag = type(_LIBRARY.tags[name])
+    return type(tag.__name__, (tag,), {"node_class": node_class})
+
+
+def _timed(name: str) -> Any:
     """The tag with nodes that look at the clock: loops over nothing take time too."""
 
     def render(self: Node, context: Any, buffer: Any) -> int:
         context.charge(1)
         return self.render_to_output(context, buffer)
 
-    node_class = _ForNode if tag is for_tag.ForTag else tag.node_class
-    timed = type(node_class.__name__, (node_class,), {"__slots__": (), "render": render})
-    return type(tag.__name__, (tag,), {"node_class": timed})
+    library_tag: Any = _LIBRARY.tags[name]
+    node_class = _ForNode if name == "for" else library_tag.node_class
+    return _tag(name, type(node_class.__name__, (node_class,), {"__slots__": (), "render": render}))
 
 
 _TAGS = (
-    type("Literal", (content.Literal,), {"node_class": _ContentNode}),
-    type("Output", (output.Output,), {"node_class": OutputNode}),
-    illegal.Illegal,
-    for_tag.BreakTag,
-    for_tag.ContinueTag,
-    *map(
-        _timed,
-        (
-            IfTag,
-            UnlessTag,
-            case_tag.CaseTag,
-            for_tag.ForTag,
-            assign_tag.AssignTag,
-            capture_tag.CaptureTag,
-            comment_tag.CommentTag,
-        ),
-    ),
+    *(type(_LIBRARY.tags[name]) for name in ("illegal", "break", "continue")),
+    *map(_timed, ("if", "unless", "case", "for", "assign", "capture", "comment")),
+    _tag("content", _ContentNode),
+    _tag("output", OutputNode),
 )
 
 # --- Filters: they pay too ------------------------------------------------------------------------
@@ -217,46 +210,15 @@ _PRICES: dict[str, Callable[..., int]] = {
 }
 # Not here, on purpose: escape and url_encode (automatic), safe, base64, strip_html and
 # newline_to_br (HTML is written by authors, not by data), uniq (quadratic).
-_FILTERS: dict[str, Callable[..., Any]] = {
-    "abs": math.abs_,
-    "append": string.append,
-    "at_least": math.at_least,
-    "at_most": math.at_most,
-    "capitalize": string.capitalize,
-    "ceil": math.ceil,
-    "compact": array.compact,
-    "concat": array.concat,
+_KEPT = (
+    "abs append at_least at_most capitalize ceil compact concat divided_by downcase first floor"
+    " join last lstrip map minus modulo plus prepend remove replace reverse round rstrip size slice"
+    " sort split strip strip_newlines sum times truncate truncatewords upcase where"
+)
+FILTERS: dict[str, Callable[..., Any]] = {
+    **{name: _LIBRARY.filters[name] for name in _KEPT.split()},
     "date": format_date,
     "default": _default,
-    "divided_by": math.divided_by,
-    "downcase": string.downcase,
-    "first": array.first,
-    "floor": math.floor,
-    "join": array.join,
-    "last": array.last,
-    "lstrip": string.lstrip,
-    "map": array.map_,
-    "minus": math.minus,
-    "modulo": math.modulo,
-    "plus": math.plus,
-    "prepend": string.prepend,
-    "remove": string.remove,
-    "replace": string.replace,
-    "reverse": array.reverse,
-    "round": math.round_,
-    "rstrip": string.rstrip,
-    "size": misc.size,
-    "slice": string.slice_,
-    "sort": array.sort,
-    "split": string.split,
-    "strip": string.strip,
-    "strip_newlines": string.strip_newlines,
-    "sum": array.sum_,
-    "times": math.times,
-    "truncate": string.truncate,
-    "truncatewords": string.truncatewords,
-    "upcase": string.upcase,
-    "where": array.where,
 }
 
 # --- Escapes: filters that the compiler puts at the end of every output ---------------------------
@@ -286,7 +248,8 @@ def _pixel(value: Any) -> str:
     return f'<img src="{escape(value)}" width="1" height="1" alt="" style="display:block">'
 
 
-ESCAPES: dict[str, Callable[[Any], str]] = {
+# Authors may not name them: `check` knows FILTERS only.
+ESCAPES: dict[str, Callable[..., str]] = {
     "_plain": _plain,
     "_html": _html,
     "_url": _url,
@@ -295,29 +258,19 @@ ESCAPES: dict[str, Callable[[Any], str]] = {
 }
 
 
-class _Authors(Environment):
-    """What authors may write."""
-
+class _Sandbox(Environment):
     block_nesting_limit = 50
     loop_iteration_limit = 10_000
     local_namespace_limit = 100_000
-    allowed: Mapping[str, Callable[..., Any]] = _FILTERS
 
     def setup_tags_and_filters(self, *, extra: bool = False) -> None:
         for tag in _TAGS:
             self.add_tag(tag)
-        for name, function in self.allowed.items():
+        for name, function in {**FILTERS, **ESCAPES}.items():
             if getattr(function, "with_environment", False):
                 function = partial(function, environment=self)
             self.add_filter(name, _charged(function, _PRICES.get(name)))
 
 
-class _Compiler(_Authors):
-    """What compiled templates are made of."""
-
-    allowed: Mapping[str, Callable[..., Any]] = {**_FILTERS, **ESCAPES}
-
-
-AUTHORS = _Authors(undefined=Missing)
-COMPILER = _Compiler(undefined=Missing)
-_NOTHING = BoundTemplate(COMPILER, [])
+SANDBOX = _Sandbox(undefined=Missing)
+_NOTHING = BoundTemplate(SANDBOX, [])

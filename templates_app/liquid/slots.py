@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from functools import partial
 from io import StringIO
 from typing import Any
@@ -11,7 +11,7 @@ from liquid.builtin.expressions import Literal, Path, PositionalArgument
 from liquid.builtin.tags.comment_tag import CommentNode
 
 from templates_app.liquid.analysis import Walk
-from templates_app.liquid.sandbox import COMPILER, ESCAPES, Missing, Scope, parse
+from templates_app.liquid.sandbox import ESCAPES, SANDBOX, Missing, Scope, parse
 from templates_app.liquid.source import TemplateError
 
 Slot = Callable[[Scope], str]
@@ -27,8 +27,8 @@ def cut(source: str) -> list[str | Slot]:
     `{{ path | filter: literal }}` becomes a slot that walks the data by itself; whatever else is
     left to the library, node by node, with the same result. Raises TemplateError.
     """
-    nodes = parse(COMPILER, source)
-    walk = Walk(COMPILER, reserved=frozenset())
+    nodes = parse(source)
+    walk = Walk(SANDBOX.filters, reserved=frozenset())
     walk.visit_all(nodes)
     for output in walk.outputs:
         if not _ends_in_escape(output.expression):
@@ -58,36 +58,31 @@ def _is_simple(expression: Any) -> bool:
 
 def _direct(expression: Any, made: Collection[str]) -> Slot:
     root, *path = expression.left.path
+    is_made = root in made
     *filters, last = expression.filters
+    escape = ESCAPES[last.name]
     steps = [
-        (COMPILER.filters[used.name], tuple(argument.value.value for argument in used.args))
+        (SANDBOX.filters[used.name], [argument.value.value for argument in used.args])
         for used in filters
     ]
-    return partial(_walked, root, root in made, tuple(path), steps, ESCAPES[last.name])
 
+    def slot(scope: Scope) -> str:
+        value: Any
+        try:
+            value = scope.scope[root] if is_made else scope.globals[root]
+            for key in path:
+                if value.__class__ is str:  # has no members in Liquid
+                    raise KeyError(key)
+                value = value[key]
+        except (KeyError, TypeError, IndexError):
+            value = _MISSING
+        for function, arguments in steps:
+            value = function(value, *arguments, context=scope)
+        text = escape(value)
+        scope.spend(len(text))
+        return text
 
-def _walked(
-    root: str,
-    made: bool,
-    path: Sequence[Any],
-    steps: Sequence[tuple[Callable[..., Any], Sequence[Any]]],
-    escape: Callable[[Any], str],
-    scope: Scope,
-) -> str:
-    value: Any
-    try:
-        value = scope.scope[root] if made else scope.globals[root]
-        for key in path:
-            if value.__class__ is str:  # has no members in Liquid
-                raise KeyError(key)
-            value = value[key]
-    except (KeyError, TypeError, IndexError):
-        value = _MISSING
-    for function, arguments in steps:
-        value = function(value, *arguments, context=scope)
-    text = escape(value)
-    scope.spend(len(text))
-    return text
+    return slot
 
 
 def _part(node: Node) -> str | Slot:
