@@ -131,9 +131,9 @@ def revoke_copied(token: str) -> int:
 
 
 def login_token(user: User) -> str:
-    """A token that signs `user` in once, within half an hour."""
+    """A token that signs `user` in within half an hour, and once: `last_login` is part of it."""
     expires = int((clock.now() + LOGIN_LINK_LIFETIME).timestamp())
-    return signing.sign("l", f"{user.pk}|{expires}|{_login_stamp(user)}".encode())
+    return signing.sign("l", f"{user.pk}|{expires}|{user.last_login}".encode())
 
 
 def redeem_login_token(token: str) -> User | None:
@@ -145,15 +145,10 @@ def redeem_login_token(token: str) -> User | None:
     with transaction.atomic():
         user = User.objects.select_for_update().filter(pk=int(pk), is_active=True).first()
         now = clock.now()
-        if user is None or now.timestamp() > int(expires) or stamp != _login_stamp(user):
+        if user is None or now.timestamp() > int(expires) or stamp != str(user.last_login):
             return None
         User.objects.filter(pk=user.pk).update(last_login=now)
     return user
-
-
-def _login_stamp(user: User) -> str:
-    # Signing in changes `last_login`, which is what makes a link work only once.
-    return user.last_login.isoformat() if user.last_login else "never"
 
 
 def _hash(secret: str) -> str:

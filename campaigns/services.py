@@ -72,7 +72,7 @@ def delete_campaign(campaign: Campaign, *, by: Actor, expected_revision: int) ->
 
 @transaction.atomic
 def send(campaign: Campaign, *, by: Actor) -> bool:
-    """Freeze the content and the audience, and begin; False when somebody else just did.
+    """Freeze the content and the audience, and begin to send. False when somebody else just did.
 
     Raises Invalid when the template or list is archived, the template cannot be published or
     nobody would get the campaign; StateConflict when it is past sending.
@@ -92,7 +92,7 @@ def send(campaign: Campaign, *, by: Actor) -> bool:
 
 @transaction.atomic
 def pause(campaign: Campaign, *, by: Actor) -> bool:
-    """Let nothing leave that is not on the wire yet; False when it was paused already."""
+    """Let nothing leave that is not on the wire yet. False when it was paused already."""
     paused = _move(campaign, "pause", kinds.CAMPAIGN_PAUSED, by=by)
     if paused:
         delivery.hold(kind=SourceKind.CAMPAIGN, source_id=campaign.pk)
@@ -101,7 +101,7 @@ def pause(campaign: Campaign, *, by: Actor) -> bool:
 
 @transaction.atomic
 def resume(campaign: Campaign, *, by: Actor) -> bool:
-    """Go on where a pause stopped; False when it is sending already."""
+    """Go on where a pause stopped. False when it is sending already."""
     resumed = _move(campaign, "resume", kinds.CAMPAIGN_RESUMED, by=by)
     if resumed:
         delivery.release(kind=SourceKind.CAMPAIGN, source_id=campaign.pk)
@@ -110,7 +110,7 @@ def resume(campaign: Campaign, *, by: Actor) -> bool:
 
 @transaction.atomic
 def cancel(campaign: Campaign, *, by: Actor) -> bool:
-    """End it for all whose message is not on the wire yet; False when it was cancelled already."""
+    """End it for all whose message is not on the wire yet. False when it was cancelled already."""
     cancelled = _move(campaign, "cancel", kinds.CAMPAIGN_CANCELLED, by=by, ended_at=clock.now())
     if cancelled:
         delivery.cancel(kind=SourceKind.CAMPAIGN, source_id=campaign.pk)

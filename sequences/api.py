@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any, ClassVar
+from typing import Any
 
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -155,6 +156,7 @@ class Steps(Resource):
     """The steps of a sequence's draft, in their order. Their ETag is the one of the sequence."""
 
     queryset = Sequence.objects.all()
+    lookup_value_regex = "stp_[0-9a-z]+"
     serializer_class = StepSerializer
     inputs = {"create": NewStep}
     permissions = reads("sequences", create="sequences:write")
@@ -167,14 +169,8 @@ class Steps(Resource):
     def get_queryset(self) -> QuerySet[Any]:
         return self.sequence().steps.select_related("template", "sequence").order_by("position")
 
-    def get_object(self) -> Step:
-        key = self.kwargs["id"]
-        step: Step | None = (
-            self.get_queryset().filter(key=key).first() if ids.decode("stp", key) else None
-        )
-        if step is None:
-            raise Http404
-        return step
+    def get_object(self) -> Any:
+        return get_object_or_404(self.get_queryset(), key=self.kwargs["id"])
 
     def sequence(self) -> Sequence:
         return self.found(Sequence.objects.of(self.request.workspace), self.kwargs["sequence"])
@@ -206,12 +202,9 @@ class EnrollmentSerializer(ResourceSerializer):
         read_only_fields = fields
 
 
-class RunFilters(Strict):
+class EnrollmentFilters(Strict):
     sequence = Reference(Sequence.objects.all(), required=False)
     state = serializers.ChoiceField(EnrollmentState.choices, required=False)
-
-
-class EnrollmentFilters(RunFilters):
     subscriber = Reference(Subscriber.objects.all(), required=False)
 
 
@@ -260,7 +253,7 @@ class Enrollments(Resource):
         "version__program"
     )
     serializer_class = EnrollmentSerializer
-    filters: ClassVar[type[Strict]] = EnrollmentFilters
+    filters = EnrollmentFilters
     inputs = {"create": Enroll}
     permissions = reads("sequences", create="sequences:publish")
     verbs = {
@@ -298,8 +291,6 @@ class Enrollments(Resource):
 
 class SubscriberEnrollments(Enrollments):
     """One person's ways through sequences."""
-
-    filters = RunFilters
 
     def get_queryset(self) -> QuerySet[Any]:
         people = Subscriber.objects.of(self.request.workspace)

@@ -145,18 +145,17 @@ class Subscribers(Resource):
         "create": NewSubscriber,
         "partial_update": SubscriberChanges,
         "by_email": SubscriberMerge,
-        "subscribe": PlaceWanted,
     }
     permissions = reads(
         "subscribers",
         create="subscribers:write",
         partial_update="subscribers:write",
         by_email="subscribers:write",
-        subscribe="subscribers:write",
     )
     verbs = {
         "destroy": Verb(services.archive, "subscribers:write", gone=True),
         "restore": Verb(services.restore, "subscribers:write"),
+        "subscribe": Verb(services.subscribe, "subscribers:write", PlaceWanted),
         "unsubscribe": Verb(services.unsubscribe, "subscribers:write", Leaving),
     }
 
@@ -182,20 +181,13 @@ class Subscribers(Resource):
         answer.data["changed"] = result != "unchanged"
         return answer
 
-    @action(detail=True, methods=["post"])
-    def subscribe(self, request: ApiRequest, **_: Any) -> Response:
-        """Put the person on a list; the list's opt-in decides whether they must confirm."""
-        person = self.get_object()
-        services.subscribe(person, by=request.actor, **self.body()._asdict())
-        return self.shown(self.again(person))
-
     def body(self) -> Any:
         """Raises Refused for who may not vouch for the places that the body calls confirmed."""
         given = super().body()
         places = [given] if isinstance(given, Place) else given.get("subscriptions", ())
         if any(place.confirmed for place in places):
             require(self.request, "subscriptions:confirm")
-        return given
+        return given._asdict() if isinstance(given, Place) else given
 
     def filtered(self, rows: QuerySet[Any], **values: Any) -> QuerySet[Any]:
         rows = _beginning(rows, values.pop("q", ""))

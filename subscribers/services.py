@@ -18,20 +18,8 @@ from emailseq.lib.unique import taken
 from subscribers import events, kinds
 from subscribers.events import NewEvent
 from subscribers.fields import check_fields
-from subscribers.models import (
-    MAX_NAME,
-    CustomField,
-    List,
-    Subscriber,
-    Subscription,
-    Suppression,
-)
-from subscribers.states import (
-    SUBSCRIPTION_MOVES,
-    OptIn,
-    SubscriptionState,
-    SuppressionReason,
-)
+from subscribers.models import MAX_NAME, CustomField, List, Subscriber, Subscription, Suppression
+from subscribers.states import SUBSCRIPTION_MOVES, OptIn, SubscriptionState, SuppressionReason
 
 
 @dataclass(frozen=True)
@@ -118,7 +106,7 @@ def upsert(
 
 @transaction.atomic
 def archive(subscriber: Subscriber, *, by: Actor) -> bool:
-    """Send a person nothing more, until `restore`; False when that was so already."""
+    """Send a person nothing more, until `restore`. False when that was so already."""
     return _set_archived(subscriber, clock.now(), by=by)
 
 
@@ -236,7 +224,7 @@ def suppress(
 
 @transaction.atomic
 def lift(suppression: Suppression, *, by: Actor, reason: str) -> bool:
-    """Allow an address again; False when it was before. Nobody lifts a person's own no: Invalid."""
+    """Allow an address again, but never against a person's own no: Invalid. False if it was."""
     text.check(reason=reason)
     if not reason.strip():
         raise Invalid.field("reason", "required", "Say why the address may be sent to again.")

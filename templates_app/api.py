@@ -35,6 +35,8 @@ class TemplateLine(Named, ResourceSerializer):
 
 
 class TemplateSerializer(TemplateLine):
+    """A template. `version` is the published one's number."""
+
     class Meta(TemplateLine.Meta):
         fields = [*TemplateLine.Meta.fields, "html", "text"]
 

@@ -80,7 +80,7 @@ def archive_sequence(sequence: Sequence, *, by: Actor) -> bool:
 
 @transaction.atomic
 def pause(runs: EnrollmentQuerySet, *, by: Actor) -> int:
-    """Hold active runs and their messages where they are; how many."""
+    """Hold active runs and their messages where they are. Returns how many."""
     held = _lock(_among(runs).filter(state__in=ENROLLMENT_MOVES["pause"].sources))
     state.move(_of(held), ENROLLMENT_MOVES["pause"], paused_at=clock.now())
     for sequence, people in _by_sequence(held):
@@ -93,7 +93,7 @@ def pause(runs: EnrollmentQuerySet, *, by: Actor) -> int:
 
 @transaction.atomic
 def resume(runs: EnrollmentQuerySet, *, by: Actor) -> int:
-    """Let paused runs go on, what became due meanwhile at once; how many."""
+    """Let paused runs go on, what became due meanwhile at once. Returns how many."""
     freed = _lock(_among(runs).filter(state__in=ENROLLMENT_MOVES["resume"].sources))
     state.move(_of(freed), ENROLLMENT_MOVES["resume"], paused_at=None, due_at=clock.db_now())
     for sequence, people in _by_sequence(freed):
@@ -106,7 +106,7 @@ def resume(runs: EnrollmentQuerySet, *, by: Actor) -> int:
 
 @transaction.atomic
 def exit(runs: EnrollmentQuerySet, *, by: Actor, reason: str = "by hand") -> int:  # noqa: A001 - the product's word
-    """End live runs early and cancel what they have in the outbox; how many."""
+    """End live runs early and cancel what they have in the outbox. Returns how many."""
     ended = _lock(_among(runs).live())
     _end(ended, reason=reason)
     _audit("enrollment.exited", ended, by=by, reason=reason)

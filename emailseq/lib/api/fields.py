@@ -30,9 +30,11 @@ def find(rows: QuerySet[M], name: str) -> M | None:
     return None
 
 
-class Strict(serializers.Serializer[Any]):
-    """A body, or a query, whose unknown members are faults like any other, told all at once."""
+# Base classes are told about in comments: their docstrings would describe those below in OpenAPI.
 
+
+# A body, or a query, whose unknown members are faults like any other, told all at once.
+class Strict(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         errors: dict[str, Any] = {}
         try:
@@ -50,9 +52,8 @@ class Strict(serializers.Serializer[Any]):
         return values
 
 
+# A body with a slug, which is made from the name when none is given.
 class Named(Strict):
-    """A body with a slug, which is made from the name when none is given."""
-
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not self.partial and not attrs.get("slug"):
             attrs["slug"] = slugify(attrs["name"])[:50]
@@ -76,9 +77,8 @@ class ArchivedFilter(Strict):
         return attrs
 
 
+# An object as it is shown, and by its writable members as it is made and changed.
 class ResourceSerializer(Strict, serializers.ModelSerializer[Any]):
-    """An object as it is shown, and by its writable members as it is made and changed."""
-
     id = serializers.CharField(source="public_id", read_only=True)
 
 

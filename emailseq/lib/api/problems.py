@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 from django.db import OperationalError
@@ -19,14 +19,15 @@ MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 100
 
 # code -> HTTP status and title. Titles are ours: those of the framework hold unfilled placeholders.
+# The first code of a status is what Django and the framework mean by it.
 PROBLEMS: dict[str, tuple[int, str]] = {
     "invalid": (400, "The request is not valid."),
     "malformed_json": (400, "The body is not JSON."),
     "cursor_invalid": (400, "The cursor is not one of ours."),
     "unauthenticated": (401, "Valid credentials are needed."),
     "token_expired": (401, "The access token has expired."),
-    "scope_missing": (403, "A permission is missing."),
     "forbidden": (403, "This is not allowed."),
+    "scope_missing": (403, "A permission is missing."),
     "not_found": (404, "There is nothing here."),
     "method_not_allowed": (405, "The method is not allowed here."),
     "not_acceptable": (406, "There is no such representation."),
@@ -41,19 +42,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "internal": (500, "Something went wrong on our side."),
     "unavailable": (503, "Come back in a moment."),
 }
-# What Django and the framework answer on their own, by status.
-BY_STATUS = {
-    400: "invalid",
-    401: "unauthenticated",
-    403: "forbidden",
-    404: "not_found",
-    405: "method_not_allowed",
-    406: "not_acceptable",
-    413: "body_too_large",
-    415: "unsupported_media_type",
-    429: "rate_limited",
-    503: "unavailable",
-}
+BY_STATUS = {status: code for code, (status, _) in reversed(PROBLEMS.items())}
 # The framework's words for a fault of one member, where ours differ.
 MEMBER_CODES = {
     "blank": "required",
@@ -74,24 +63,24 @@ class Refused(AppError):
         self.code = code
 
 
-class Answer(NamedTuple):
-    """A problem before it is written: its code, its sentence, what else it says, its headers."""
-
-    code: str
-    detail: str
-    members: Mapping[str, Any] = {}
-    headers: Mapping[str, str] = {}
-
-
 def handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """The framework's EXCEPTION_HANDLER. None for what is our own fault: Django reports that."""
-    answer = _answer(error)
-    if answer is None:
-        return None
-    body = document(answer.code, answer.detail, **answer.members)
-    return Response(
-        body, status=body["status"], headers=dict(answer.headers), content_type=MEDIA_TYPE
-    )
+    match error:
+        case Invalid():
+            return _invalid(error.errors)
+        case AppError():
+            return _answer(document(error.code, error.detail, **error.members))
+        case exceptions.ValidationError():
+            return _invalid(list(_problems(error.detail, "")))
+        case exceptions.ParseError():
+            return _answer(document("malformed_json", str(error.detail)))
+        case exceptions.APIException():
+            return _of_framework(error)
+        case Http404():
+            return _answer(document("not_found"))
+        case OperationalError():  # a timeout, a deadlock, a lost connection
+            return _answer(document("unavailable", "The database is busy."), {"Retry-After": "1"})
+    return None
 
 
 def document(code: str, detail: str = "", **members: Any) -> dict[str, Any]:
@@ -113,33 +102,19 @@ def step(pointer: str, name: str | int) -> str:
     return f"{pointer}/{str(name).replace('~', '~0').replace('/', '~1')}"
 
 
-def _answer(error: Exception) -> Answer | None:
-    match error:
-        case Invalid():
-            return _invalid(error.errors)
-        case AppError():
-            return Answer(error.code, error.detail, error.members)
-        case exceptions.ValidationError():
-            return _invalid(list(_problems(error.detail, "")))
-        case exceptions.ParseError():
-            return Answer("malformed_json", str(error.detail))
-        case exceptions.APIException():
-            return _of_framework(error)
-        case Http404():
-            return Answer("not_found", "")
-        case OperationalError():  # a timeout, a deadlock, a lost connection
-            return Answer("unavailable", "The database is busy.", headers={"Retry-After": "1"})
-    return None
+def _answer(body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    return Response(body, status=body["status"], headers=headers, content_type=MEDIA_TYPE)
 
 
-def _invalid(problems: list[Problem]) -> Answer:
+def _invalid(problems: list[Problem]) -> Response:
     count = len(problems)
     detail = "1 member needs attention." if count == 1 else f"{count} members need attention."
-    return Answer("invalid", detail, {"errors": [asdict(one) for one in problems[:MAX_ERRORS]]})
+    errors = [asdict(one) for one in problems[:MAX_ERRORS]]
+    return _answer(document("invalid", detail, errors=errors))
 
 
-def _of_framework(error: exceptions.APIException) -> Answer | None:
-    if error.status_code not in BY_STATUS:
+def _of_framework(error: exceptions.APIException) -> Response | None:
+    if error.status_code >= 500 or error.status_code not in BY_STATUS:
         return None
     headers: dict[str, str] = {}
     if challenge := getattr(error, "auth_header", None):
@@ -148,7 +123,7 @@ def _of_framework(error: exceptions.APIException) -> Answer | None:
         headers["Retry-After"] = str(math.ceil(wait))
     codes = error.get_codes()
     code = codes if isinstance(codes, str) and codes in PROBLEMS else BY_STATUS[error.status_code]
-    return Answer(code, str(error.detail) if isinstance(error.detail, str) else "", {}, headers)
+    return _answer(document(code, error.detail if isinstance(error.detail, str) else ""), headers)
 
 
 def _problems(detail: Any, pointer: str) -> Iterator[Problem]:

@@ -44,10 +44,10 @@ class Schema(AutoSchema):
 
     def get_operation_id(self) -> str:
         """`sequences_publish`: the resource and the action."""
-        return f"{self._resource()}_{self.view.action}".replace("-", "_")
+        return f"{self.view.basename}_{self.view.action}".replace("-", "_")
 
     def get_summary(self) -> str:
-        return f"{self.view.action.replace('_', ' ').capitalize()} ({self._resource()})"
+        return f"{self.view.action.replace('_', ' ').capitalize()} ({self.view.basename})"
 
     def get_description(self) -> str:  # type: ignore[override]
         described = super().get_description()
@@ -69,23 +69,12 @@ class Schema(AutoSchema):
             parameters.append(IF_MATCH)
         return parameters
 
-    def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
-        mapped: dict[str, Any] = super()._map_basic_serializer(  # type: ignore[no-untyped-call]
-            serializer, direction
-        )
-        if not vars(type(serializer)).get("__doc__"):  # a base class's docstring tells of the base
-            mapped.pop("description", None)
-        return mapped
-
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         answers: dict[str, Any] = super()._get_response_bodies(direction)
         problem = self._get_response_for_code(  # type: ignore[no-untyped-call]
             Problem, "default", [MEDIA_TYPE], direction
         )
         return {**answers, "default": {**problem, "description": "Refused, and why."}}
-
-    def _resource(self) -> str:
-        return self.view.basename or ""
 
 
 class Generator(SchemaGenerator):
