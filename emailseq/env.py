@@ -75,9 +75,10 @@ def secret(name: str, data: Path) -> str:
             f"{name} is not set. In production nobody makes one up: set it, or let "
             f"{name}_FILE name a file that holds it."
         )
+    made = f"k1:{secrets.token_hex(32)}" if name == "LINK_KEYS" else secrets.token_urlsafe(48)
     with contextlib.suppress(FileExistsError):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write_secret(path, f"k1:{secrets.token_hex(32)}" if name == "LINK_KEYS" else "")
+        _write_secret(path, made)
     return path.read_text(encoding="utf-8")
 
 
@@ -126,7 +127,7 @@ def _write_secret(path: Path, value: str) -> None:
     """Write the file whole or not at all: another process may be making it, or reading it."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.touch(mode=0o600)
-    draft.write_text(value or secrets.token_urlsafe(48), encoding="utf-8")
+    draft.write_text(value, encoding="utf-8")
     try:
         os.link(draft, path)
     finally:

@@ -120,11 +120,7 @@ def _handle(reader: Consumer, events: Sequence[Event]) -> tuple[int, Exception |
 
 
 def _move(
-    cursor: Cursor,
-    place: tuple[int, int],
-    *,
-    poison: Event | None,
-    error: Exception | None,
+    cursor: Cursor, place: tuple[int, int], *, poison: Event | None, error: Exception | None
 ) -> None:
     """Move the cursor, or leave it before the event that cannot be handled and say which it is."""
     now = clock.now()

@@ -60,6 +60,8 @@ def _date(text: str) -> str:
     return date.fromisoformat(text).isoformat()
 
 
+# What JSON has for a value, where it is not text.
+_TYPES: dict[str, tuple[type, ...]] = {FieldKind.NUMBER: (int, float), FieldKind.BOOLEAN: (bool,)}
 # How a cell is read, where it is not taken as it is.
 PARSERS: dict[str, Callable[[str], Any]] = {
     FieldKind.NUMBER: _number,
@@ -69,15 +71,9 @@ PARSERS: dict[str, Callable[[str], Any]] = {
 
 
 def _fits(kind: str, value: Any) -> bool:
-    if kind == FieldKind.NUMBER:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if kind == FieldKind.BOOLEAN:
-        return isinstance(value, bool)
-    if not isinstance(value, str):
-        return False
     if kind == FieldKind.DATE:
         try:
-            date.fromisoformat(value)
-        except ValueError:
+            _date(value)
+        except (TypeError, ValueError):
             return False
-    return True
+    return type(value) in _TYPES.get(kind, (str,))

@@ -130,9 +130,7 @@ class CustomField(WorkspaceModel):
     objects = WorkspaceQuerySet.as_manager()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["workspace", "key"], name="field_key_taken"),
-        ]
+        constraints = [models.UniqueConstraint(fields=["workspace", "key"], name="field_key_taken")]
 
     def __str__(self) -> str:
         return self.label

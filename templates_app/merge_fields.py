@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
-from typing import NamedTuple
 
 from templates_app.liquid import Analysis, Use
 
@@ -20,20 +19,13 @@ BUILT_IN: dict[str, tuple[str, ...]] = {
 ROOTS = frozenset(BUILT_IN)
 
 
-class Unknown(NamedTuple):
-    """A name that stands for nothing, and what to do about it."""
-
-    message: str
-    line: int
-
-
-def unknown(analysis: Analysis, *, custom: Collection[str]) -> Iterator[Unknown]:
-    """The names that a template reads although neither we nor the `custom` fields know them."""
+def unknown(analysis: Analysis, *, custom: Collection[str]) -> Iterator[str]:
+    """What to do about each name that neither we nor the `custom` fields know, with its line."""
     known = {f"{root}.{name}" for root, names in BUILT_IN.items() for name in names}
     known |= {f"subscriber.{key}" for key in custom}
     for use in analysis.uses:
         if ".".join(use.path[:2]) not in known:
-            yield Unknown(_hint(use, known), use.line)
+            yield f"Line {use.line}: {_hint(use, known)}"
 
 
 def _hint(use: Use, known: Collection[str]) -> str:

@@ -160,8 +160,7 @@ def _faults(sources: Mapping[str, str], *, custom: set[str]) -> Iterator[Problem
         except TemplateError as error:
             yield Problem(f"/{part}", "template_invalid", str(error))
         else:
-            for unknown in merge_fields.unknown(analysis, custom=custom):
-                detail = f"Line {unknown.line}: {unknown.message}"
+            for detail in merge_fields.unknown(analysis, custom=custom):
                 yield Problem(f"/{part}", "unknown_field", detail)
 
 

@@ -87,22 +87,20 @@ def person_of(cells: Sequence[str], *, columns: Sequence[Column]) -> Person:
     """What a row says. Raises ValueError with a sentence that says why it cannot be taken."""
     if len(cells) > len(columns) and any(cells[len(columns) :]):
         raise ValueError(f"The row has {len(cells)} cells, the header {len(columns)}.")
-    plain: dict[str, str] = {}
+    plain = dict.fromkeys(_KNOWN, "")
     custom: dict[str, Any] = {}
     for (name, key, kind, _), cell in zip(columns, cells, strict=False):
         text = cell.strip()
         if text and kind:
-            custom[key] = _value(name, kind, text) if kind in fields.PARSERS else text
+            custom[key] = _value(name, kind, text)
         elif text and key:
             plain[key] = text
-    address = addresses.parse(plain.get("email", ""))
-    first_name, last_name = plain.get("first_name", ""), plain.get("last_name", "")
-    time_zone = plain.get("time_zone", "")
-    _check(first_name, last_name, time_zone)
+    address = addresses.parse(plain.pop("email"))
+    _check(**plain)
     written = json.dumps(custom)
     if len(written) > fields.MAX_BYTES:
         raise ValueError("The custom fields of the row take more than 64 KB.")
-    return Person(*address, first_name, last_name, time_zone, written)
+    return Person(*address, **plain, fields=written)
 
 
 def _column(number: int, name: str, known: dict[str, CustomField]) -> Column:

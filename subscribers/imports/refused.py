@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self, TextIO
 
 from emailseq.lib.errors import Invalid
 from subscribers.imports.read import Layout, Row, readable
@@ -29,35 +28,29 @@ class ErrorFile:
             raise Invalid.field("errors", "same_file", "The error file is the file itself.")
         self.path, self.done_lines = path, done_lines
         self.header = ["import_line", "import_error", *map(_safe, layout.header)]
-        self._file: TextIO | None = None
+        self._begun = False
         if not done_lines:
             with _explained():
                 path.unlink(missing_ok=True)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *failure: object) -> None:
-        if self._file:
-            self._file.close()
-
     def add(self, refused: Iterable[tuple[Row, str]]) -> None:
         """Append rows; they are on the disk when this returns."""
         with _explained():
-            self._file = self._file or self._begin()
+            if not self._begun:
+                self._begin()
             rows = ([str(row.line), reason, *map(_safe, row.cells)] for row, reason in refused)
-            csv.writer(self._file).writerows(rows)
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            with self.path.open("a", encoding="utf-8", newline="") as file:
+                csv.writer(file).writerows(rows)
+                file.flush()
+                os.fsync(file.fileno())
 
-    def _begin(self) -> TextIO:
+    def _begin(self) -> None:
         draft = self.path.with_name(f"{self.path.name}.new")
-        file = draft.open("w", encoding="utf-8", newline="")
-        csv.writer(file).writerow(self.header)
-        csv.writer(file).writerows(self._kept())
-        file.flush()
+        with draft.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerow(self.header)
+            csv.writer(file).writerows(self._kept())
         draft.replace(self.path)
-        return file
+        self._begun = True
 
     def _kept(self) -> Iterator[Sequence[str]]:
         if not self.path.exists():

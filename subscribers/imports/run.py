@@ -69,10 +69,10 @@ def import_people(
         facts = _facts(job, by=by, confirmed=confirmed) | evidence
         progress(job)
         try:
-            with ErrorFile(error_path, layout=layout, done_lines=job.line_count) as error_file:
-                for chunk in _ahead(_chunks(rows(layout, after=job.line_count), columns)):
-                    _store(job, chunk, error_file, facts)
-                    progress(job)
+            error_file = ErrorFile(error_path, layout=layout, done_lines=job.line_count)
+            for chunk in _ahead(_chunks(rows(layout, after=job.line_count), columns)):
+                _store(job, chunk, error_file, facts)
+                progress(job)
         except Exception:
             state.move(Import.objects.filter(pk=job.pk), IMPORT_MOVES["fail"])
             raise
