@@ -98,11 +98,10 @@ def _membership(user: User, named: str | None) -> Membership:
     memberships = Membership.objects.filter(user=user).select_related("workspace", "group")
     if named is not None:
         uid = ids.decode("wsp", named)
-        found = memberships.filter(workspace__uid=uid).first() if uid else None
-        if found is None:
-            raise NotFound("You belong to no such workspace.")
-        return found
+        memberships = memberships.filter(workspace__uid=uid) if uid else memberships.none()
     candidates = list(memberships[:2])
+    if not candidates and named is not None:
+        raise NotFound("You belong to no such workspace.")
     if not candidates:
         raise PermissionDenied("You belong to no workspace.")
     if len(candidates) > 1:

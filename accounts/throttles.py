@@ -52,15 +52,11 @@ class Rate(NamedTuple):
         return self.window * _SECOND // self.quota
 
     def headers(self, used: int) -> dict[str, str]:
-        """What the caller is told: the IETF draft's fields, and the older ones."""
+        """What the caller is told, in the fields of the IETF draft."""
         left = max((self.window * _SECOND - used) // self.cost, 0)
-        reset = -(-used // _SECOND)
         return {
             "RateLimit-Policy": f'"key";q={self.quota};w={self.window}',
-            "RateLimit": f'"key";r={left};t={reset}',
-            "X-RateLimit-Limit": str(self.quota),
-            "X-RateLimit-Remaining": str(left),
-            "X-RateLimit-Reset": str(reset),
+            "RateLimit": f'"key";r={left};t={-(-used // _SECOND)}',
         }
 
 

@@ -7,7 +7,6 @@ to call one verb of an object and show the result is a method of the view.
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
@@ -97,15 +96,10 @@ class Resource(Endpoint):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        cls.permissions = {
-            **cls.permissions,
-            **{name: verb.permission for name, verb in cls.verbs.items()},
-        }
-        cls.inputs = {
-            **cls.inputs,
-            **{name: verb.body for name, verb in cls.verbs.items() if verb.body},
-        }
-        for name, verb in cls.verbs.items():
+        verbs = cls.verbs.items()
+        cls.permissions = {**cls.permissions, **{name: verb.permission for name, verb in verbs}}
+        cls.inputs = {**cls.inputs, **{name: verb.body for name, verb in verbs if verb.body}}
+        for name, verb in verbs:
             setattr(cls, name, _action(name, verb))
 
     def list(self, request: ApiRequest, **_: Any) -> Response:
@@ -205,7 +199,7 @@ def _action(name: str, verb: Verb) -> Callable[..., Response]:
         row = view.call(verb)
         return Response(status=204) if verb.gone else view.shown(view.again(row))
 
-    sentence = re.match(r"(?s).+?\.(?=\s|$)", inspect.getdoc(verb.run) or "")
-    act.__name__, act.__doc__ = name, sentence[0] if sentence else None
+    summary, _, _ = str(inspect.getdoc(verb.run)).partition("\n")
+    act.__name__, act.__doc__ = name, summary.partition(". ")[0].rstrip(".") + "."
     routed = act if name in _ROUTED else action(detail=True, methods=[verb.method])(act)
     return extend_schema(responses={204: None})(routed) if verb.gone else routed

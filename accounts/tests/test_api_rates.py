@@ -45,11 +45,8 @@ def test_every_answer_says_what_is_left(api):
 
     assert first.headers["RateLimit-Policy"] == '"key";q=20;w=60'
     assert first.headers["RateLimit"] == '"key";r=19;t=3'
-    assert first.headers["X-RateLimit-Limit"] == "20"
-    assert first.headers["X-RateLimit-Remaining"] == "19"
-    assert first.headers["X-RateLimit-Reset"] == "3"
-    assert refused.headers["X-RateLimit-Remaining"] == "18"
-    assert unknown.headers["X-RateLimit-Remaining"] == "17"
+    assert refused.headers["RateLimit"].startswith('"key";r=18;')
+    assert unknown.headers["RateLimit"].startswith('"key";r=17;')
 
 
 @pytest.mark.django_db
@@ -61,7 +58,7 @@ def test_who_calls_too_often_is_told_when_to_come_back(api):
     assert (answer.status_code, answer.json()["code"]) == (429, "rate_limited")
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert 1 <= int(answer.headers["Retry-After"]) <= 3
-    assert answer.headers["X-RateLimit-Remaining"] == "0"
+    assert answer.headers["RateLimit"].startswith('"key";r=0;')
 
 
 @pytest.mark.django_db
