@@ -79,8 +79,9 @@ def _adopt(file: TextIO, wanted: list[str]) -> dict[str, str]:
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
-        alive = {name: entry["url"] for name, entry in _read(file).items() if _is_alive(entry)}
-        adopted.update({name: alive[name] for name in wanted if name in alive})
+        for name, entry in _read(file).items():
+            if name in wanted and _is_alive(entry):
+                adopted[name] = entry["url"]
         return len(adopted) == len(wanted)
 
     if until(is_settled, seconds=60):
@@ -99,16 +100,11 @@ def _own(
     for entry in leftovers.values():
         _end(entry)
     stack.callback(_write, file, {})
-    record: Record = {}
-    for name in wanted:
-        server = RECIPES[name](place)
-        pid = stack.enter_context(_running(server, place, log=place.home / "run" / f"{name}.log"))
-        record[name] = {
-            "url": server.url,
-            "pid": pid,
-            "started": _started(pid),
-            "stop": server.stop,
-        }
+    run = place.home / "run"
+    record = {
+        name: stack.enter_context(_running(RECIPES[name](place), place, log=run / f"{name}.log"))
+        for name in wanted
+    }
     _write(file, record)
     return {name: entry["url"] for name, entry in record.items()}
 
@@ -130,8 +126,8 @@ def _write(file: TextIO, record: Record) -> None:
 
 
 @contextlib.contextmanager
-def _running(server: Server, place: Place, *, log: Path) -> Iterator[int]:
-    """The server's pid. It has a session of its own, so that Ctrl-C does not reach it before us."""
+def _running(server: Server, place: Place, *, log: Path) -> Iterator[Entry]:
+    """The server has a session of its own, so that Ctrl-C does not reach it before us."""
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - the binary we found, no shell
             [os.fspath(argument) for argument in server.argv],
@@ -146,7 +142,8 @@ def _running(server: Server, place: Place, *, log: Path) -> Iterator[int]:
         until(lambda: server.is_ready(process.pid) or process.poll() is not None, seconds=60)
         if not server.is_ready(process.pid):
             raise LauncherError(f"{server.argv[0]} did not start:\n{log.read_text()[-1000:]}")
-        yield process.pid
+        pid = process.pid
+        yield {"url": server.url, "pid": pid, "started": _started(pid), "stop": server.stop}
     finally:
         process.send_signal(server.stop)
         try:
