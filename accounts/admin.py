@@ -7,39 +7,38 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from accounts import permissions, services
 from accounts.models import APIKey, AuditEntry, Membership
 from emailseq.backoffice.columns import BADGES, column
 from emailseq.backoffice.forms import VerbForm
-from emailseq.backoffice.mixins import WorkspaceAdmin, verb
+from emailseq.backoffice.mixins import WorkspaceAdmin
 from emailseq.backoffice.pages import Request, allows
+from emailseq.backoffice.verbs import Verb, create
 
 
 @admin.register(Membership)
 class MembershipAdmin(WorkspaceAdmin):
-    hint = gettext_lazy("Who works in this workspace. `manage.py create_owner` lets people in.")
+    hint = _("Who works in this workspace. `manage.py create_owner` lets people in.")
     list_display = (
         "user",
-        column(gettext_lazy("Role"), lambda row: row.group.name, label=True),
+        column(_("Role"), lambda row: row.group.name, label=True),
         "created_at",
-        column(gettext_lazy("Last signed in"), lambda row: row.user.last_login),
+        column(_("Last signed in"), lambda row: row.user.last_login),
     )
     list_display_links = None
 
     def get_queryset(self, request: Request) -> QuerySet[Membership]:
-        return Membership.objects.filter(workspace=request.workspace).select_related(
-            "user", "group"
-        )
+        own = Membership.objects.filter(workspace=request.workspace)
+        return own.select_related("user", "group")
 
     def has_view_permission(self, request: Request, obj: Any = None) -> bool:
         return allows(request, "team:write")
 
 
 class NewKeyForm(VerbForm):
-    name = forms.CharField(max_length=100, help_text=gettext_lazy("Which program will use it?"))
+    name = forms.CharField(max_length=100, help_text=_("Which program will use it?"))
 
     def extra_fields(self) -> dict[str, forms.Field]:
         """Nobody can give a key more than their own role allows."""
@@ -48,70 +47,62 @@ class NewKeyForm(VerbForm):
         boxes = forms.CheckboxSelectMultiple
         return {"scopes": forms.MultipleChoiceField(choices=[(s, s) for s in mine], widget=boxes)}
 
+    def arguments(self) -> dict[str, Any]:
+        return {**super().arguments(), "created_by": self.request.user}
+
 
 @admin.register(APIKey)
 class APIKeyAdmin(WorkspaceAdmin):
-    hint = gettext_lazy("What programs sign in with. A key can do no more than its scopes say.")
+    resource = "keys"
+    hint = _("What programs sign in with. A key can do no more than its scopes say.")
     list_display = (
         "name",
-        column(gettext_lazy("Key"), lambda key: f"sk_{key.visible}_…"),
+        column(_("Key"), lambda key: f"sk_{key.visible}_…"),
         column(
-            gettext_lazy("State"),
+            _("State"),
             lambda key: ("failed", _("Revoked")) if key.revoked_at else ("active", _("Valid")),
             label=BADGES,
         ),
-        column(gettext_lazy("Scopes"), lambda key: ", ".join(key.scopes)),
+        column(_("Scopes"), lambda key: ", ".join(key.scopes)),
         "created_by",
         "last_used_at",
     )
     list_display_links = None
     list_select_related = ("created_by",)
-    actions_list = ("create",)
-    actions_row = ("revoke",)
+    list_verbs = (create(services.create_api_key, label=_("New key"), form=NewKeyForm),)
+    row_verbs = (
+        Verb(
+            services.revoke_api_key,
+            name="revoke",
+            label=_("Revoke"),
+            icon="block",
+            title=_("Revoke this key?"),
+            done=_("{} ends here; whoever uses it is refused."),
+        ),
+    )
 
     def has_view_permission(self, request: Request, obj: Any = None) -> bool:
         return allows(request, "keys:write")
 
-    @verb(
-        gettext_lazy("New key"),
-        right="keys:write",
-        icon="add",
-        form=NewKeyForm,
-        primary=True,
-        submit=gettext_lazy("Create"),
-    )
-    def create(self, request: Request, form: NewKeyForm, target: None) -> HttpResponse:
-        key, secret = services.create_api_key(
-            workspace=request.workspace,
-            name=form.cleaned_data["name"],
-            scopes=form.cleaned_data["scopes"],
-            by=request.actor,
-            created_by=request.user,
-        )
+    def done(self, request: Request, verb: Verb, target: Any, result: Any) -> HttpResponse:
+        """A new key is shown at once: nobody can read it later."""
+        if verb.name == "revoke":
+            return super().done(request, verb, target, result)
+        key, secret = result
         return render(request, "accounts/new_key.html", {"key": key, "secret": secret})
-
-    @verb(
-        gettext_lazy("Revoke"),
-        right="keys:write",
-        icon="block",
-        title=gettext_lazy("Revoke this key?"),
-    )
-    def revoke(self, request: Request, form: VerbForm, target: APIKey) -> HttpResponse:
-        services.revoke_api_key(target, by=request.actor)
-        return self.done(request, _("%s ends here; whoever uses it is refused.") % target)
 
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(WorkspaceAdmin):
     resource = "audit"
-    hint = gettext_lazy("Who changed what. Nobody can edit this log.")
+    hint = _("Who changed what. Nobody can edit this log.")
     list_display = (
         "at",
         "actor_label",
         "verb",
         "object_label",
         column(
-            gettext_lazy("Details"),
+            _("Details"),
             lambda entry: ", ".join(f"{name}: {value}" for name, value in entry.changes.items()),
         ),
     )

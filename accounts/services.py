@@ -50,8 +50,8 @@ def add_member(*, email: str, workspace: Workspace, role: str, by: Actor) -> Use
 
 @transaction.atomic
 def create_api_key(
-    *,
     workspace: Workspace,
+    *,
     name: str,
     scopes: Collection[str],
     by: Actor,

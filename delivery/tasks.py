@@ -44,5 +44,5 @@ def make_ledger_partitions() -> int:
 
 def _is_stopping() -> bool:
     """Celery notes a signal to stop as an exit code, which may be 0; None and False mean: go on."""
-    flags = worker.should_stop, worker.should_terminate
+    flags: tuple[object, ...] = (worker.should_stop, worker.should_terminate)
     return any(flag is not None and flag is not False for flag in flags)

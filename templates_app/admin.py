@@ -5,23 +5,24 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import F
 from django.http import HttpResponse
 from django.urls import URLPattern, path
 from django.utils.html import escape
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
 from delivery import letters
 from emailseq.backoffice.columns import BADGES, column
 from emailseq.backoffice.forms import NamedForm, VerbForm
-from emailseq.backoffice.mixins import WorkspaceAdmin, verb
-from emailseq.backoffice.pages import Request, allows, render_frame
+from emailseq.backoffice.mixins import WorkspaceAdmin
+from emailseq.backoffice.pages import Request, render_frame
+from emailseq.backoffice.verbs import archive, create, edit, publish
 from subscribers.models import Subscriber
 from templates_app import rendering, services
 from templates_app.compiler import compile_template
 from templates_app.liquid import TemplateError
-from templates_app.models import Template, TemplateVersion
+from templates_app.models import Template
 from templates_app.rendering import Preview, RenderError
 
 SAMPLE = {
@@ -38,36 +39,30 @@ class NewTemplateForm(NamedForm):
 
 
 class EditorForm(VerbForm):
+    guarded = True
     name = forms.CharField(max_length=100)
     subject = forms.CharField(
-        max_length=500,
-        help_text=gettext_lazy("Merge fields work everywhere: {{ subscriber.first_name }}"),
+        max_length=500, help_text=_("Merge fields work everywhere: {{ subscriber.first_name }}")
     )
     html = forms.CharField(required=False, label="HTML", strip=False, widget=forms.Textarea(_CODE))
     text = forms.CharField(
         required=False,
-        label=gettext_lazy("Plain text"),
+        label=_("Plain text"),
         strip=False,
         widget=forms.Textarea({**_CODE, "rows": 6}),
-        help_text=gettext_lazy("Made from the HTML when it is empty."),
+        help_text=_("Made from the HTML when it is empty."),
     )
-    revision = forms.IntegerField(widget=forms.HiddenInput)
-
-
-class PublishForm(VerbForm):
-    def sentence(self) -> str:
-        return _("Messages queued from now on get this content; those on their way keep theirs.")
 
 
 @admin.register(Template)
 class TemplateAdmin(WorkspaceAdmin):
     resource = "templates"
-    hint = gettext_lazy("What messages say. Sequences and campaigns send the published version.")
+    hint = _("What messages say. Sequences and campaigns send the published version.")
     list_display = (
         "name",
         "subject",
         column(
-            gettext_lazy("Published"),
+            _("Published"),
             lambda row: ("live", f"v{row.number}") if row.number else ("draft", _("Draft")),
             label=BADGES,
         ),
@@ -75,8 +70,19 @@ class TemplateAdmin(WorkspaceAdmin):
     )
     search_fields = ("name__istartswith",)
     change_form_template = "templates_app/page.html"
-    actions_list = ("create",)
-    actions_detail = ("publish", "archive", "save")
+    list_verbs = (create(services.create_template, label=_("New template"), form=NewTemplateForm),)
+    page_verbs = (
+        publish(
+            services.publish,
+            sentence=_("Messages queued from now on get it; those on their way keep theirs."),
+        ),
+        archive(services.archive, title=_("Put this template away?")),
+    )
+    inner_verbs = (
+        edit(
+            services.save_draft, name="save", form=EditorForm, template="templates_app/editor.html"
+        ),
+    )
 
     def get_urls(self) -> list[URLPattern]:
         preview = self.admin_site.admin_view(self.preview)
@@ -84,20 +90,17 @@ class TemplateAdmin(WorkspaceAdmin):
         return [path(route, preview, name="templates_app_template_preview"), *super().get_urls()]
 
     def get_queryset(self, request: Request) -> Any:
-        return super().get_queryset(request).defer("html", "text")
+        own = super().get_queryset(request).defer("html", "text")
+        return own.annotate(number=F("published_version__number"))
 
-    def read_beside(self, rows: list[Any]) -> None:
-        published = {row.published_version_id for row in rows}
-        versions = TemplateVersion.objects.filter(pk__in=published)
-        numbers = dict(versions.values_list("id", "number"))
-        for row in rows:
-            row.number = numbers.get(row.published_version_id)
+    def is_open(self, target: Template) -> bool:
+        return target.archived_at is None
 
     def page_context(self, request: Request, target: Template) -> dict[str, Any]:
-        may_write = allows(request, "templates:write") and target.archived_at is None
+        form = EditorForm(request=request, target=target)
         return {
             "template": target,
-            "form": EditorForm(request=request, target=target) if may_write else None,
+            "form": form if self.may_write(request, target) else None,
             "version": target.published_version,
             "preview": _preview(target, request.workspace),
         }
@@ -108,56 +111,6 @@ class TemplateAdmin(WorkspaceAdmin):
             raise PermissionDenied
         shown = _preview(self.get_object(request, str(object_id)), request.workspace)
         return render_frame(shown.html or f"<pre>{escape(shown.text)}</pre>")
-
-    def offers(self, verb: str, target: Template) -> bool:
-        return target.archived_at is None
-
-    @verb(
-        gettext_lazy("New template"),
-        right="templates:write",
-        icon="add",
-        form=NewTemplateForm,
-        primary=True,
-        submit=gettext_lazy("Create"),
-    )
-    def create(self, request: Request, form: VerbForm, target: None) -> HttpResponse:
-        made = services.create_template(request.workspace, by=request.actor, **form.cleaned_data)
-        return self.done(request, _("“%s” is a draft: write it.") % made, at=made)
-
-    @verb(
-        gettext_lazy("Save"),
-        right="templates:write",
-        icon="save",
-        form=EditorForm,
-        in_header=False,
-        template="templates_app/editor.html",
-    )
-    def save(self, request: Request, form: VerbForm, target: Template) -> HttpResponse:
-        changes = dict(form.cleaned_data)
-        revision = changes.pop("revision")
-        services.save_draft(target, by=request.actor, expected_revision=revision, **changes)
-        return self.done(request, _("Saved."), at=target)
-
-    @verb(
-        gettext_lazy("Publish"),
-        right="templates:write",
-        icon="rocket_launch",
-        form=PublishForm,
-        primary=True,
-    )
-    def publish(self, request: Request, form: VerbForm, target: Template) -> HttpResponse:
-        version = services.publish(target, by=request.actor)
-        return self.done(request, _("%s is published.") % version, at=target)
-
-    @verb(
-        gettext_lazy("Archive"),
-        right="templates:write",
-        icon="archive",
-        title=gettext_lazy("Put this template away?"),
-    )
-    def archive(self, request: Request, form: VerbForm, target: Template) -> HttpResponse:
-        services.archive(target, by=request.actor)
-        return self.done(request, _("“%s” is archived.") % target)
 
 
 def _preview(template: Template, workspace: Workspace) -> Preview:

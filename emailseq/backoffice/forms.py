@@ -23,13 +23,18 @@ _LOOKS: dict[type[forms.Widget], list[str]] = {
 class VerbForm(forms.Form):
     """What a verb needs to know; what the verb refuses is shown at the field it is about.
 
-    `target` is the object of the verb, None where the verb makes one.
+    `target` is the object of the verb, None where the verb makes one. A `guarded` form carries the
+    revision that the person has read, lest they overwrite what somebody else has changed since.
     """
+
+    guarded = False
 
     def __init__(self, data: Any = None, *, request: Request, target: Model | None) -> None:
         super().__init__(data)
         self.request, self.target = request, target
         self.fields.update(self.extra_fields())
+        if self.guarded and target:
+            self.fields["revision"] = forms.IntegerField(widget=forms.HiddenInput)
         self.initial = self.values_of(target) if target else {}
         for field in self.fields.values():
             look = next(look for kind, look in _LOOKS.items() if isinstance(field.widget, kind))
@@ -48,9 +53,12 @@ class VerbForm(forms.Form):
         """What the form shows at first: the target's own values."""
         return {name: getattr(target, name) for name in self.fields if hasattr(target, name)}
 
-    def sentence(self) -> str:
-        """What is going to happen, said above the fields."""
-        return ""
+    def arguments(self) -> dict[str, Any]:
+        """What was filled in, as the verb takes it. Raises Invalid."""
+        given = dict(self.cleaned_data)
+        if "revision" in given:
+            given["expected_revision"] = given.pop("revision")
+        return given
 
     def refuse(self, error: AppError) -> None:
         """Show why the verb did not happen."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import cached_property, wraps
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from django.contrib import messages
@@ -18,12 +18,10 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
-from emailseq.backoffice.forms import VerbForm
 from emailseq.backoffice.pages import Request, allows
+from emailseq.backoffice.verbs import Verb
 from emailseq.lib.errors import AppError
 from emailseq.lib.state import Move
-
-Method = Callable[..., HttpResponse]
 
 
 class CappedPaginator(Paginator):
@@ -43,7 +41,7 @@ class CappedPaginator(Paginator):
 
 
 class WorkspaceAdmin(ModelAdmin):
-    """Shows the rows of one workspace. Nothing is written but by the actions made with `verb`.
+    """Shows the rows of one workspace. Nothing is written but by its verbs.
 
     `resource` names the permissions, `hint` is the sentence above the list, `moves` says which
     verbs a state allows, and `change_form_template` is the page of one object, if it has one.
@@ -52,6 +50,10 @@ class WorkspaceAdmin(ModelAdmin):
     resource = ""
     hint: Any = ""
     moves: Mapping[str, Move] = {}
+    list_verbs: Sequence[Verb] = ()  # above the list
+    row_verbs: Sequence[Verb] = ()  # in the menu of each row
+    page_verbs: Sequence[Verb] = ()  # in the header of an object's page
+    inner_verbs: Sequence[Verb] = ()  # in a place of their own on it
 
     list_per_page = 50
     list_max_show_all = 0
@@ -62,6 +64,14 @@ class WorkspaceAdmin(ModelAdmin):
     paginator = CappedPaginator
     list_before_template = "backoffice/hint.html"
     list_filter_sheet = False
+
+    def __init_subclass__(cls) -> None:
+        """Hand the verbs to the theme, which calls them actions and finds them by name."""
+        for verb in (*cls.list_verbs, *cls.row_verbs, *cls.page_verbs, *cls.inner_verbs):
+            setattr(cls, verb.name, _action(verb))
+        cls.actions_list = [verb.name for verb in cls.list_verbs]
+        cls.actions_row = [verb.name for verb in cls.row_verbs]
+        cls.actions_detail = [verb.name for verb in (*cls.page_verbs, *cls.inner_verbs)]
 
     def get_queryset(self, request: Request) -> Any:
         return self.model._default_manager.of(request.workspace).order_by(*self.ordering)
@@ -74,6 +84,10 @@ class WorkspaceAdmin(ModelAdmin):
         if (found := known[self.model, object_id]) is None:
             raise Http404
         return found
+
+    def get_search_results(self, request: Request, queryset: Any, search_term: str) -> Any:
+        """Search for the beginning of what is stored in small letters, so that an index serves."""
+        return super().get_search_results(request, queryset, search_term.lower())
 
     def get_changelist_instance(self, request: Request) -> Any:
         changelist = super().get_changelist_instance(request)
@@ -93,9 +107,7 @@ class WorkspaceAdmin(ModelAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         context = self.page_context(request, self.get_object(request, object_id))
-        page: HttpResponse = super().change_view(
-            request, object_id, form_url, {**(extra_context or {}), **context}
-        )
+        page: HttpResponse = super().change_view(request, object_id, form_url, context)
         return page
 
     def page_context(self, request: Request, target: Any) -> dict[str, Any]:
@@ -103,25 +115,37 @@ class WorkspaceAdmin(ModelAdmin):
         return {}
 
     def get_actions_list(self, request: Request) -> list[Any]:
-        return [offer for offer in super().get_actions_list(request) if _may(request, offer)]
+        offers = super().get_actions_list(request)
+        return [offer for offer in offers if self.may(request, offer.method.verb)]
 
     def get_actions_row(self, request: Request) -> list[Any]:
-        return [offer for offer in super().get_actions_row(request) if _may(request, offer)]
+        offers = super().get_actions_row(request)
+        return [offer for offer in offers if self.may(request, offer.method.verb)]
 
     def get_actions_detail(self, request: Request, object_id: str) -> list[Any]:
         target = self.get_object(request, object_id)
-        offers = super().get_actions_detail(request, object_id)
-        return [
-            offer
-            for offer in offers
-            if offer.method.in_header
-            and _may(request, offer)
-            and self.offers(offer.method.original_function_name, target)
+        offered = [
+            verb.name
+            for verb in self.page_verbs
+            if self.may(request, verb) and self.offers(verb, target)
         ]
+        return [self.get_unfold_action(name) for name in offered]
 
-    def offers(self, verb: str, target: Any) -> bool:
+    def may(self, request: Request, verb: Verb) -> bool:
+        return allows(request, verb.right or f"{self.resource}:write")
+
+    def offers(self, verb: Verb, target: Any) -> bool:
         """Whether the object's state allows the verb."""
-        return verb not in self.moves or target.state in self.moves[verb].sources
+        return self.is_open(target) and (
+            verb.name not in self.moves or target.state in self.moves[verb.name].sources
+        )
+
+    def is_open(self, target: Any) -> bool:
+        """Whether anything may still be done to the object."""
+        return True
+
+    def may_write(self, request: Request, target: Any) -> bool:
+        return self.is_open(target) and allows(request, f"{self.resource}:write")
 
     def has_module_permission(self, request: Request) -> bool:
         return self.has_view_permission(request)
@@ -138,67 +162,44 @@ class WorkspaceAdmin(ModelAdmin):
     def has_delete_permission(self, request: Request, obj: Model | None = None) -> bool:
         return False
 
-    def done(self, request: Request, sentence: str, *, at: Model | None = None) -> HttpResponse:
-        """Answer a dialog: say what was done, on the page of `at`, or on the list."""
+    def dialog(self, request: Request, verb: Verb, object_id: str | None) -> HttpResponse:
+        """Show the dialog of a verb, or do what it was submitted for."""
+        if not self.may(request, verb):
+            raise PermissionDenied
+        target = self.get_object(request, object_id) if object_id else None
+        posted = request.POST if request.method == "POST" else None
+        form = verb.form(posted, request=request, target=target)
+        if form.is_valid():
+            try:
+                result = verb.act(target or request.workspace, by=request.actor, **form.arguments())
+                return self.done(request, verb, target, result)
+            except AppError as error:
+                form.refuse(error)
+        return render(request, verb.template, verb.context(form, target))
+
+    def done(self, request: Request, verb: Verb, target: Any, result: Any) -> HttpResponse:
+        """Answer a dialog: say what was done, and go where it shows."""
+        about = result if isinstance(result, self.model) else target
+        sentence = result if isinstance(result, str) else verb.done.format(about)
         messages.success(request, sentence)
-        if at is None:
-            url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
-        else:
-            url = reverse(f"admin:{at._meta.label_lower.replace('.', '_')}_change", args=[at.pk])
-        return HttpResponse(headers={"HX-Redirect": url})
+        return HttpResponse(headers={"HX-Redirect": self.url_of(about)})
+
+    def url_of(self, target: Any) -> str:
+        """The page of an object; the list, where objects have none."""
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}"
+        if self.change_form_template:
+            return reverse(f"{name}_change", args=[target.pk])
+        return reverse(f"{name}_changelist")
 
 
-def _may(request: Request, offer: Any) -> bool:
-    return allows(request, offer.method.right)
+def _action(verb: Verb) -> Callable[..., HttpResponse]:
+    def view(self: WorkspaceAdmin, request: Request, object_id: str | None = None) -> HttpResponse:
+        return self.dialog(request, verb, object_id)
 
-
-def verb(
-    description: Any,
-    *,
-    right: str,
-    icon: str,
-    form: Callable[..., VerbForm] = VerbForm,
-    title: Any = "",
-    primary: bool = False,
-    in_header: bool = True,
-    submit: Any = "",
-    template: str = "backoffice/dialog.html",
-) -> Callable[[Method], Method]:
-    """Make an action of a method: GET shows a dialog, and only a POST, with its token, acts.
-
-    The method gets (request, form, target) and answers `self.done(…)`; target is None for actions
-    of a list. What it refuses by raising an AppError is shown in the dialog. `in_header=False` is
-    for verbs that an object's page offers in a place of its own.
-    """
-
-    def decorate(method: Method) -> Method:
-        @wraps(method)
-        def view(
-            self: WorkspaceAdmin, request: Request, object_id: str | None = None
-        ) -> HttpResponse:
-            if not allows(request, right):
-                raise PermissionDenied
-            target = self.get_object(request, object_id) if object_id else None
-            posted = request.POST if request.method == "POST" else None
-            bound = form(posted, request=request, target=target)
-            if bound.is_valid():
-                try:
-                    return method(self, request, bound, target)
-                except AppError as error:
-                    bound.refuse(error)
-            context = {
-                "title": title or description,
-                "form": bound,
-                "submit": submit or description,
-            }
-            return render(request, template, context)
-
-        variant = ActionVariant.PRIMARY if primary else ActionVariant.DEFAULT
-        offered: Any = action(description=description, icon=icon, variant=variant)(view)
-        offered.dialog = {"title": title or description}
-        offered.right = right
-        offered.in_header = in_header
-        made: Method = offered
-        return made
-
-    return decorate
+    view.__name__ = verb.name
+    variant = ActionVariant.PRIMARY if verb.primary else ActionVariant.DEFAULT
+    offered: Any = action(description=verb.label, icon=verb.icon, variant=variant)(view)
+    offered.verb = verb
+    offered.dialog = {"title": verb.title or verb.label}
+    made: Callable[..., HttpResponse] = offered
+    return made

@@ -16,59 +16,53 @@ from emailseq.backoffice.pages import Request, allows, render_page
 class Entry(NamedTuple):
     title: Any
     icon: str
-    url_name: str
+    page: str
     permission: str
+
+    @property
+    def url_name(self) -> str:
+        """`page` is a view of its own, or the list of an app's model."""
+        return f"{self.page}_changelist" if "_" in self.page else self.page
 
 
 SECTIONS: list[tuple[Any, list[Entry]]] = [
     ("", [Entry(_("Dashboard"), "space_dashboard", "index", "reports:read")]),
     (
         _("Automate"),
-        [Entry(_("Sequences"), "account_tree", "sequences_sequence_changelist", "sequences:read")],
+        [Entry(_("Sequences"), "account_tree", "sequences_sequence", "sequences:read")],
     ),
     (
         _("Send"),
         [
-            Entry(_("Campaigns"), "campaign", "campaigns_campaign_changelist", "campaigns:read"),
-            Entry(_("Templates"), "draft", "templates_app_template_changelist", "templates:read"),
+            Entry(_("Campaigns"), "campaign", "campaigns_campaign", "campaigns:read"),
+            Entry(_("Templates"), "draft", "templates_app_template", "templates:read"),
         ],
     ),
     (
         _("Audience"),
         [
-            Entry(
-                _("Subscribers"), "group", "subscribers_subscriber_changelist", "subscribers:read"
-            ),
-            Entry(_("Lists"), "list_alt", "subscribers_list_changelist", "lists:read"),
-            Entry(_("Imports"), "upload_file", "subscribers_import_changelist", "subscribers:read"),
-            Entry(
-                _("Suppressions"), "block", "subscribers_suppression_changelist", "subscribers:read"
-            ),
-            Entry(
-                _("Custom fields"),
-                "data_object",
-                "subscribers_customfield_changelist",
-                "lists:read",
-            ),
+            Entry(_("Subscribers"), "group", "subscribers_subscriber", "subscribers:read"),
+            Entry(_("Lists"), "list_alt", "subscribers_list", "lists:read"),
+            Entry(_("Imports"), "upload_file", "subscribers_import", "subscribers:read"),
+            Entry(_("Suppressions"), "block", "subscribers_suppression", "subscribers:read"),
+            Entry(_("Custom fields"), "data_object", "subscribers_customfield", "lists:read"),
         ],
     ),
     (
         _("Delivery"),
         [
-            Entry(
-                _("Messages"), "outgoing_mail", "delivery_sendledger_changelist", "delivery:read"
-            ),
-            Entry(_("In doubt"), "help_center", "delivery_outbox_changelist", "delivery:read"),
-            Entry(_("Senders"), "badge", "delivery_senderidentity_changelist", "delivery:read"),
+            Entry(_("Messages"), "outgoing_mail", "delivery_sendledger", "delivery:read"),
+            Entry(_("In doubt"), "help_center", "delivery_outbox", "delivery:read"),
+            Entry(_("Senders"), "badge", "delivery_senderidentity", "delivery:read"),
             Entry(_("Inbox"), "inbox", "inbox", "delivery:read"),
         ],
     ),
     (
         _("Settings"),
         [
-            Entry(_("Team"), "diversity_3", "accounts_membership_changelist", "team:write"),
-            Entry(_("API keys"), "key", "accounts_apikey_changelist", "keys:write"),
-            Entry(_("Audit log"), "history", "accounts_auditentry_changelist", "audit:read"),
+            Entry(_("Team"), "diversity_3", "accounts_membership", "team:write"),
+            Entry(_("API keys"), "key", "accounts_apikey", "keys:write"),
+            Entry(_("Audit log"), "history", "accounts_auditentry", "audit:read"),
         ],
     ),
 ]
@@ -77,18 +71,7 @@ SECTIONS: list[tuple[Any, list[Entry]]] = [
 def sidebar(request: Request) -> list[dict[str, Any]]:
     """The sections with the entries that the person's role may see."""
     return [
-        {
-            "title": title,
-            "items": [
-                {
-                    "title": entry.title,
-                    "icon": entry.icon,
-                    "link": reverse_lazy(f"admin:{entry.url_name}"),
-                }
-                for entry in entries
-                if allows(request, entry.permission)
-            ],
-        }
+        {"title": title, "items": [_item(entry) for entry in entries if _may_see(request, entry)]}
         for title, entries in SECTIONS
     ]
 
@@ -118,6 +101,13 @@ def choose_workspace(request: Request) -> HttpResponse:
 
 def environment(request: Request) -> list[str] | None:
     """The ribbon that says that this is not production."""
-    if settings.ENVIRONMENT == "production":
-        return None
-    return [settings.ENVIRONMENT, "warning"]
+    return None if settings.ENVIRONMENT == "production" else [settings.ENVIRONMENT, "warning"]
+
+
+def _may_see(request: Request, entry: Entry) -> bool:
+    return allows(request, entry.permission)
+
+
+def _item(entry: Entry) -> dict[str, Any]:
+    link = reverse_lazy(f"admin:{entry.url_name}")
+    return {"title": entry.title, "icon": entry.icon, "link": link}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from delivery.models import Outbox, SendLedger, Source
@@ -25,7 +26,7 @@ class Words(NamedTuple):
     sentence: Any
 
 
-# A machine's hit and a human's are told apart by the verdict that is part of the key.
+# By the kind of an event and, where a machine's hit is told apart from a human's, its verdict.
 WORDS = {
     "subscriber.created": Words("person_add", "good", _("Became known")),
     "subscriber.updated": Words("edit", "plain", _("Profile changed: {fields}")),
@@ -38,23 +39,23 @@ WORDS = {
     "message.failed": Words("error", "bad", _("“{message}” failed: {reason}")),
     "message.in_doubt": Words("help", "warn", _("“{message}” may or may not have left")),
     "message.opened": Words("drafts", "good", _("Opened “{message}” (estimated)")),
+    "message.opened machine": Words(
+        "smart_toy", "plain", _("“{message}” was opened by a mail proxy; not counted")
+    ),
     "message.clicked": Words("ads_click", "good", _("Clicked in “{message}”")),
+    "message.clicked machine": Words(
+        "smart_toy", "plain", _("A scanner followed a link in “{message}”; not counted")
+    ),
     "message.unsubscribed": Words("unsubscribe", "bad", _("Unsubscribed from “{message}”")),
     "enrollment.started": Words("login", "plain", _("Entered {source}")),
     "enrollment.completed": Words("flag", "good", _("Finished {source}")),
     "enrollment.exited": Words("logout", "warn", _("Left {source} early: {reason}")),
     "enrollment.failed": Words("error", "bad", _("Cannot go on in {source}: {reason}")),
 }
-MACHINE = {
-    "message.opened": Words(
-        "smart_toy", "plain", _("“{message}” was opened by a mail proxy; not counted")
-    ),
-    "message.clicked": Words(
-        "smart_toy", "plain", _("A scanner followed a link in “{message}”; not counted")
-    ),
-}
 LEFT_OUT = ("enrollment.step",)  # the message or the wait that it leads to is told anyway
+# What can be shown alone: a label, and how its kinds begin.
 FILTERS = {
+    "": (_("Everything"), ""),
     "messages": (_("Messages"), "message."),
     "sequences": (_("Sequences"), "enrollment."),
     "consent": (_("Consent"), "subscription."),
@@ -62,13 +63,11 @@ FILTERS = {
 }
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One line of the timeline."""
 
     at: datetime
-    icon: str
-    tone: str
+    words: Words
     sentence: str
     source: str
 
@@ -81,35 +80,28 @@ class Page:
     before: int
 
 
-def read(subscriber: Subscriber, *, show: str = "", before: int = 0) -> Page:
+def read(subscriber: Subscriber, *, show: str = "", before: int | None = None) -> Page:
     """The page of entries older than event `before`, of all kinds or of one of FILTERS."""
     events = Event.objects.of(subscriber.workspace).filter(subscriber=subscriber)
     events = events.exclude(kind__in=LEFT_OUT)
     if show in FILTERS:
         events = events.filter(kind__startswith=FILTERS[show][1])
-    if before:
+    if before is not None:
         events = events.filter(id__lt=before)
     found = list(events.order_by("-id")[: PAGE + 1])
     shown = found[:PAGE]
-    entries = _entries(shown)
-    days = [(day, list(group)) for day, group in groupby(entries, key=_day)]
+    names = _Names(shown)
+    entries = [_entry(event, names) for event in shown]
+    days = [(day, list(of_day)) for day, of_day in groupby(entries, key=_day)]
     return Page(days, shown[-1].pk if len(found) > PAGE else 0)
-
-
-def _entries(events: list[Event]) -> list[Entry]:
-    names = _Names(events)
-    return [_entry(event, names) for event in events]
 
 
 def _entry(event: Event, names: _Names) -> Entry:
     plain = Words("circle", "plain", event.kind)
-    words = WORDS.get(event.kind, plain)
-    if event.verdict == "machine":
-        words = MACHINE.get(event.kind, words)
-    sentence = str(words.sentence).format_map(names.of(event))
-    named = "{source}" in str(words.sentence)
-    source = "" if named else names.sources.get((event.source_kind, event.source_id), "")
-    return Entry(event.occurred_at, words.icon, words.tone, sentence, source)
+    words = WORDS.get(f"{event.kind} {event.verdict}") or WORDS.get(event.kind, plain)
+    sentence = str(words.sentence)
+    source = "" if "{source}" in sentence else names.source(event, "")
+    return Entry(event.occurred_at, words, sentence.format_map(names.of(event)), source)
 
 
 def _day(entry: Entry) -> date:
@@ -119,22 +111,18 @@ def _day(entry: Entry) -> date:
 class _Names:
     """The names behind the ids in some events, read at once."""
 
-    def __init__(self, events: Iterable[Event]) -> None:
-        events = list(events)
+    def __init__(self, events: list[Event]) -> None:
         list_ids = {event.properties.get("list_id") for event in events} - {None}
-        source_ids = {event.source_id for event in events} - {0}
-        message_ids = {event.message_id for event in events} - {None}
         self.lists = dict(List.objects.filter(pk__in=list_ids).values_list("id", "name"))
-        self.sources = {
-            (kind, source_id): name
-            for kind, source_id, name in Source.objects.filter(
-                source_id__in=source_ids
-            ).values_list("kind", "source_id", "name")
-        }
+        sources = Source.objects.filter(source_id__in={event.source_id for event in events} - {0})
+        self.sources = {(source.kind, source.source_id): source.name for source in sources}
         self.messages: dict[int, str] = {}
         for model in (SendLedger, Outbox):
-            rows = model.objects.filter(pk__in=message_ids)
+            rows = model.objects.filter(pk__in={event.message_id for event in events} - {None})
             self.messages |= dict(rows.values_list("id", "template_version__template__name"))
+
+    def source(self, event: Event, default: str) -> str:
+        return self.sources.get((event.source_kind, event.source_id), default)
 
     def of(self, event: Event) -> Mapping[str, Any]:
         facts = event.properties
@@ -142,6 +130,6 @@ class _Names:
             "list": self.lists.get(facts.get("list_id"), _("a list")),
             "fields": ", ".join(facts.get("fields") or ()),
             "reason": facts.get("reason") or _("no reason given"),
-            "source": self.sources.get((event.source_kind, event.source_id), _("a sequence")),
+            "source": self.source(event, gettext("a sequence")),
             "message": self.messages.get(event.message_id or 0, _("a message")),
         }

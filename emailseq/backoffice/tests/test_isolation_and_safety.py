@@ -204,9 +204,7 @@ def test_every_page_is_read_in_few_queries():
     counts = {}
 
     for url in every_page(world):
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             client.get(url)
         counts[url] = len(queries)
 
