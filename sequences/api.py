@@ -59,7 +59,6 @@ class SequenceSerializer(Named, ResourceSerializer):
             *("id", "name", "slug", "state", "list", "sender", "re_entry"),
             *("version", "triggers", "created_at"),
         ]
-        extra_kwargs = {"slug": {"required": False}}
 
     @extend_schema_field(Triggers)
     def get_triggers(self, sequence: Sequence) -> dict[str, Any]:

@@ -33,7 +33,6 @@ class ListSerializer(Named, ResourceSerializer):
     class Meta:
         model = List
         fields = ["id", "name", "slug", "opt_in", "public", "created_at", "archived_at"]
-        extra_kwargs = {"slug": {"required": False}}
 
 
 class Lists(Resource):

@@ -27,11 +27,6 @@ class TemplateLine(Named, ResourceSerializer):
             *("id", "name", "slug", "subject", "version"),
             *("created_at", "updated_at", "archived_at"),
         ]
-        extra_kwargs = {
-            "slug": {"required": False},
-            "html": {"trim_whitespace": False},
-            "text": {"trim_whitespace": False},
-        }
 
 
 class TemplateSerializer(TemplateLine):
@@ -39,6 +34,7 @@ class TemplateSerializer(TemplateLine):
 
     class Meta(TemplateLine.Meta):
         fields = [*TemplateLine.Meta.fields, "html", "text"]
+        extra_kwargs = {"html": {"trim_whitespace": False}, "text": {"trim_whitespace": False}}
 
 
 class Templates(Resource):

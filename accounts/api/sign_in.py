@@ -73,11 +73,10 @@ class Refresh(Strict, simplejwt.TokenRefreshSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
         try:
             with transaction.atomic():
-                tokens: dict[str, str] = super().validate(attrs)
+                return super().validate(attrs)
         except (TokenError, ObjectDoesNotExist) as error:
             services.revoke_copied(attrs["refresh"])
             raise AuthenticationFailed("The refresh token is not valid.") from error
-        return tokens
 
 
 class Revoke(Strict, simplejwt.TokenBlacklistSerializer):
@@ -85,10 +84,9 @@ class Revoke(Strict, simplejwt.TokenBlacklistSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         try:
-            nothing: dict[str, Any] = super().validate(attrs)
+            return super().validate(attrs)
         except TokenError as error:
             raise AuthenticationFailed("The refresh token is not valid.") from error
-        return nothing
 
 
 class Auth(Endpoint):

@@ -54,6 +54,8 @@ class Strict(serializers.Serializer[Any]):
 
 # A body with a slug, which is made from the name when none is given.
 class Named(Strict):
+    slug = serializers.SlugField(required=False, max_length=50)
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not self.partial and not attrs.get("slug"):
             attrs["slug"] = slugify(attrs["name"])[:50]
