@@ -45,21 +45,27 @@ LOOK_SECONDS = 0.1
 
 
 class Rig:
-    """Two senders, a worker and beat, running; every experiment leaves them so."""
+    """Two senders, a worker and two beats, running; every experiment leaves them so.
+
+    The second beat is there to change nothing.
+    """
 
     def __init__(self, children: Children, *, folder: Path, redis_url: str) -> None:
         self.journal, self._logs = folder / "journal.jsonl", folder / "logs"
         self.valkey = redis.Redis.from_url(redis_url)
         self._children = children
-        for name in ("worker", "beat", *SENDERS):
+        for name in ("worker", "beat", "beat-2", *SENDERS):
             self.start(name)
 
     # Processes
 
     def start(self, name: str) -> None:
-        sender = (*processes.SENDER, "-n", f"{name}@%h")
-        argv = {"worker": processes.WORKER, "beat": processes.BEAT}.get(name, sender)
-        self._children.start(name, *argv)
+        command = {
+            "worker": processes.WORKER,
+            "beat": processes.BEAT,
+            "sender": (*processes.SENDER, "-n", f"{name}@%h"),
+        }
+        self._children.start(name, *command[name.partition("-")[0]])
 
     def kill(self, name: str) -> int:
         """SIGKILL the process and its children; how many messages it had marked for the wire.
