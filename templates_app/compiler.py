@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from binascii import b2a_qp
 from typing import NamedTuple
 
@@ -11,6 +12,8 @@ from templates_app.merge_fields import ROOTS
 from templates_app.page import Page
 
 _SOFT_BREAK = b"=\r\n"
+# The library writes a blank that ends a line as three characters, whether they fit or not.
+_BLANK_AT_THE_EDGE = re.compile(rb"^(.{73,75})(=20|=09)$", re.MULTILINE)
 Body = tuple[bytes | Slot, ...]
 """A part in pieces: encoded text, ready to join, and slots."""
 
@@ -52,7 +55,10 @@ def escape_outputs(source: str, how: str) -> str:
 def quoted_printable(text: str) -> bytes:
     """RFC 2045 §6.7 with CRLF line ends; the last line leaves room for a soft break after it."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-    encoded = b2a_qp(lines.encode()).replace(b"\n", b"\r\n")
+    encoded = b2a_qp(lines.encode())
+    if len(encoded) > 75:
+        encoded = _BLANK_AT_THE_EDGE.sub(rb"\1=\n\2", encoded)
+    encoded = encoded.replace(b"\n", b"\r\n")
     if len(encoded) - encoded.rfind(b"\n") <= 76:
         return encoded
     return encoded[:-1] + _SOFT_BREAK + encoded[-1:]  # only a literal character fills column 76

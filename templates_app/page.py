@@ -63,8 +63,11 @@ class Page:
             return self._comment(unit)
         if self._captures and unit.kind != "text":
             raise TemplateError("“capture” holds text; write HTML where the value is printed.")
+        if unit.kind == "text" and self._captures:
+            # What is captured is a value like any other, escaped where it is printed.
+            return self._restored(unescape(unit.source), "_plain")
         if unit.kind == "text":
-            return self._text(unit.source)
+            return self._restored(unit.source, "_html")
         if unit.kind == "titled":
             self._check_closed(unit.source)
             return self._restored(unit.source, "_html")
@@ -72,12 +75,6 @@ class Page:
             return "".join(self._tag(unit))
         self._shield.refuse(unit.source, f"stands inside <{unit.name}>")
         return self._restored(unit.source, "_html")
-
-    def _text(self, text: str) -> str:
-        # What is captured is a value like any other, escaped where it is printed.
-        if self._captures:
-            return self._restored(unescape(text), "_plain")
-        return self._restored(text, "_html")
 
     def _comment(self, unit: Unit) -> str:
         if piece := self._shield.whole(unit.inner):

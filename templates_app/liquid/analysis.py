@@ -79,8 +79,8 @@ class Walk:
         self.made |= made
         return made
 
-    def _inspect(self, expression: Any) -> None:
-        if isinstance(expression, RangeLiteral):
+    def _inspect(self, expression: Any, *, is_looped: bool = False) -> None:
+        if isinstance(expression, RangeLiteral) and not is_looped:
             line = line_of(expression.token)
             raise TemplateError("A range may only stand in “for … in”.", line=line)
         if isinstance(expression, Path):
@@ -89,14 +89,8 @@ class Walk:
             if used.name not in self.filters:
                 raise TemplateError(_unknown_filter(used.name), line=line_of(used.token))
         for child in expression.children():
-            if isinstance(expression, LoopExpression) and child is expression.iterable:
-                self._inspect_all(child.children() if isinstance(child, RangeLiteral) else [child])
-            else:
-                self._inspect(child)
-
-    def _inspect_all(self, expressions: Iterable[Any]) -> None:
-        for expression in expressions:
-            self._inspect(expression)
+            in_loop = isinstance(expression, LoopExpression)
+            self._inspect(child, is_looped=in_loop and child is expression.iterable)
 
     def _use(self, path: Path) -> None:
         names = takewhile(lambda segment: isinstance(segment, str), path.path)

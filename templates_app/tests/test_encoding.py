@@ -28,6 +28,9 @@ LINES = st.text("x=é .\n", min_size=60, max_size=160)  # around the longest lin
         ("x" * 76, b"x" * 75 + b"=\r\nx"),
         ("x" * 76 + "\n", b"x" * 76 + b"\r\n"),
         ("x" * 74 + "é", b"x" * 74 + b"=\r\n=C3=A9"),
+        ("x" * 73 + " ", b"x" * 73 + b"=\r\n=20"),
+        ("x" * 75 + "\t", b"x" * 75 + b"=\r\n=09"),
+        ("x" * 74 + " \ny", b"x" * 74 + b"=\r\n=20\r\ny"),
     ],
 )
 def test_quoted_printable(text, expected):
