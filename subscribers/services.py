@@ -95,13 +95,11 @@ def upsert(
     if changed:
         subscriber.updated_at = clock.now()
         subscriber.save(update_fields=[*changed, "updated_at"])
-    result = "created" if created else "updated" if changed else "unchanged"
-    if result != "unchanged":
+    if created or changed:
         kind = kinds.SUBSCRIBER_CREATED if created else kinds.SUBSCRIBER_UPDATED
-        _record([subscriber], kind, fields=changed, by=by.kind)
-    if subscriptions and _take_places(subscriber, subscriptions, by=by) and result == "unchanged":
-        result = "updated"
-    return subscriber, result
+        _record(subscriber, kind, fields=changed, by=by.kind)
+    placed = bool(subscriptions) and _take_places(subscriber, subscriptions, by=by)
+    return subscriber, "created" if created else "updated" if changed or placed else "unchanged"
 
 
 @transaction.atomic
@@ -144,7 +142,7 @@ def subscribe(
     )
     if created:
         kind = kinds.SUBSCRIPTION_CONFIRMED if at_once else kinds.SUBSCRIPTION_PENDING
-        _record([subscriber], kind, list_id=to.pk, by=by.kind)
+        _record(subscriber, kind, list_id=to.pk, by=by.kind)
     elif confirmed and subscription.state == SubscriptionState.PENDING:
         confirm(subscription, by=by, consent=consent)
     return subscription
@@ -162,7 +160,7 @@ def confirm(subscription: Subscription, *, by: Actor, consent: Consent | None = 
     )
     if moved:
         kind = kinds.SUBSCRIPTION_CONFIRMED
-        _record([subscription.subscriber], kind, list_id=subscription.list_id, by=by.kind)
+        _record(subscription.subscriber, kind, list_id=subscription.list_id, by=by.kind)
     return moved
 
 
@@ -183,7 +181,7 @@ def unsubscribe(
     state.move(leaving, SUBSCRIPTION_MOVES["unsubscribe"], unsubscribed_at=clock.now())
     for list_id in left:
         kind = kinds.SUBSCRIPTION_UNSUBSCRIBED
-        _record([subscriber], kind, list_id=list_id, by=by.kind, reason=reason)
+        _record(subscriber, kind, list_id=list_id, by=by.kind, reason=reason)
     if from_list is None:
         suppress(
             subscriber.workspace,
@@ -332,15 +330,12 @@ def _set_archived(subscriber: Subscriber, instant: datetime | None, *, by: Actor
     rows = Subscriber.objects.filter(pk=subscriber.pk, archived_at__isnull=instant is not None)
     changed = rows.update(archived_at=instant, updated_at=clock.now())
     if changed:
-        _record([subscriber], kinds.SUBSCRIBER_UPDATED, fields=["archived_at"], by=by.kind)
+        _record(subscriber, kinds.SUBSCRIBER_UPDATED, fields=["archived_at"], by=by.kind)
         verb = "subscriber.archived" if instant else "subscriber.restored"
         audit.record(subscriber.workspace_id, verb, by=by, on=subscriber)
     return bool(changed)
 
 
-def _record(people: Sequence[Subscriber], kind: str, **properties: Any) -> None:
-    now = clock.now()
-    events.record_many(
-        NewEvent(person.workspace_id, person.pk, kind, now, properties=properties)
-        for person in people
-    )
+def _record(person: Subscriber, kind: str, **properties: Any) -> None:
+    event = NewEvent(person.workspace_id, person.pk, kind, clock.now(), properties=properties)
+    events.record_many([event])
