@@ -311,8 +311,12 @@ def _load_versions(version_ids: Set[int]) -> dict[int, Compiled]:
 
 
 def _database_parameters() -> dict[str, Any]:
-    """How Django connects, for connections of our own: each statement its own transaction."""
+    """How Django connects, for connections of our own: each statement its own transaction.
+
+    All statements look rows up by key, whatever the arguments: they are planned once.
+    """
     parameters = django_connection.get_connection_params()
-    for django_only in ("cursor_factory", "context", "prepare_threshold"):
+    for django_only in ("cursor_factory", "context"):
         parameters.pop(django_only, None)
-    return {**parameters, "autocommit": True}
+    options = f"{parameters['options']} -c plan_cache_mode=force_generic_plan"
+    return {**parameters, "options": options, "prepare_threshold": 0, "autocommit": True}

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import uuid
+
 import pytest
 
 from accounts.audit import SYSTEM
@@ -44,7 +46,7 @@ def test_a_message_in_doubt_keeps_its_campaign_open():
     campaign = make_sending(2)
     engine.fill()
     finish_messages(campaign, "sent")
-    Outbox.objects.update(doubt_at=clock.now())
+    Outbox.objects.update(doubt_at=clock.now(), lease_token=uuid.uuid4())
 
     assert engine.finish() == 0
     finish_messages(campaign, "sent")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import uuid
+
 import pytest
 
 from analytics.tests.factories import catch_up
@@ -16,7 +18,8 @@ def test_everybody_is_in_one_place():
     campaign = make_sending(8)
     engine.fill()
     finish_messages(campaign, "sent", "sent", "sent", "skipped", "skipped", "failed")
-    Outbox.objects.filter(pk=Outbox.objects.earliest("id").pk).update(doubt_at=clock.now())
+    in_doubt = Outbox.objects.filter(pk=Outbox.objects.earliest("id").pk)
+    in_doubt.update(doubt_at=clock.now(), lease_token=uuid.uuid4())
     catch_up()
     campaign.refresh_from_db()
 

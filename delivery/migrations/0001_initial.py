@@ -105,8 +105,8 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name_plural': 'outbox',
                 'db_table': 'delivery_outbox',
-                'indexes': [models.Index(condition=models.Q(('cancelled_at', None), ('doubt_at', None), ('held_at', None), ('lease_token', None), ('wire_at', None)), fields=['kind', 'source_id', 'run_at', 'id'], name='outbox_due'), models.Index(condition=models.Q(('lease_token__isnull', False)), fields=['lease_token'], name='outbox_leased'), models.Index(condition=models.Q(('cancelled_at__isnull', False)), fields=['id'], name='outbox_cancelled'), models.Index(condition=models.Q(('doubt_at__isnull', False)), fields=['id'], name='outbox_in_doubt')],
-                'constraints': [models.UniqueConstraint(fields=('kind', 'source_id', 'subscriber', 'step_key', 'run'), name='a_message_is_queued_once')],
+                'indexes': [models.Index(condition=models.Q(('cancelled_at', None), ('held_at', None), ('lease_token', None)), fields=['kind', 'source_id', 'run_at', 'id'], name='outbox_due'), models.Index(condition=models.Q(('lease_token__isnull', False)), fields=['lease_token'], name='outbox_leased'), models.Index(condition=models.Q(('cancelled_at__isnull', False)), fields=['id'], name='outbox_cancelled'), models.Index(condition=models.Q(('doubt_at__isnull', False)), fields=['id'], name='outbox_in_doubt')],
+                'constraints': [models.UniqueConstraint(fields=('kind', 'source_id', 'subscriber', 'step_key', 'run'), name='a_message_is_queued_once'), models.CheckConstraint(condition=models.Q(('lease_token__isnull', False), models.Q(('doubt_at', None), ('wire_at', None)), _connector='OR'), name='outbox_on_the_wire_is_leased')],
             },
         ),
         migrations.CreateModel(

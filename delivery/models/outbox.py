@@ -5,7 +5,9 @@ from django.db import models
 from accounts.models import WorkspaceQuerySet
 from delivery.states import SourceKind
 
-DUE = models.Q(lease_token=None, wire_at=None, doubt_at=None, held_at=None, cancelled_at=None)
+# A row on the wire or in doubt has a lease, so neither column needs to be in an index that every
+# wire mark would have to touch.
+DUE = models.Q(lease_token=None, held_at=None, cancelled_at=None)
 
 
 class OutboxQuerySet(WorkspaceQuerySet["Outbox"]):
@@ -91,6 +93,11 @@ class Outbox(Message):
             models.UniqueConstraint(
                 fields=["kind", "source_id", "subscriber", "step_key", "run"],
                 name="a_message_is_queued_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(lease_token__isnull=False)
+                | models.Q(wire_at=None, doubt_at=None),
+                name="outbox_on_the_wire_is_leased",
             ),
         ]
         indexes = [

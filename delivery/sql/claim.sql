@@ -4,8 +4,7 @@
 WITH RECURSIVE pending AS (        -- the sources that have due rows, by hopping along the index
     (SELECT kind, source_id
        FROM delivery_outbox
-      WHERE lease_token IS NULL AND wire_at IS NULL AND doubt_at IS NULL
-        AND held_at IS NULL AND cancelled_at IS NULL
+      WHERE lease_token IS NULL AND held_at IS NULL AND cancelled_at IS NULL
       ORDER BY kind, source_id
       LIMIT 1)
     UNION ALL
@@ -14,8 +13,7 @@ WITH RECURSIVE pending AS (        -- the sources that have due rows, by hopping
      CROSS JOIN LATERAL (
            SELECT kind, source_id
              FROM delivery_outbox
-            WHERE lease_token IS NULL AND wire_at IS NULL AND doubt_at IS NULL
-              AND held_at IS NULL AND cancelled_at IS NULL
+            WHERE lease_token IS NULL AND held_at IS NULL AND cancelled_at IS NULL
               AND (kind, source_id) > (pending.kind, pending.source_id)
             ORDER BY kind, source_id
             LIMIT 1) AS further
@@ -31,8 +29,7 @@ WITH RECURSIVE pending AS (        -- the sources that have due rows, by hopping
            SELECT message.id
              FROM delivery_outbox AS message
             WHERE message.kind = open.kind AND message.source_id = open.source_id
-              AND message.lease_token IS NULL AND message.wire_at IS NULL
-              AND message.doubt_at IS NULL AND message.held_at IS NULL
+              AND message.lease_token IS NULL AND message.held_at IS NULL
               AND message.cancelled_at IS NULL AND message.run_at <= coalesce(%(now)s, clock_timestamp())
             ORDER BY message.run_at, message.id
             LIMIT (SELECT greatest(1, %(limit)s / greatest(count(*), 1)) FROM open)

@@ -7,11 +7,11 @@ SELECT message.id,
          WHEN message.held_at IS NOT NULL OR source.held THEN 'held'
          WHEN subscriber.archived_at IS NOT NULL THEN 'archived'
          WHEN suppression.reason IS NOT NULL THEN 'suppressed: ' || suppression.reason
-         WHEN NOT EXISTS (SELECT FROM subscribers_subscription AS subscription
-                           WHERE subscription.subscriber_id = message.subscriber_id
-                             AND subscription.state = 'confirmed'
-                             AND (message.list_id IS NULL
-                                  OR subscription.list_id = message.list_id))
+         WHEN 'confirmed' NOT IN (SELECT subscription.state
+                                    FROM subscribers_subscription AS subscription
+                                   WHERE subscription.subscriber_id = message.subscriber_id
+                                     AND (message.list_id IS NULL
+                                          OR subscription.list_id = message.list_id))
          THEN 'not subscribed'
        END AS stop
   FROM delivery_outbox AS message

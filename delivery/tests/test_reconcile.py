@@ -84,7 +84,7 @@ def test_a_repeat_that_somebody_asked_for_is_not_silent(history):
 
 def test_a_message_in_both_tables_is_found(history):
     sent = SendLedger.objects.first()
-    make_queued(sent)
+    make_queued(sent, wire_at=None)
 
     (found,) = check_rows()
     assert found == ("I1", "1 messages are in the outbox and in the ledger.")

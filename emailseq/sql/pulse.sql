@@ -4,8 +4,7 @@ SELECT (SELECT count(*) FROM delivery_outbox),
        coalesce((SELECT extract(epoch FROM clock_timestamp() - min(message.run_at))
                    FROM delivery_outbox AS message
                    JOIN delivery_source AS source USING (kind, source_id)
-                  WHERE message.lease_token IS NULL AND message.wire_at IS NULL
-                    AND message.doubt_at IS NULL AND message.held_at IS NULL
+                  WHERE message.lease_token IS NULL AND message.held_at IS NULL
                     AND message.cancelled_at IS NULL AND NOT source.held
                     AND message.run_at <= clock_timestamp()), 0)::float,
        (SELECT count(*) FROM delivery_outbox WHERE doubt_at IS NOT NULL),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from unittest.mock import Mock
 
@@ -96,7 +97,8 @@ def test_a_message_that_leaves_late_makes_the_wait_end_late(start):
         assert run.due_at == start + DAY + HOUR + 10 * MINUTE
         assert Outbox.objects.count() == 1
 
-    Outbox.objects.update(wire_at=start + 5 * HOUR, doubt_at=start + 6 * HOUR)
+    on_the_wire = {"wire_at": start + 5 * HOUR, "lease_token": uuid.uuid4()}
+    Outbox.objects.update(**on_the_wire, doubt_at=start + 6 * HOUR)
     with clock.frozen(start + DAY + 2 * HOUR):
         assert engine.advance() == 1
     run.refresh_from_db()
@@ -123,7 +125,7 @@ def test_a_run_in_doubt_about_its_last_message_is_not_complete(start):
     live = make_live(EMAIL)
     (run,) = make_runs(live)
     engine.advance()
-    Outbox.objects.update(wire_at=start, doubt_at=start)
+    Outbox.objects.update(wire_at=start, doubt_at=start, lease_token=uuid.uuid4())
 
     with clock.frozen(start + HOUR):
         engine.advance()

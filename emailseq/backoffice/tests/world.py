@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -88,7 +89,8 @@ def _messages(
     queue([run.subscriber], on=sequence.list, source_id=sequence.pk, kind="sequence")
     message = Outbox.objects.get(kind="sequence", source_id=sequence.pk)
     now = clock.now()
-    Outbox.objects.filter(pk=message.pk).update(wire_at=now, doubt_at=now, last_reply=text)
+    in_doubt = {"wire_at": now, "doubt_at": now, "lease_token": uuid.uuid4()}
+    Outbox.objects.filter(pk=message.pk).update(**in_doubt, last_reply=text)
     shared = {
         field.attname: getattr(message, field.attname)
         for field in SendLedger._meta.fields
