@@ -40,10 +40,9 @@ def drift() -> list[Drift]:
     """Every count on which the books differ; empty is what is promised. Reads the whole log."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
-        cursor.execute(sql.load("analytics", "rollup_drift"), {"kinds": list(COUNTED)})
-        rollups = [_drift("rollups", row) for row in cursor.fetchall()]
-        cursor.execute(sql.load("analytics", "ledger_drift"))
-        return rollups + [_drift("log", row) for row in cursor.fetchall()]
+    rollups = sql.fetch("analytics", "rollup_drift", {"kinds": list(COUNTED)})
+    log = sql.fetch("analytics", "ledger_drift")
+    return [_drift("rollups", row) for row in rollups] + [_drift("log", row) for row in log]
 
 
 @transaction.atomic

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from django.db import connection
-
 from analytics.models import RollupKey, Total
 from emailseq.lib import sql
 from subscribers.models import Event
@@ -24,9 +22,7 @@ def add(totals: Mapping[RollupKey, Total]) -> None:
     rows = [(*key, totals[key].count, totals[key].first_count) for key in sorted(totals)]
     if rows:
         names = (*RollupKey._fields, "count", "first_count")
-        columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
-        with connection.cursor() as cursor:
-            cursor.execute(sql.load("analytics", "add_rollups"), columns)
+        sql.run("analytics", "add_rollups", sql.columns(names, rows))
 
 
 def _key(event: Event) -> RollupKey:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from django.db import connection
-
 from delivery.models import Outbox, SendLedger
 from emailseq.lib import sql
 from subscribers.models import List, Subscriber
@@ -24,15 +22,13 @@ def gates(
     subscriber: Subscriber, kind: str, source_id: int, *, consent_list: List | None
 ) -> list[Gate]:
     """The answers of the gate for this person and source, as of now."""
-    parameters: dict[str, str | int | None] = {
+    parameters = {
         "subscriber_id": subscriber.pk,
         "kind": kind,
         "source_id": source_id,
         "list_id": consent_list.pk if consent_list else None,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(sql.load("delivery", "explain"), parameters)
-        archived_at, suppressed, subscribed, held = cursor.fetchone()
+    [(archived_at, suppressed, subscribed, held)] = sql.fetch("delivery", "explain", parameters)
     scope = f"“{consent_list}”" if consent_list else "a list"
     return [
         Gate("archived", archived_at is None, f"since {archived_at}" if archived_at else "no"),

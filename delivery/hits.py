@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from delivery import kinds, tracking
 from delivery.models import Hit
@@ -51,16 +51,13 @@ def record(*, message_id: int, kind: str, link: int, user_agent: str, address: s
         "user_agent": user_agent.replace("\0", "")[:300],
         "network": _network(address),
     }
-    with connection.cursor() as cursor:
-        cursor.execute(sql.load("delivery", "record_hit"), parameters)
+    sql.run("delivery", "record_hit", parameters)
 
 
 @transaction.atomic
 def drain(limit: int = 2000) -> int:
     """Turn hits into events with a verdict; the first human one of a message is marked `first`."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql.load("delivery", "drain_hits"), {"limit": limit})
-        taken = [Judged._make(row) for row in cursor.fetchall()]
+    taken = [Judged._make(row) for row in sql.fetch("delivery", "drain_hits", {"limit": limit})]
     firsts = {kind: _note_firsts(kind, taken) for kind in _KINDS}
     return events.record_many(_events(taken, firsts))
 
@@ -76,10 +73,11 @@ def _note_firsts(kind: str, taken: Iterable[Judged]) -> set[int]:
     for hit in taken:
         if hit.kind == kind and not hit.by_machine:
             human.setdefault(hit.message_id, hit.at)
-    query = sql.load("delivery", "first_open" if kind == HitKind.OPEN else "first_click")
-    with connection.cursor() as cursor:
-        cursor.execute(query, {"ids": sorted(human), "ats": [human[key] for key in sorted(human)]})
-        return {message_id for (message_id,) in cursor.fetchall()}
+    query = "first_open" if kind == HitKind.OPEN else "first_click"
+    noted = sql.fetch(
+        "delivery", query, {"ids": sorted(human), "ats": [human[key] for key in sorted(human)]}
+    )
+    return {message_id for (message_id,) in noted}
 
 
 def _events(taken: Iterable[Judged], firsts: dict[str, set[int]]) -> Iterable[NewEvent]:

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from django.db import connection
 from django.db.models import QuerySet
 
 from accounts.models import AuditEntry
@@ -30,9 +29,7 @@ class Finding(NamedTuple):
 
 def check_rows() -> Iterator[Finding]:
     """I1 and I6 on live data: nothing is in both tables, nothing is stuck."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql.load("delivery", "reconcile"))
-        both, stuck = cursor.fetchone()
+    [(both, stuck)] = sql.fetch("delivery", "reconcile")
     if both:
         yield Finding("I1", f"{both} messages are in the outbox and in the ledger.")
     if stuck:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts import audit
@@ -47,14 +47,7 @@ def queue_many(messages: Iterable[NewMessage], *, now: datetime) -> int:
     rows = list(messages)
     if not rows:
         return 0
-    columns = dict(zip(NewMessage._fields, map(list, zip(*rows, strict=True)), strict=True))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            sql.load("delivery", "queue_many"),
-            {**columns, "now": now},
-        )
-        queued: int = cursor.rowcount
-        return queued
+    return sql.run("delivery", "queue_many", {**sql.columns(NewMessage._fields, rows), "now": now})
 
 
 def mirror(*, workspace: Workspace, kind: str, source_id: int, name: str) -> Source:
@@ -148,11 +141,9 @@ def resolve_in_doubt(message: Outbox, *, as_sent: bool, by: Actor) -> bool:
 
 def finish(results: Sequence[tuple[int, str, str, str]], *, token: UUID | None) -> int:
     """Move messages to the ledger: (id, outcome, reason, reply) each, if they carry `token`."""
-    ids, named, reasons, replies = map(list, zip(*results, strict=True))
-    columns = {"ids": ids, "outcomes": named, "reasons": reasons, "replies": replies}
-    with connection.cursor() as cursor:
-        cursor.execute(sql.load("delivery", "finish"), {**columns, "token": token})
-        return events.record_many(outcomes.news(cursor.fetchall()))
+    columns = sql.columns(("ids", "outcomes", "reasons", "replies"), results)
+    finished = sql.fetch("delivery", "finish", {**columns, "token": token})
+    return events.record_many(outcomes.news(finished))
 
 
 @transaction.atomic

@@ -11,6 +11,7 @@ from delivery import replies
 from delivery.replies import Kind, Reply
 from delivery.states import Outcome
 from delivery.transports.smtp import Result, WireOutcome
+from emailseq.lib import sql
 
 LAST_TRY = 10  # the backoff of `replies` has come to some 58 hours by then
 LANE_PAUSE = timedelta(minutes=1)  # the server is busy or does not like us: no recipient's fault
@@ -68,7 +69,7 @@ class Settlement:
     def statements(self) -> list[tuple[str, dict[str, list[Any]]]]:
         """Which SQL files write this down, with their parameters; none for an empty settlement."""
         return [
-            (name, _columns(names, rows))
+            (name, sql.columns(names, rows))
             for name, names, rows in (
                 ("finish", ("ids", "outcomes", "reasons", "replies"), self.finished),
                 ("put_back", ("ids", "run_ats", "refunds", "replies"), self.back),
@@ -76,7 +77,3 @@ class Settlement:
             )
             if rows
         ]
-
-
-def _columns(names: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
-    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))

@@ -78,9 +78,7 @@ def checks() -> list[Check]:
 
 
 def read_pulse() -> Pulse:
-    with connection.cursor() as cursor:
-        cursor.execute(sql.load("emailseq", "pulse"))
-        return Pulse._make(cursor.fetchone())
+    return Pulse._make(*sql.fetch("emailseq", "pulse"))
 
 
 def tick_ages() -> dict[str, float] | None:

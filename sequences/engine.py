@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import structlog
-from django.db import connection, transaction
+from django.db import transaction
 
 from delivery import services as delivery
 from delivery.services import NewMessage
@@ -88,9 +88,8 @@ def advance_batch(limit: int) -> int:
 
 
 def _claim(limit: int, *, now: datetime) -> list[Run]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql.load("sequences", "claim"), {"limit": limit, "now": now})
-        return [Run._make(row) for row in cursor.fetchall()]
+    rows = sql.fetch("sequences", "claim", {"limit": limit, "now": now})
+    return [Run._make(row) for row in rows]
 
 
 def _facts(runs: Sequence[Run]) -> dict[int, Facts]:
@@ -99,13 +98,11 @@ def _facts(runs: Sequence[Run]) -> dict[int, Facts]:
     unfinished: dict[int, set[str]] = {run.id: set() for run in runs}
     wanted = ("id", "sequence_id", "subscriber_id", "run", "entered_step_at")
     columns = {name: [getattr(run, name) for run in runs] for name in wanted}
-    with connection.cursor() as cursor:
-        cursor.execute(sql.load("sequences", "facts"), columns)
-        for run_id, step_key, is_unfinished, left in cursor.fetchall():
-            if is_unfinished:
-                unfinished[run_id].add(step_key)
-            if left:
-                left_at[run_id][step_key] = left
+    for run_id, step_key, is_unfinished, left in sql.fetch("sequences", "facts", columns):
+        if is_unfinished:
+            unfinished[run_id].add(step_key)
+        if left:
+            left_at[run_id][step_key] = left
     return {
         run.id: Facts(run.entered_step_at, left_at[run.id], frozenset(unfinished[run.id]))
         for run in runs
@@ -181,8 +178,7 @@ def _write_down(moved: Sequence[Moved], *, now: datetime) -> None:
     ]
     if rows:
         columns = {name: [row[name] for row in rows] for name in rows[0]}
-        with connection.cursor() as cursor:
-            cursor.execute(sql.load("sequences", "move_on"), columns)
+        sql.run("sequences", "move_on", columns)
 
 
 def _state(outcome: Outcome, reason: str) -> str:

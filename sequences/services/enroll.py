@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from accounts import audit
 from accounts.audit import Actor
@@ -79,17 +79,10 @@ def _start(pairs: Iterable[tuple[int, int]]) -> int:
     if not asked:
         return 0
     now = clock.db_now()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            sql.load("sequences", "enroll"),
-            {
-                "uid": [ids.new() for _ in asked],
-                "sequence_id": [sequence_id for sequence_id, _ in asked],
-                "subscriber_id": [subscriber_id for _, subscriber_id in asked],
-                "now": now,
-            },
-        )
-        started = [Started._make(row) for row in cursor.fetchall()]
+    columns = sql.columns(("sequence_id", "subscriber_id"), asked)
+    uids = [ids.new() for _ in asked]
+    rows = sql.fetch("sequences", "enroll", {**columns, "uid": uids, "now": now})
+    started = map(Started._make, rows)
     return events.record_many(of_run(run, kinds.ENROLLMENT_STARTED, at=now) for run in started)
 
 

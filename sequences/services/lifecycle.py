@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from accounts import audit
 from accounts.audit import Actor
@@ -147,19 +147,8 @@ def wake(batch: Iterable[Event]) -> int:
     }
     if not finished:
         return 0
-    sequence_ids, subscriber_ids, step_keys = map(list, zip(*finished, strict=True))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            sql.load("sequences", "wake"),
-            {
-                "sequence_id": sequence_ids,
-                "subscriber_id": subscriber_ids,
-                "step_key": step_keys,
-                "now": clock.db_now(),
-            },
-        )
-        woken: int = cursor.rowcount
-        return woken
+    columns = sql.columns(("sequence_id", "subscriber_id", "step_key"), finished)
+    return sql.run("sequences", "wake", {**columns, "now": clock.db_now()})
 
 
 def _among(runs: EnrollmentQuerySet) -> EnrollmentQuerySet:
