@@ -54,9 +54,12 @@ def escape_outputs(source: str, how: str) -> str:
 
 def quoted_printable(text: str) -> bytes:
     """RFC 2045 §6.7 with CRLF line ends; the last line leaves room for a soft break after it."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-    encoded = b2a_qp(lines.encode())
-    if len(encoded) > 75:
+    encoded = b2a_qp(text.encode())
+    if len(encoded) < 76 and text.isprintable():
+        return encoded  # one short line, as most values are
+    if "\r" in text:
+        return quoted_printable(text.replace("\r\n", "\n").replace("\r", "\n"))
+    if " \n" in text or "\t\n" in text or text.endswith((" ", "\t")):
         encoded = _BLANK_AT_THE_EDGE.sub(rb"\1=\n\2", encoded)
     encoded = encoded.replace(b"\n", b"\r\n")
     if len(encoded) - encoded.rfind(b"\n") <= 76:
