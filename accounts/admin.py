@@ -14,12 +14,13 @@ from accounts.models import APIKey, AuditEntry, Membership
 from emailseq.backoffice.columns import BADGES, column
 from emailseq.backoffice.forms import VerbForm
 from emailseq.backoffice.mixins import WorkspaceAdmin
-from emailseq.backoffice.pages import Request, allows
+from emailseq.backoffice.pages import Request
 from emailseq.backoffice.verbs import Verb, create
 
 
 @admin.register(Membership)
 class MembershipAdmin(WorkspaceAdmin):
+    to_see = "team:write"
     hint = _("Who works in this workspace. `manage.py create_owner` lets people in.")
     list_display = (
         "user",
@@ -27,14 +28,10 @@ class MembershipAdmin(WorkspaceAdmin):
         "created_at",
         column(_("Last signed in"), lambda row: row.user.last_login),
     )
-    list_display_links = None
 
     def get_queryset(self, request: Request) -> QuerySet[Membership]:
         own = Membership.objects.filter(workspace=request.workspace)
         return own.select_related("user", "group")
-
-    def has_view_permission(self, request: Request, obj: Any = None) -> bool:
-        return allows(request, "team:write")
 
 
 class NewKeyForm(VerbForm):
@@ -54,6 +51,7 @@ class NewKeyForm(VerbForm):
 @admin.register(APIKey)
 class APIKeyAdmin(WorkspaceAdmin):
     resource = "keys"
+    to_see = "keys:write"
     hint = _("What programs sign in with. A key can do no more than its scopes say.")
     list_display = (
         "name",
@@ -67,7 +65,6 @@ class APIKeyAdmin(WorkspaceAdmin):
         "created_by",
         "last_used_at",
     )
-    list_display_links = None
     list_select_related = ("created_by",)
     list_verbs = (create(services.create_api_key, label=_("New key"), form=NewKeyForm),)
     row_verbs = (
@@ -80,9 +77,6 @@ class APIKeyAdmin(WorkspaceAdmin):
             done=_("{} ends here; whoever uses it is refused."),
         ),
     )
-
-    def has_view_permission(self, request: Request, obj: Any = None) -> bool:
-        return allows(request, "keys:write")
 
     def done(self, request: Request, verb: Verb, target: Any, result: Any) -> HttpResponse:
         """A new key is shown at once: nobody can read it later."""
@@ -106,4 +100,3 @@ class AuditEntryAdmin(WorkspaceAdmin):
             lambda entry: ", ".join(f"{name}: {value}" for name, value in entry.changes.items()),
         ),
     )
-    list_display_links = None

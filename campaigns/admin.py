@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path
@@ -20,7 +19,7 @@ from delivery.states import SourceKind
 from emailseq.backoffice.columns import NUMBERS, column, progress_bar, state_badge
 from emailseq.backoffice.forms import VerbForm
 from emailseq.backoffice.mixins import WorkspaceAdmin
-from emailseq.backoffice.pages import Request
+from emailseq.backoffice.pages import Request, require
 from emailseq.backoffice.verbs import Verb, create, edit, pause, resume
 from subscribers.models import List
 from templates_app.models import Template
@@ -108,8 +107,7 @@ class CampaignAdmin(WorkspaceAdmin):
 
     def progress_fragment(self, request: Request, object_id: int) -> HttpResponse:
         """How far a campaign is, for its page to ask every other second."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
+        require(request, "campaigns:read")
         campaign = self.get_object(request, str(object_id))
         status = 200 if campaign.state == CampaignState.SENDING else STOP_POLLING
         context = self.page_context(request, campaign)

@@ -32,7 +32,6 @@ class MessageAdmin(WorkspaceAdmin):
     """What the lists of the ledger and the outbox share."""
 
     resource = "delivery"
-    list_display_links = None
     list_select_related = ("subscriber", "template_version__template")
 
     def read_beside(self, rows: list[Any]) -> None:
@@ -99,5 +98,4 @@ class SenderIdentityAdmin(WorkspaceAdmin):
     resource = "delivery"
     hint = _("Who messages come from.")
     list_display = ("name", "email", "reply_to", "created_at")
-    list_display_links = None
     list_verbs = (create(services.create_sender, label=_("New sender"), form=SenderForm),)

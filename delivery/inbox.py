@@ -6,107 +6,65 @@ workspace that its Feedback-ID names, and to nobody when it names none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
+from itertools import islice
 from pathlib import Path
 
 # How many files one page may open to find a workspace's own.
 SEARCHED = 1000
-SHOWN_HEADERS = 64 * 1024
 
 
-@dataclass(frozen=True)
-class Caught:
-    """A message in the list of the inbox; `number` is the one the sink gave it."""
-
-    number: int
-    caught_at: datetime
-    sender: str
-    recipient: str
-    subject: str
-
-
-@dataclass(frozen=True)
 class Mail:
-    """A whole message; a part that it lacks is empty."""
+    """A caught message; `number` is the one the sink gave it, and what it lacks is empty."""
 
-    caught: Caught
-    headers: list[tuple[str, str]]
-    text: str
-    html: str
-    source: str
+    def __init__(self, path: Path) -> None:
+        self._bytes = path.read_bytes()
+        headers = self._parse(headersonly=True)
+        self.number = int(path.stem)
+        self.caught_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        self.headers = [(name, str(value)) for name, value in headers.items()]
+        self.sender = str(headers["From"] or "")
+        self.recipient = str(headers["To"] or "")
+        self.subject = str(headers["Subject"] or "")
+        self.workspace_slug = f"{headers['Feedback-ID'] or ''}::".split(":")[1]
+
+    @property
+    def source(self) -> str:
+        return self._bytes.decode("utf-8", "replace")
+
+    @property
+    def text(self) -> str:
+        return self._part("plain")
+
+    @property
+    def html(self) -> str:
+        return self._part("html")
+
+    def _parse(self, *, headersonly: bool) -> EmailMessage:
+        return BytesParser(policy=policy.default).parsebytes(self._bytes, headersonly)
+
+    def _part(self, kind: str) -> str:
+        part = self._parse(headersonly=False).get_body(preferencelist=(kind,))
+        raw = part.get_payload(decode=True) if part else None
+        return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else ""
 
 
 def newest(
     folder: Path, *, workspace_slug: str, limit: int = 50, before: int | None = None
-) -> list[Caught]:
+) -> list[Mail]:
     """Up to `limit` messages of a workspace with a number below `before`, newest first."""
-    found = []
-    numbers = [number for number in _numbers(folder) if before is None or number < before]
-    for number in sorted(numbers, reverse=True)[:SEARCHED]:
-        message = _parse(_path(folder, number).read_bytes()[:SHOWN_HEADERS])
-        if _workspace(message) == workspace_slug:
-            found.append(_caught(folder, number, message))
-            if len(found) == limit:
-                break
-    return found
+    stems = [path.stem for path in folder.glob("*.eml")]
+    numbers = [int(stem) for stem in stems if stem.isascii() and stem.isdecimal()]
+    below = sorted((each for each in numbers if before is None or each < before), reverse=True)
+    mails = (Mail(folder / f"{number}.eml") for number in below[:SEARCHED])
+    return list(islice((mail for mail in mails if mail.workspace_slug == workspace_slug), limit))
 
 
 def read(folder: Path, number: int, *, workspace_slug: str) -> Mail | None:
     """One message; None when there is none of this number, or it is another workspace's."""
-    path = _path(folder, number)
-    if not path.is_file():
-        return None
-    source = path.read_bytes()
-    message = _parse(source)
-    if _workspace(message) != workspace_slug:
-        return None
-    return Mail(
-        caught=_caught(folder, number, message),
-        headers=[(name, str(value)) for name, value in message.items()],
-        text=_content(message, "plain"),
-        html=_content(message, "html"),
-        source=source.decode("utf-8", "replace"),
-    )
-
-
-def _numbers(folder: Path) -> Iterator[int]:
-    if folder.is_dir():
-        for path in folder.glob("*.eml"):
-            if path.stem.isascii() and path.stem.isdecimal():
-                yield int(path.stem)
-
-
-def _path(folder: Path, number: int) -> Path:
-    return folder / f"{number:d}.eml"
-
-
-def _parse(source: bytes) -> EmailMessage:
-    return BytesParser(policy=policy.default).parsebytes(source)
-
-
-def _workspace(message: EmailMessage) -> str:
-    parts = str(message["Feedback-ID"] or "").split(":")
-    return parts[1] if len(parts) > 1 else ""
-
-
-def _caught(folder: Path, number: int, message: EmailMessage) -> Caught:
-    return Caught(
-        number=number,
-        caught_at=datetime.fromtimestamp(_path(folder, number).stat().st_mtime, UTC),
-        sender=str(message["From"] or ""),
-        recipient=str(message["To"] or ""),
-        subject=str(message["Subject"] or ""),
-    )
-
-
-def _content(message: EmailMessage, kind: str) -> str:
-    part = message.get_body(preferencelist=(kind,))
-    if part is None:
-        return ""
-    raw = part.get_payload(decode=True)
-    return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else ""
+    path = folder / f"{number}.eml"
+    mail = Mail(path) if path.is_file() else None
+    return mail if mail and mail.workspace_slug == workspace_slug else None

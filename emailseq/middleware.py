@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import cast
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
+from django.utils.deprecation import MiddlewareMixin
 
 from accounts.audit import Actor
 from accounts.models import Membership
 from emailseq.backoffice.pages import Request
 from emailseq.lib import ids
 from emailseq.lib.api import problems
-
-GetResponse = Callable[[HttpRequest], HttpResponse]
 
 # Alpine, which the admin's theme is built on, needs eval; so escaping is the wall there, and this
 # policy the ditch. Public pages need no script at all.
@@ -32,33 +30,27 @@ PUBLIC_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'"
 )
+_REQUEST_ID = "HTTP_X_REQUEST_ID"  # where the logs take it from, too
 _SANE_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _POLICIES = {"/admin/": ADMIN_POLICY, "/api/docs/": DOCS_POLICY}
 
 
-class RequestIdMiddleware:
+class RequestIdMiddleware(MiddlewareMixin):
     """Gives every request an id, or keeps a sane one of the client's, and says it in the answer."""
 
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
+    def process_request(self, request: HttpRequest) -> None:
+        if not _SANE_ID.fullmatch(request.META.get(_REQUEST_ID, "")):
+            request.META[_REQUEST_ID] = ids.encode("req", ids.new())
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if _SANE_ID.fullmatch(given) else ids.encode("req", ids.new())
-        request.META["HTTP_X_REQUEST_ID"] = request_id  # where the logs take it from
-        response = self.get_response(request)
-        response.headers["X-Request-Id"] = request_id
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        response.headers["X-Request-Id"] = request.META[_REQUEST_ID]
         return response
 
 
-class ProblemMiddleware:
+class ProblemMiddleware(MiddlewareMixin):
     """Says in the API's words what Django refuses on its own: unknown paths, hosts, crashes."""
 
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         is_django = response.headers.get("Content-Type", "").startswith("text/html")
         if response.status_code < 400 or not is_django or not request.path.startswith("/api/"):
             return response
@@ -66,34 +58,30 @@ class ProblemMiddleware:
         return JsonResponse(problem, status=problem["status"], content_type=problems.MEDIA_TYPE)
 
 
-class SecurityHeadersMiddleware:
+class SecurityHeadersMiddleware(MiddlewareMixin):
     """Sets the content security policy by path, unless the view has set a stricter one."""
 
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         response.headers.setdefault("Content-Security-Policy", _policy(request.path))
         response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         return response
 
 
-class WorkspaceMiddleware:
+class WorkspaceMiddleware(MiddlewareMixin):
     """Says in which workspace, and as whom, a person signed in to the back office works.
 
     Times are shown in the workspace's own zone.
     """
 
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
+    def process_request(self, request: HttpRequest) -> None:
+        if request.path.startswith("/admin/"):
+            membership = _choose(cast("Request", request))
+            if membership:
+                timezone.activate(membership.workspace.time_zone)
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not request.path.startswith("/admin/"):
-            return self.get_response(request)
-        membership = _choose(cast("Request", request))
-        with timezone.override(membership.workspace.time_zone if membership else None):
-            return self.get_response(request)
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        timezone.deactivate()
+        return response
 
 
 def _choose(request: Request) -> Membership | None:

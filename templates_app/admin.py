@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import F
 from django.http import HttpResponse
 from django.urls import URLPattern, path
@@ -16,7 +15,7 @@ from delivery import letters
 from emailseq.backoffice.columns import BADGES, column
 from emailseq.backoffice.forms import NamedForm, VerbForm
 from emailseq.backoffice.mixins import WorkspaceAdmin
-from emailseq.backoffice.pages import Request, render_frame
+from emailseq.backoffice.pages import Request, render_frame, require
 from emailseq.backoffice.verbs import archive, create, edit, publish
 from subscribers.models import Subscriber
 from templates_app import rendering, services
@@ -107,8 +106,7 @@ class TemplateAdmin(WorkspaceAdmin):
 
     def preview(self, request: Request, object_id: int) -> HttpResponse:
         """The draft as a sample person would get it, for a sandboxed frame."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
+        require(request, "templates:read")
         shown = _preview(self.get_object(request, str(object_id)), request.workspace)
         return render_frame(shown.html or f"<pre>{escape(shown.text)}</pre>")
 

@@ -6,7 +6,6 @@ import json
 from datetime import date
 from typing import Any, NamedTuple
 
-from django.db.models import Count
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -96,20 +95,18 @@ def _chart(by_day: dict[date, Numbers]) -> str:
 
 def _sequences(workspace: Workspace) -> list[Any]:
     """The live sequences with the most people inside."""
-    inside = Enrollment.objects.live().of(workspace).values_list("sequence")
-    people = dict(inside.annotate(number=Count("pk")).order_by("-number")[:SHOWN])
-    rows = list(Sequence.objects.of(workspace).live().order_by("-id")[: SHOWN * 4])
+    people = Enrollment.objects.of(workspace).inside_by_sequence()
+    rows: list[Any] = list(Sequence.objects.of(workspace).live().order_by("-id"))
     for row in rows:
-        row.people = people.get(row.pk, 0)  # type: ignore[attr-defined]
-    return sorted(rows, key=lambda row: -people.get(row.pk, 0))[:SHOWN]
+        row.people = people.get(row.pk, 0)
+    return sorted(rows, key=lambda row: -row.people)[:SHOWN]
 
 
 def _campaigns(workspace: Workspace) -> list[Any]:
-    running = Campaign.objects.of(workspace).filter(
-        state__in=[CampaignState.SENDING, CampaignState.PAUSED]
-    )
-    rows = list(running.order_by("-id")[:SHOWN])
+    running = [CampaignState.SENDING, CampaignState.PAUSED]
+    found = Campaign.objects.of(workspace).filter(state__in=running).order_by("-id")
+    rows: list[Any] = list(found[:SHOWN])
     progresses = progress_by_campaign(rows)
     for row in rows:
-        row.progress = progresses[row.pk]  # type: ignore[attr-defined]
+        row.progress = progresses[row.pk]
     return rows

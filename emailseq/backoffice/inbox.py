@@ -8,14 +8,14 @@ from django.utils.translation import gettext as _
 
 from delivery import inbox
 from delivery.inbox import Mail
-from emailseq.backoffice.pages import Request, render_frame, render_page, requires
+from emailseq.backoffice.pages import Request, render_frame, render_page, require
 
 PAGE = 50
 
 
-@requires("delivery:read")
 def index(request: Request) -> HttpResponse:
     """The messages caught last; `?before=` a number goes on below it."""
+    require(request, "delivery:read")
     before = request.GET.get("before", "")
     mails = inbox.newest(
         settings.INBOX_DIR,
@@ -32,24 +32,22 @@ def index(request: Request) -> HttpResponse:
     )
 
 
-@requires("delivery:read")
 def message(request: Request, number: int) -> HttpResponse:
     mail = _mail(request, number)
-    title = mail.caught.subject or _("No subject")
+    title = mail.subject or _("No subject")
     return render_page(request, "backoffice/inbox_message.html", title=title, mail=mail)
 
 
-@requires("delivery:read")
 def html(request: Request, number: int) -> HttpResponse:
     return render_frame(_mail(request, number).html)
 
 
-@requires("delivery:read")
 def source(request: Request, number: int) -> HttpResponse:
     return HttpResponse(_mail(request, number).source, content_type="text/plain; charset=utf-8")
 
 
 def _mail(request: Request, number: int) -> Mail:
+    require(request, "delivery:read")
     mail = inbox.read(settings.INBOX_DIR, number, workspace_slug=request.workspace.slug)
     if mail is None:
         raise Http404

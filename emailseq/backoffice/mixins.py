@@ -8,7 +8,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model
 from django.http import Http404, HttpResponse
@@ -18,7 +17,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
-from emailseq.backoffice.pages import Request, allows
+from emailseq.backoffice.pages import Request, allows, require
 from emailseq.backoffice.verbs import Verb
 from emailseq.lib.errors import AppError
 from emailseq.lib.state import Move
@@ -48,6 +47,7 @@ class WorkspaceAdmin(ModelAdmin):
     """
 
     resource = ""
+    to_see = ""  # the permission, where it is not to read the resource
     hint: Any = ""
     moves: Mapping[str, Move] = {}
     list_verbs: Sequence[Verb] = ()  # above the list
@@ -76,6 +76,10 @@ class WorkspaceAdmin(ModelAdmin):
     def get_queryset(self, request: Request) -> Any:
         return self.model._default_manager.of(request.workspace).order_by(*self.ordering)
 
+    def get_list_display_links(self, request: Request, list_display: Any) -> Any:
+        """Objects without a page of their own have nothing to lead to."""
+        return list_display[:1] if self.change_form_template else ()
+
     def get_object(self, request: Request, object_id: str, from_field: str | None = None) -> Any:
         """The object, read once per request. Http404 when this workspace has none of that id."""
         known = request.__dict__.setdefault("admin_objects", {})
@@ -99,15 +103,11 @@ class WorkspaceAdmin(ModelAdmin):
     def read_beside(self, rows: list[Any]) -> None:
         """Read what the list shows beside its rows, for all of them at once, onto the rows."""
 
-    def change_view(
-        self,
-        request: Request,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+    def render_change_form(
+        self, request: Request, context: dict[str, Any], *args: Any, **options: Any
     ) -> HttpResponse:
-        context = self.page_context(request, self.get_object(request, object_id))
-        page: HttpResponse = super().change_view(request, object_id, form_url, context)
+        context |= self.page_context(request, context["original"])
+        page: HttpResponse = super().render_change_form(request, context, *args, **options)
         return page
 
     def page_context(self, request: Request, target: Any) -> dict[str, Any]:
@@ -116,23 +116,23 @@ class WorkspaceAdmin(ModelAdmin):
 
     def get_actions_list(self, request: Request) -> list[Any]:
         offers = super().get_actions_list(request)
-        return [offer for offer in offers if self.may(request, offer.method.verb)]
+        return [offer for offer in offers if allows(request, self.right(offer.method.verb))]
 
     def get_actions_row(self, request: Request) -> list[Any]:
         offers = super().get_actions_row(request)
-        return [offer for offer in offers if self.may(request, offer.method.verb)]
+        return [offer for offer in offers if allows(request, self.right(offer.method.verb))]
 
     def get_actions_detail(self, request: Request, object_id: str) -> list[Any]:
         target = self.get_object(request, object_id)
         offered = [
             verb.name
             for verb in self.page_verbs
-            if self.may(request, verb) and self.offers(verb, target)
+            if allows(request, self.right(verb)) and self.offers(verb, target)
         ]
         return [self.get_unfold_action(name) for name in offered]
 
-    def may(self, request: Request, verb: Verb) -> bool:
-        return allows(request, verb.right or f"{self.resource}:write")
+    def right(self, verb: Verb) -> str:
+        return verb.right or f"{self.resource}:write"
 
     def offers(self, verb: Verb, target: Any) -> bool:
         """Whether the object's state allows the verb."""
@@ -151,7 +151,7 @@ class WorkspaceAdmin(ModelAdmin):
         return self.has_view_permission(request)
 
     def has_view_permission(self, request: Request, obj: Model | None = None) -> bool:
-        return allows(request, f"{self.resource}:read")
+        return allows(request, self.to_see or f"{self.resource}:read")
 
     def has_add_permission(self, request: Request) -> bool:
         return False
@@ -164,8 +164,7 @@ class WorkspaceAdmin(ModelAdmin):
 
     def dialog(self, request: Request, verb: Verb, object_id: str | None) -> HttpResponse:
         """Show the dialog of a verb, or do what it was submitted for."""
-        if not self.may(request, verb):
-            raise PermissionDenied
+        require(request, self.right(verb))
         target = self.get_object(request, object_id) if object_id else None
         posted = request.POST if request.method == "POST" else None
         form = verb.form(posted, request=request, target=target)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse_lazy
@@ -71,7 +70,10 @@ SECTIONS: list[tuple[Any, list[Entry]]] = [
 def sidebar(request: Request) -> list[dict[str, Any]]:
     """The sections with the entries that the person's role may see."""
     return [
-        {"title": title, "items": [_item(entry) for entry in entries if _may_see(request, entry)]}
+        {
+            "title": title,
+            "items": [_item(each) for each in entries if allows(request, each.permission)],
+        }
         for title, entries in SECTIONS
     ]
 
@@ -97,15 +99,6 @@ def choose_workspace(request: Request) -> HttpResponse:
         raise Http404
     request.session["workspace"] = int(chosen)
     return redirect("admin:index")
-
-
-def environment(request: Request) -> list[str] | None:
-    """The ribbon that says that this is not production."""
-    return None if settings.ENVIRONMENT == "production" else [settings.ENVIRONMENT, "warning"]
-
-
-def _may_see(request: Request, entry: Entry) -> bool:
-    return allows(request, entry.permission)
 
 
 def _item(entry: Entry) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from django.contrib import admin
@@ -36,9 +34,6 @@ class Request(HttpRequest):
     actor: Actor
 
 
-View = Callable[..., HttpResponse]
-
-
 def allows(request: Request, permission: str) -> bool:
     """Whether the person's role in this workspace includes `permission`, e.g. `lists:read`."""
     if request.membership is None:
@@ -46,19 +41,10 @@ def allows(request: Request, permission: str) -> bool:
     return permissions.granted(permissions.of_role(request.membership.group.name), permission)
 
 
-def requires(permission: str) -> Callable[[View], View]:
-    """Refuse a view to everybody whose role does not include `permission`."""
-
-    def decorate(view: View) -> View:
-        @wraps(view)
-        def guarded(request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
-            if not allows(request, permission):
-                raise PermissionDenied
-            return view(request, *args, **kwargs)
-
-        return guarded
-
-    return decorate
+def require(request: Request, permission: str) -> None:
+    """Raises PermissionDenied unless the person's role includes `permission`."""
+    if not allows(request, permission):
+        raise PermissionDenied
 
 
 def render_page(request: Request, template: str, *, title: str, **context: Any) -> TemplateResponse:

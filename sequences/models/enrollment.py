@@ -17,6 +17,10 @@ class EnrollmentQuerySet(WorkspaceQuerySet["Enrollment"]):
         """Runs that have not ended."""
         return self.filter(state__in=LIVE_RUN)
 
+    def inside_by_sequence(self) -> dict[int, int]:
+        """How many live runs each sequence has, by its id; one without any is absent."""
+        return dict(self.live().values_list("sequence").annotate(Count("pk")))
+
     def waiting_by_step(self, sequence: Sequence) -> dict[str, int]:
         """How many live runs stand at each step of a sequence, by step key; '' is the start."""
         standing = self.live().filter(sequence=sequence).values("position")

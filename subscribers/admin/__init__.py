@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from subscribers.admin import audience, subscriber
+from subscribers.admin import audience
 
-__all__ = ["audience", "subscriber"]
+__all__ = ["audience"]

@@ -1,4 +1,4 @@
-"""Lists, suppressions, custom fields and imports."""
+"""The people, with a page that tells one person's story; lists, suppressions, fields, imports."""
 
 from __future__ import annotations
 
@@ -11,14 +11,186 @@ from django.contrib import admin
 from django.db.models import Count
 from django.utils.translation import gettext_lazy as _
 
+from accounts.audit import Actor
 from emailseq.backoffice.columns import column, state_badge
 from emailseq.backoffice.forms import NamedForm, VerbForm
 from emailseq.backoffice.mixins import WorkspaceAdmin
 from emailseq.backoffice.pages import Request
 from emailseq.backoffice.verbs import Verb, archive, create, edit
-from subscribers import services
-from subscribers.models import CustomField, Import, List, Subscription, Suppression
+from emailseq.lib.errors import Invalid
+from sequences.models import Enrollment, Sequence
+from sequences.services import enroll
+from subscribers import fields, services
+from subscribers.admin import timeline
+from subscribers.models import CustomField, Import, List, Subscriber, Subscription, Suppression
+from subscribers.services import Consent
 from subscribers.states import FieldKind, OptIn, SuppressionReason
+
+SHOWN_ENROLLMENTS = 20
+
+
+class ProfileForm(VerbForm):
+    """Name, zone and every custom field of the workspace; an emptied field is cleared."""
+
+    first_name = forms.CharField(max_length=100, required=False)
+    last_name = forms.CharField(max_length=100, required=False)
+    time_zone = forms.CharField(
+        max_length=64, required=False, help_text=_("For example Europe/Berlin")
+    )
+
+    def extra_fields(self) -> dict[str, forms.Field]:
+        self.custom = list(CustomField.objects.of(self.request.workspace).order_by("id"))
+        return {
+            f"field_{field.key}": forms.CharField(label=field.label, required=False)
+            for field in self.custom
+        }
+
+    def values_of(self, target: Subscriber) -> dict[str, Any]:
+        values = {f"field_{key}": value for key, value in target.fields.items()}
+        return {**super().values_of(target), **values}
+
+    def arguments(self) -> dict[str, Any]:
+        given = super().arguments()
+        custom = {
+            field.key: _value(field, given.pop(f"field_{field.key}")) for field in self.custom
+        }
+        return {**given, "fields": custom}
+
+
+class NewSubscriberForm(ProfileForm):
+    email = forms.CharField(max_length=254, label=_("Address"))
+    field_order = ("email",)
+
+
+class SubscribeForm(VerbForm):
+    to = forms.ModelChoiceField(List.objects.filter(archived_at=None), label=_("List"))
+    consent_source = forms.CharField(
+        max_length=200,
+        label=_("Where did they agree?"),
+        help_text=_("Stored as the evidence of their consent."),
+    )
+    confirmed = forms.BooleanField(
+        required=False, label=_("They have confirmed it, and I can prove it")
+    )
+
+
+class UnsubscribeForm(VerbForm):
+    from_list = forms.ModelChoiceField(
+        List.objects.all(),
+        required=False,
+        label=_("List"),
+        help_text=_("Leave it empty to end everything: the address is suppressed."),
+    )
+
+
+class EnrollForm(VerbForm):
+    sequence = forms.ModelChoiceField(Sequence.objects.live())
+
+
+class SuppressForm(VerbForm):
+    note = forms.CharField(max_length=500, required=False)
+
+
+def _value(field: CustomField, text: str) -> Any:
+    try:
+        return fields.from_text(field.kind, text) if text else None
+    except ValueError as error:
+        detail = _("This is a %s.") % field.get_kind_display().lower()
+        raise Invalid.field(f"field_{field.key}", "field_type", detail) from error
+
+
+def _edit(person: Subscriber, *, by: Actor, **attributes: Any) -> None:
+    services.upsert(person.workspace, email=person.email, by=by, **attributes)
+
+
+def _subscribe(person: Subscriber, *, consent_source: str, **place: Any) -> str:
+    return f"{services.subscribe(person, consent=Consent(consent_source), **place)}."
+
+
+def _enroll(person: Subscriber, *, sequence: Sequence, by: Actor) -> str:
+    started = enroll.enroll(sequence, [person.pk], by=by)
+    sentence = _("%s has started.") if started else _("%s does not take this person (again).")
+    return sentence % sequence
+
+
+def _suppress(person: Subscriber, *, by: Actor, note: str) -> None:
+    reason = SuppressionReason.MANUAL
+    services.suppress(person.workspace, email=person.email, reason=reason, by=by, note=note)
+
+
+@admin.register(Subscriber)
+class SubscriberAdmin(WorkspaceAdmin):
+    resource = "subscribers"
+    list_display = (
+        "email",
+        column(_("Name"), lambda person: person.name),
+        "time_zone",
+        "created_at",
+    )
+    search_fields = ("address_key__startswith",)
+    search_help_text = _("Address starts with …")
+    change_form_template = "subscribers/profile.html"
+    list_verbs = (
+        create(
+            services.create, label=_("New subscriber"), icon="person_add", form=NewSubscriberForm
+        ),
+    )
+    page_verbs = (
+        edit(_edit, form=ProfileForm),
+        Verb(
+            _subscribe,
+            name="subscribe",
+            label=_("Add to a list"),
+            right="subscriptions:confirm",
+            icon="playlist_add",
+            form=SubscribeForm,
+        ),
+        Verb(
+            _enroll,
+            name="enroll",
+            label=_("Start a sequence"),
+            right="sequences:write",
+            icon="account_tree",
+            form=EnrollForm,
+        ),
+        Verb(
+            services.unsubscribe,
+            name="unsubscribe",
+            label=_("Unsubscribe"),
+            icon="person_remove",
+            form=UnsubscribeForm,
+            done=_("{} has left."),
+        ),
+        Verb(
+            _suppress,
+            name="suppress",
+            label=_("Suppress"),
+            icon="block",
+            form=SuppressForm,
+            sentence=_("Nothing is sent to {} any more, whatever it is on."),
+            done=_("Nothing is sent to {} any more."),
+        ),
+    )
+
+    def page_context(self, request: Request, target: Subscriber) -> dict[str, Any]:
+        shown = request.GET.get("show", "")
+        before = request.GET.get("before", "")
+        enrollments = Enrollment.objects.filter(subscriber=target).select_related("sequence")
+        labels = dict(CustomField.objects.of(request.workspace).values_list("key", "label"))
+        suppressions = Suppression.objects.of(request.workspace)
+        return {
+            "person": target,
+            "timeline": timeline.read(
+                target, show=shown, before=int(before) if before.isdecimal() else None
+            ),
+            "filters": [(key, label) for key, (label, _kinds) in timeline.FILTERS.items()],
+            "shown": shown,
+            "facts": [(labels.get(key, key), value) for key, value in target.fields.items()],
+            "subscriptions": target.subscriptions.select_related("list").order_by("-id"),
+            "tags": target.tags.select_related("tag").order_by("tag__name"),
+            "enrollments": enrollments.order_by("-id")[:SHOWN_ENROLLMENTS],
+            "suppression": suppressions.filter(address_key=target.address_key).first(),
+        }
 
 
 class ListForm(VerbForm):
@@ -47,7 +219,6 @@ class ListAdmin(WorkspaceAdmin):
         column(_("Left"), lambda row: row.places["unsubscribed"]),
         "created_at",
     )
-    list_display_links = None
     list_verbs = (create(services.create_list, label=_("New list"), form=NewListForm),)
     row_verbs = (
         edit(services.update_list, form=ListForm),
@@ -69,9 +240,9 @@ class ListAdmin(WorkspaceAdmin):
             row.places = counts[row.pk]
 
 
-class SuppressForm(VerbForm):
+class SuppressAddressForm(SuppressForm):
     email = forms.CharField(max_length=254, label=_("Address"))
-    note = forms.CharField(max_length=500, required=False)
+    field_order = ("email",)
 
 
 class LiftForm(VerbForm):
@@ -91,7 +262,6 @@ class SuppressionAdmin(WorkspaceAdmin):
         "note",
         "created_at",
     )
-    list_display_links = None
     list_filter = ("reason",)
     search_fields = ("address_key__startswith",)
     search_help_text = _("Address starts with …")
@@ -101,7 +271,7 @@ class SuppressionAdmin(WorkspaceAdmin):
             name="suppress",
             label=_("Suppress an address"),
             icon="block",
-            form=SuppressForm,
+            form=SuppressAddressForm,
             done=_("Nothing is sent to {} any more."),
             primary=True,
         ),
@@ -131,7 +301,6 @@ class CustomFieldAdmin(WorkspaceAdmin):
     resource = "lists"
     hint = _("What else you know of people, and may say in a template.")
     list_display = ("label", "key", "kind", "created_at")
-    list_display_links = None
     list_verbs = (create(services.create_field, label=_("New field"), form=NewFieldForm),)
 
 
@@ -150,5 +319,4 @@ class ImportAdmin(WorkspaceAdmin):
         "refused_count",
         "created_at",
     )
-    list_display_links = None
     list_select_related = ("list",)

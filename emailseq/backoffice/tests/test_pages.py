@@ -1,4 +1,4 @@
-"""The pages that belong to no model: dashboard, inbox, workspaces."""
+"""Pages that belong to no model (dashboard, inbox, workspaces), and what takes several apps."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import pytest
 from django.core.cache import cache
 from django.urls import reverse
 
-from accounts.tests.backoffice import sign_in
+from accounts.tests.backoffice import act, is_done, sign_in
 from accounts.tests.factories import MembershipFactory, WorkspaceFactory
 from analytics import services as analytics
 from analytics.models import Total
 from analytics.tests.factories import make_key
+from campaigns.tests.factories import CampaignFactory
 from delivery import kinds
 from delivery.models import Lease
 from delivery.tests.test_inbox import keep
@@ -23,7 +24,7 @@ from emailseq.celery import TICKS
 from emailseq.lib import clock
 from sequences.tests.factories import DAY, EMAIL, make_live, make_runs
 from subscribers.models import Cursor, Subscriber
-from subscribers.tests.factories import make_people
+from subscribers.tests.factories import ListFactory, make_people
 
 pytestmark = pytest.mark.django_db
 
@@ -178,3 +179,20 @@ def test_a_big_table_is_not_counted_to_its_end(monkeypatch, django_assert_num_qu
 
     with django_assert_num_queries(1):
         assert (paginator.count, paginator.more, paginator.num_pages) == (4, True, 2)
+
+
+def test_a_list_is_renamed_hidden_and_put_away():
+    client = sign_in()
+    news = ListFactory(workspace=client.workspace, name="News")
+    used = CampaignFactory(list__workspace=client.workspace).list
+
+    def act_on(target, verb, **fields):
+        return act(client, reverse(f"admin:subscribers_list_{verb}", args=[target.pk]), **fields)
+
+    assert is_done(act_on(news, "edit", name="Harbour news"))
+    news.refresh_from_db()
+    assert (news.name, news.public) == ("Harbour news", False)
+    assert "still uses" in act_on(used, "archive").content.decode()
+    assert is_done(act_on(news, "archive"))
+    listed = client.get(reverse("admin:subscribers_list_changelist")).context["cl"].result_list
+    assert list(listed) == [used]

@@ -1,33 +1,116 @@
-"""Sequences: a list with their numbers, and a page that reads from the trigger to the end."""
+"""Sequences: a list with their numbers, a page that reads from the trigger to the end, its runs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Count, Prefetch
+from django.db.models import Prefetch, QuerySet
+from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.audit import Actor
 from analytics.numbers import Numbers, numbers_by_source, numbers_by_step
 from delivery.models import SenderIdentity
 from delivery.states import SourceKind
-from emailseq.backoffice.columns import NUMBERS, column, state_badge
+from emailseq.backoffice.columns import NUMBERS, column, state_badge, subscriber_link
 from emailseq.backoffice.forms import NamedForm, VerbForm
 from emailseq.backoffice.mixins import WorkspaceAdmin
 from emailseq.backoffice.pages import Request, allows
 from emailseq.backoffice.verbs import Verb, archive, create, edit, pause, publish, resume
+from emailseq.lib.errors import Conflict
 from sequences import program
-from sequences.admin.step import EmailForm, WaitForm, words
-from sequences.models import Enrollment, Sequence, SequenceVersion, Trigger
+from sequences.models import Enrollment, Sequence, SequenceVersion, Step, Trigger
 from sequences.program import EmailStep
 from sequences.services import edit as draft
 from sequences.services import lifecycle
 from sequences.services import publish as publishing
 from sequences.states import SEQUENCE_MOVES, ReEntry, SequenceState, StepKind
 from subscribers.models import List
+from templates_app.models import Template
+
+UNITS = {"days": _("days"), "hours": _("hours"), "minutes": _("minutes"), "seconds": _("seconds")}
+
+
+class EmailForm(VerbForm):
+    template = forms.ModelChoiceField(Template.objects.filter(archived_at=None))
+
+
+class WaitForm(VerbForm):
+    amount = forms.IntegerField(min_value=1, initial=1, label=_("How long?"))
+    unit = forms.ChoiceField(choices=list(UNITS.items()))
+
+    def values_of(self, target: Any) -> dict[str, Any]:
+        if not isinstance(target, Step) or target.delay is None:
+            return {}
+        amount, unit = _in_units(target.delay)
+        return {"amount": amount, "unit": unit}
+
+    def arguments(self) -> dict[str, Any]:
+        return {"delay": timedelta(**{self.cleaned_data["unit"]: self.cleaned_data["amount"]})}
+
+
+def words(step: Step) -> str:
+    """What a step does, as a person would say it."""
+    if step.delay is None:
+        return _("Send %s") % step.template
+    amount, unit = _in_units(step.delay)
+    return _("Wait %(amount)d %(unit)s") % {"amount": amount, "unit": UNITS[unit]}
+
+
+def _in_units(delay: timedelta) -> tuple[int, str]:
+    """A delay in the largest unit that leaves no rest: 36 hours, 2 days."""
+    unit = next(unit for unit in UNITS if not delay % timedelta(**{unit: 1}))
+    return delay // timedelta(**{unit: 1}), unit
+
+
+def _form(data: Any, *, request: Request, target: Step) -> VerbForm:
+    kind = EmailForm if target.kind == StepKind.EMAIL else WaitForm
+    return kind(data, request=request, target=target)
+
+
+def _up(step: Step, *, by: Actor) -> Step:
+    return draft.move_step(step, to=step.position - 1, by=by)
+
+
+def _down(step: Step, *, by: Actor) -> Step:
+    return draft.move_step(step, to=step.position + 1, by=by)
+
+
+@admin.register(Step)
+class StepAdmin(WorkspaceAdmin):
+    """No page of its own: the verbs behind the buttons on a sequence's page."""
+
+    resource = "sequences"
+    ordering = ("position",)
+    page_verbs = (
+        edit(draft.update_step, label=_("Change step"), form=_form),
+        Verb(_up, name="up", label=_("Move up"), icon="arrow_upward", done=_("Moved.")),
+        Verb(_down, name="down", label=_("Move down"), icon="arrow_downward", done=_("Moved.")),
+        Verb(
+            draft.remove_step,
+            name="remove",
+            label=_("Remove"),
+            icon="delete",
+            title=_("Remove this step?"),
+            done=_("Removed. Who is inside goes on with it."),
+        ),
+    )
+
+    def get_queryset(self, request: Request) -> QuerySet[Step]:
+        own = Step.objects.filter(sequence__workspace=request.workspace)
+        return own.select_related("sequence", "template")
+
+    def has_module_permission(self, request: Request) -> bool:
+        return False  # no list of steps: a sequence shows its own
+
+    def url_of(self, target: Step) -> str:
+        return reverse("admin:sequences_sequence_change", args=[target.sequence_id])
 
 
 class SettingsForm(NamedForm):
@@ -144,8 +227,7 @@ class SequenceAdmin(WorkspaceAdmin):
 
     def read_beside(self, rows: list[Any]) -> None:
         numbers = numbers_by_source(SourceKind.SEQUENCE, [row.pk for row in rows])
-        inside = Enrollment.objects.live().filter(sequence__in=rows).values_list("sequence")
-        people = dict(inside.annotate(Count("pk")))
+        people = Enrollment.objects.filter(sequence__in=rows).inside_by_sequence()
         for row in rows:
             row.numbers, row.people = numbers[row.pk], people.get(row.pk, 0)
 
@@ -179,3 +261,51 @@ def _differs(steps: list[Any], version: SequenceVersion) -> bool:
         (step.key, step.template.published_version_id if step.template else step.delay)
         for step in steps
     ]
+
+
+def _one(verb: Callable[..., int]) -> Callable[..., None]:
+    """A verb on runs as one on a single run. Raises Conflict when the run's state forbids it."""
+
+    def act(run: Enrollment, *, by: Actor) -> None:
+        if not verb(Enrollment.objects.filter(pk=run.pk), by=by):
+            raise Conflict(gettext("Its state does not allow that."))
+
+    return act
+
+
+@admin.register(Enrollment)
+class EnrollmentAdmin(WorkspaceAdmin):
+    """Reached from a sequence, whose id the URL then carries as a filter."""
+
+    resource = "subscribers"  # its rows name people, whom not every author may see
+    hint = _("One row per run: who is inside, how far, and when they go on.")
+    list_display = (
+        subscriber_link,
+        "sequence",
+        state_badge,
+        column(_("Stands at"), lambda run: run.stands_at),
+        "started_at",
+        "due_at",
+        "reason",
+    )
+    list_select_related = ("subscriber", "sequence")
+    list_filter = ("state",)
+    row_verbs = (
+        pause(_one(lifecycle.pause), right="sequences:write"),
+        resume(_one(lifecycle.resume), right="sequences:write"),
+        Verb(
+            _one(lifecycle.exit),
+            name="exit",
+            label=_("End"),
+            right="sequences:write",
+            icon="logout",
+            done=_("“{}” has ended."),
+        ),
+    )
+
+    def read_beside(self, rows: list[Any]) -> None:
+        keys = {row.position for row in rows}
+        steps = Step.objects.filter(key__in=keys).select_related("template")
+        names = {step.key: words(step) for step in steps}
+        for row in rows:
+            row.stands_at = names.get(row.position, "")
