@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db import connection
 from psycopg.types.json import Jsonb
 
 from emailseq.lib import sql
@@ -35,13 +34,12 @@ def record_many(events: Iterable[NewEvent]) -> int:
     """Append the events; they become visible with the caller's transaction. How many they were."""
     rows = list(events)
     if rows:
-        with connection.cursor() as cursor:
-            cursor.execute(STATEMENT, parameters(rows))
+        sql.run("subscribers", "record_events", parameters(rows))
     return len(rows)
 
 
 def parameters(rows: list[NewEvent]) -> dict[str, list[Any]]:
     """The arrays of STATEMENT, for a caller that holds a connection of its own."""
-    columns = dict(zip(NewEvent._fields, map(list, zip(*rows, strict=True)), strict=True))
+    columns = sql.columns(NewEvent._fields, rows)
     columns["properties"] = [Jsonb(properties or {}) for properties in columns["properties"]]
     return columns

@@ -185,9 +185,8 @@ def _store(job: Import, chunk: Chunk, error_file: ErrorFile, facts: dict[str, An
             for person in chunk.people.values():
                 stage.write_row((ids.new(), *person))
         facts = facts | {"now": clock.now()}
-        cursor.execute(sql.load("subscribers", "import_people"), facts)
-        created, updated = cursor.fetchone()
-        cursor.execute(sql.load("subscribers", "import_places"), facts)
+        [(created, updated)] = sql.fetch("subscribers", "import_people", facts)
+        sql.run("subscribers", "import_places", facts)
         job.line_count = chunk.last_line
         job.created_count += created
         job.updated_count += updated
