@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple
 
 from django.db import models
-from django.db.models import F, Sum
-from django.db.models.expressions import Combinable
 
 from accounts.models import Workspace, WorkspaceQuerySet
 
@@ -39,31 +36,6 @@ class Total:
         return Total(self.count - other.count, self.first_count - other.first_count)
 
 
-# By event kind and verdict.
-Totals = dict[tuple[str, str], Total]
-
-
-class RollupQuerySet(WorkspaceQuerySet["Rollup"]):
-    def of_source(self, kind: str, *source_ids: int) -> Self:
-        return self.filter(source_kind=kind, source_id__in=source_ids)
-
-    def totals(self) -> Totals:
-        """The sums of the rollups per (kind, verdict); what never happened is absent."""
-        return self.totals_by(models.Value(0)).get(0, {})
-
-    def totals_by(self, group: str | Combinable) -> dict[Any, Totals]:
-        """The same for each value of a column or expression."""
-        rows = (
-            self.values_list(F(group) if isinstance(group, str) else group, "kind", "verdict")
-            .annotate(Sum("count"), Sum("first_count"))
-            .order_by()
-        )
-        totals: dict[Any, Totals] = defaultdict(dict)
-        for value, kind, verdict, count, first_count in rows:
-            totals[value][kind, verdict] = Total(count, first_count)
-        return dict(totals)
-
-
 class Rollup(models.Model):
     """How often something happened in one hour, and how often for the first time to a message.
 
@@ -83,7 +55,7 @@ class Rollup(models.Model):
     count = models.BigIntegerField()
     first_count = models.BigIntegerField()
 
-    objects = RollupQuerySet.as_manager()
+    objects = WorkspaceQuerySet.as_manager()
 
     class Meta:
         constraints = [

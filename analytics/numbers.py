@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
 from accounts.models import Workspace
-from analytics.models import Rollup, Total, Totals
+from analytics.models import Rollup
 from delivery import kinds
 from delivery.states import Verdict
 from emailseq.lib import clock
@@ -39,20 +41,20 @@ class Numbers:
 
 def numbers(kind: str, source_id: int) -> Numbers:
     """Of one campaign or sequence, a `delivery.states.SourceKind` and its id."""
-    return _numbers(Rollup.objects.of_source(kind, source_id).totals())
+    return numbers_by_source(kind, [source_id])[source_id]
 
 
 def numbers_by_step(kind: str, source_id: int) -> dict[str, Numbers]:
     """Of one source by step key; a step of which nothing has happened is absent."""
-    totals = Rollup.objects.of_source(kind, source_id).totals_by("step_key")
-    return {step_key: _numbers(of_step) for step_key, of_step in totals.items()}
+    rollups = Rollup.objects.filter(source_kind=kind, source_id=source_id)
+    return _numbers_by("step_key", rollups)
 
 
 def numbers_by_source(kind: str, source_ids: Iterable[int]) -> dict[int, Numbers]:
     """Of several sources, for the pages that list them; every id is present."""
     ids = list(source_ids)
-    totals = Rollup.objects.of_source(kind, *ids).totals_by("source_id")
-    return {source_id: _numbers(totals.get(source_id, {})) for source_id in ids}
+    found = _numbers_by("source_id", Rollup.objects.filter(source_kind=kind, source_id__in=ids))
+    return {source_id: found.get(source_id, Numbers()) for source_id in ids}
 
 
 def numbers_by_day(workspace: Workspace, *, days: int) -> dict[date, Numbers]:
@@ -60,24 +62,31 @@ def numbers_by_day(workspace: Workspace, *, days: int) -> dict[date, Numbers]:
     zone = ZoneInfo(workspace.time_zone)
     today = clock.now().astimezone(zone).date()
     window = [today - timedelta(days=ago) for ago in reversed(range(days))]
-    rollups = Rollup.objects.of(workspace).filter(
-        hour__gte=datetime.combine(window[0], time(), zone)
-    )
-    totals = rollups.totals_by(TruncDate("hour", tzinfo=zone))
-    return {day: _numbers(totals.get(day, {})) for day in window}
+    since = datetime.combine(window[0], time(), zone)
+    rollups = Rollup.objects.of(workspace).filter(hour__gte=since)
+    found = _numbers_by(TruncDate("hour", tzinfo=zone), rollups)
+    return {day: found.get(day, Numbers()) for day in window}
 
 
-def _numbers(totals: Totals) -> Numbers:
-    none = Total()
-    human_opens = totals.get((kinds.MESSAGE_OPENED, Verdict.HUMAN), none)
-    human_clicks = totals.get((kinds.MESSAGE_CLICKED, Verdict.HUMAN), none)
-    return Numbers(
-        sent=totals.get((kinds.MESSAGE_SENT, ""), none).count,
-        skipped=totals.get((kinds.MESSAGE_SKIPPED, ""), none).count,
-        failed=totals.get((kinds.MESSAGE_FAILED, ""), none).count,
-        opened=human_opens.first_count,
-        clicked=human_clicks.first_count,
-        unsubscribed=totals.get((kinds.MESSAGE_UNSUBSCRIBED, ""), none).count,
-        machine_opened=totals.get((kinds.MESSAGE_OPENED, Verdict.MACHINE), none).count,
-        machine_clicked=totals.get((kinds.MESSAGE_CLICKED, Verdict.MACHINE), none).count,
-    )
+def _numbers_by(group: str | TruncDate, rollups: QuerySet[Rollup]) -> dict[Any, Numbers]:
+    """The numbers for each value of a column or expression."""
+    by = F(group) if isinstance(group, str) else group
+    rows = rollups.values_list(by).annotate(**_SUMS).order_by()
+    return {value: Numbers(*sums) for value, *sums in rows}
+
+
+def _sum(kind: str, verdict: str = "", *, of: str = "count") -> Sum:
+    return Sum(of, filter=Q(kind=kind, verdict=verdict), default=0)
+
+
+# In the order of the fields of Numbers.
+_SUMS = {
+    "sent": _sum(kinds.MESSAGE_SENT),
+    "skipped": _sum(kinds.MESSAGE_SKIPPED),
+    "failed": _sum(kinds.MESSAGE_FAILED),
+    "opened": _sum(kinds.MESSAGE_OPENED, Verdict.HUMAN, of="first_count"),
+    "clicked": _sum(kinds.MESSAGE_CLICKED, Verdict.HUMAN, of="first_count"),
+    "unsubscribed": _sum(kinds.MESSAGE_UNSUBSCRIBED),
+    "machine_opened": _sum(kinds.MESSAGE_OPENED, Verdict.MACHINE),
+    "machine_clicked": _sum(kinds.MESSAGE_CLICKED, Verdict.MACHINE),
+}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.db.models import Count
 
-from analytics.numbers import Numbers, numbers_by_source
+from analytics.numbers import numbers_by_source
 from campaigns.models import Campaign
 from delivery.models import Outbox
 from delivery.states import SourceKind
@@ -45,16 +45,12 @@ def progress_by_campaign(campaigns: Sequence[Campaign]) -> dict[int, Progress]:
     doubts = Outbox.objects.in_doubt().filter(kind=SourceKind.CAMPAIGN, source_id__in=ids)
     in_doubt = dict(doubts.values_list("source_id").annotate(Count("id")))
     return {
-        campaign.pk: _progress(campaign, numbers[campaign.pk], in_doubt.get(campaign.pk, 0))
+        campaign.pk: Progress(
+            recipients=campaign.recipient_count,
+            sent=numbers[campaign.pk].sent,
+            skipped=numbers[campaign.pk].skipped,
+            failed=numbers[campaign.pk].failed,
+            in_doubt=in_doubt.get(campaign.pk, 0),
+        )
         for campaign in campaigns
     }
-
-
-def _progress(campaign: Campaign, numbers: Numbers, in_doubt: int) -> Progress:
-    return Progress(
-        recipients=campaign.recipient_count,
-        sent=numbers.sent,
-        skipped=numbers.skipped,
-        failed=numbers.failed,
-        in_doubt=in_doubt,
-    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import re
 from base64 import b32encode, b64encode
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -82,12 +82,10 @@ def assemble(
     unsubscribe_url: str | None,
     text_qp: bytes,
     html_qp: bytes,
-    headers: Iterable[tuple[str, str]] = (),
 ) -> bytes:
     """The complete message. Raises HeaderError.
 
-    The parts are quoted-printable with CRLF line ends; without HTML it is no multipart. `headers`
-    are further ones, of names that are not ours.
+    The parts are quoted-printable with CRLF line ends; without HTML it is no multipart.
     """
     if not _MESSAGE_ID.fullmatch(message_id):
         raise HeaderError(f"Message-ID: {message_id!r} is not one.")
@@ -102,7 +100,6 @@ def assemble(
             letterhead.list_header,
             _unsubscribe(unsubscribe_url) if letterhead.one_click else b"",
             letterhead.manners,
-            *(_further(name, value) for name, value in headers),
             b"MIME-Version: 1.0\r\n",
             *_body(text_qp, html_qp),
         )
@@ -120,14 +117,6 @@ def _unsubscribe(url: str | None) -> bytes:
     return (
         f"List-Unsubscribe: <{url}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
     ).encode()
-
-
-def _further(name: str, value: str) -> bytes:
-    if not _NAME.fullmatch(name):
-        raise HeaderError(f"{name!r} is not the name of a header.")
-    if name.lower() in _OURS or name.lower().startswith(_OURS_PREFIXES):
-        raise HeaderError(f"{name}: this header is not for the caller to write.")
-    return _text(name, value)
 
 
 def _body(text: bytes, html: bytes) -> Sequence[bytes]:
@@ -212,16 +201,6 @@ _TEXT, _HTML = b"Content-Type: text/plain" + _QP, b"Content-Type: text/html" + _
 
 # A line has 998 octets at most and aims at 78.
 _LINE, _LONGEST_TOKEN, _LONGEST_URL, _LONGEST_ADDRESS, _LONGEST_NAME = 78, 900, 800, 320, 60
-
-_NAME = re.compile(r"[A-Za-z0-9-]{1,76}")
-_OURS = frozenset(
-    [
-        *("from", "to", "cc", "bcc", "sender", "reply-to", "subject", "date", "message-id"),
-        *("feedback-id", "precedence", "auto-submitted", "x-auto-response-suppress"),
-        *("mime-version", "return-path", "received", "dkim-signature", "authentication-results"),
-    ]
-)
-_OURS_PREFIXES = ("content-", "list-", "resent-", "arc-")
 
 _ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~-"
 _ATOMS = re.compile(f"[{_ATEXT}]+(?: [{_ATEXT}]+)*")

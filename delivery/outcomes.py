@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 from typing import Any
 
-from delivery import kinds
 from subscribers.events import NewEvent
-
-_KINDS = {
-    "sent": kinds.MESSAGE_SENT,
-    "skipped": kinds.MESSAGE_SKIPPED,
-    "failed": kinds.MESSAGE_FAILED,
-    "deferred": kinds.MESSAGE_DEFERRED,
-    "in_doubt": kinds.MESSAGE_IN_DOUBT,
-}
 
 
 def news(rows: Iterable[tuple[Any, ...]], *, suppress: Set[int] = frozenset()) -> list[NewEvent]:
@@ -27,10 +18,10 @@ def news(rows: Iterable[tuple[Any, ...]], *, suppress: Set[int] = frozenset()) -
         NewEvent(
             workspace_id,
             subscriber_id,
-            _KINDS[what],
+            f"message.{what}",  # as `delivery.kinds` has it
             at,
             *source,
-            message_id,
+            message_id=message_id,
             properties=_properties(why, suppress=message_id in suppress),
         )
         for message_id, workspace_id, subscriber_id, *source, at, what, why in rows

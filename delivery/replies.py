@@ -41,31 +41,20 @@ class Kind(StrEnum):
     OUR_BUG = "our_bug"  # we spoke SMTP wrongly
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """`charged`: the try counts against the recipient. `suppress`: never write there again."""
-
-    kind: Kind
-    charged: bool
-    suppress: bool
-    reason: str
-
-
 class Rule(NamedTuple):
     kind: Kind
     reason: str
     applies: Callable[[Reply], object]
 
+    @property
+    def suppress(self) -> bool:
+        """Never write there again."""
+        return self.kind is Kind.RECIPIENT_PERMANENT
 
-def classify(reply: Reply) -> Verdict:
-    """The verdict of the first rule that applies."""
-    rule = next(rule for rule in RULES if rule.applies(reply))
-    return Verdict(
-        kind=rule.kind,
-        charged=rule.kind in CHARGED,
-        suppress=rule.kind is Kind.RECIPIENT_PERMANENT,
-        reason=rule.reason,
-    )
+
+def classify(reply: Reply) -> Rule:
+    """The first rule that applies: it says what the reply means."""
+    return next(rule for rule in RULES if rule.applies(reply))
 
 
 def next_try(attempt: int, *, jitter: float) -> timedelta:
@@ -84,7 +73,6 @@ BACKOFF = (
     timedelta(hours=6),
     timedelta(hours=12),
 )
-CHARGED = {Kind.RECIPIENT_TEMPORARY, Kind.RECIPIENT_PERMANENT, Kind.SOFT_BOUNCE}
 
 
 def _code(*codes: int) -> Callable[[Reply], object]:

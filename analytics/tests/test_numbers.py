@@ -6,7 +6,7 @@ import pytest
 
 from accounts.tests.factories import WorkspaceFactory
 from analytics import services
-from analytics.models import Rollup, Total
+from analytics.models import Total
 from analytics.numbers import (
     Numbers,
     numbers,
@@ -59,24 +59,6 @@ def test_a_source_of_the_same_id_is_another_source():
 
     assert numbers("campaign", 7) == Numbers()
     assert numbers("sequence", 7) == Numbers(sent=5)
-
-
-def test_totals_are_by_kind_and_verdict():
-    workspace = WorkspaceFactory()
-    services.add(
-        {
-            make_key(workspace, "enrollment.started", source=("sequence", 3)): Total(9),
-            make_key(workspace, "message.opened", source=("sequence", 3), verdict="human"): Total(
-                4, 2
-            ),
-        }
-    )
-
-    assert Rollup.objects.of_source("sequence", 3).totals() == {
-        ("enrollment.started", ""): Total(9),
-        ("message.opened", "human"): Total(4, 2),
-    }
-    assert Rollup.objects.of_source("sequence", 4).totals() == {}
 
 
 def test_each_step_has_its_numbers(django_assert_num_queries):

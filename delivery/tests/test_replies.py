@@ -66,7 +66,7 @@ def test_the_table(code, enhanced, text, kind):
     assert verdict_of(code, enhanced, text).kind is kind
 
 
-def test_only_a_dead_address_is_suppressed_and_only_recipients_are_charged():
+def test_only_a_dead_address_is_suppressed():
     replies = {
         Kind.ACCEPTED: (250, "2.0.0"),
         Kind.RECIPIENT_TEMPORARY: (450, "4.2.1"),
@@ -83,18 +83,13 @@ def test_only_a_dead_address_is_suppressed_and_only_recipients_are_charged():
 
     assert [verdict.kind for verdict in verdicts] == list(replies)
     assert [verdict.kind for verdict in verdicts if verdict.suppress] == [Kind.RECIPIENT_PERMANENT]
-    assert [verdict.kind for verdict in verdicts if verdict.charged] == [
-        Kind.RECIPIENT_TEMPORARY,
-        Kind.RECIPIENT_PERMANENT,
-        Kind.SOFT_BOUNCE,
-    ]
 
 
 @pytest.mark.parametrize("stage", ["connect", "tls", "ehlo", "auth"])
 def test_a_refused_session_says_nothing_about_the_recipient(stage):
     verdict = verdict_of(550, "5.1.1", "User unknown", stage=stage)
 
-    assert (verdict.kind, verdict.charged, verdict.suppress) == (Kind.CONNECTION, False, False)
+    assert (verdict.kind, verdict.suppress) == (Kind.CONNECTION, False)
 
 
 def test_every_code_gets_a_verdict():
