@@ -81,12 +81,12 @@ def ask_valkey(urls: dict[str, str], *command: str) -> object:
 
 
 def servers_in(data: Path) -> list[str]:
-    """Command lines that name the directory; a zombie has none."""
+    """Command lines that name the directory; a zombie has none, a fresh fork its parent's."""
     lines = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
             lines.append(path.read_text().replace("\0", " "))
-    return [line for line in lines if f"{data}/" in line]
+    return sorted({line for line in lines if f"{data}/" in line})
 
 
 def owners_and_modes(folder: Path) -> list[tuple[int, int, int]]:
