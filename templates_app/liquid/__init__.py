@@ -12,13 +12,12 @@ Before a message: `pieces`, `check`, `cut`. Per message: a `Scope`, and each slo
 from __future__ import annotations
 
 from templates_app.liquid.analysis import Analysis, Use, check
-from templates_app.liquid.sandbox import Limit, Scope, reason
+from templates_app.liquid.sandbox import Scope, reason
 from templates_app.liquid.slots import Slot, cut
 from templates_app.liquid.source import Piece, TemplateError, pieces
 
 __all__ = [
     "Analysis",
-    "Limit",
     "Piece",
     "Scope",
     "Slot",

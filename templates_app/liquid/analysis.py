@@ -4,7 +4,6 @@ from collections.abc import Container, Iterable
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-from liquid import RenderContext
 from liquid.ast import Node
 from liquid.builtin.expressions import LoopExpression, Path
 from liquid.builtin.expressions.primitive import RangeLiteral
@@ -51,7 +50,7 @@ class Walk:
         self.made: set[str] = set()
         self.outputs: list[OutputNode] = []
         self._known: list[set[str]] = [set()]
-        self._context: RenderContext = Scope({})
+        self._context = Scope({})
 
     def visit_all(self, nodes: Iterable[Node]) -> None:
         """Visit nodes in the order in which they are rendered. Raises TemplateError."""

@@ -31,15 +31,12 @@ def cut(source: str) -> list[str | Slot]:
     walk = Walk(SANDBOX.filters, reserved=frozenset())
     walk.visit_all(nodes)
     for output in walk.outputs:
-        if not _ends_in_escape(output.expression):
+        expression: Any = output.expression
+        if not expression.filters or expression.filters[-1].name not in ESCAPES:
             raise TemplateError("An output would reach the message unescaped.")
-        if _is_simple(output.expression):
-            output.direct = _direct(output.expression, walk.made)
+        if _is_simple(expression):
+            output.direct = _direct(expression, walk.made)
     return [_part(node) for node in nodes if not isinstance(node, CommentNode)]
-
-
-def _ends_in_escape(expression: Any) -> bool:
-    return bool(expression.filters) and expression.filters[-1].name in ESCAPES
 
 
 def _is_simple(expression: Any) -> bool:
