@@ -25,7 +25,7 @@ from emailseq.backoffice.pages import Request, allows
 from emailseq.backoffice.verbs import Verb, archive, create, edit, pause, publish, resume
 from emailseq.lib.errors import Conflict
 from sequences import program
-from sequences.models import Enrollment, Sequence, SequenceVersion, Step, Trigger
+from sequences.models import Enrollment, Sequence, SequenceVersion, Step
 from sequences.program import EmailStep
 from sequences.services import edit as draft
 from sequences.services import lifecycle
@@ -132,25 +132,17 @@ class TriggerForm(VerbForm):
         label=_("Starts for whoever joins"),
         widget=forms.CheckboxSelectMultiple,
     )
-    manual = forms.BooleanField(
-        required=False, label=_("Can be started by hand and through the API")
-    )
 
     def values_of(self, target: Sequence) -> dict[str, Any]:
-        lists = [trigger.list_id for trigger in target.triggers.all()]
-        own = {"lists": [*filter(None, lists)], "manual": None in lists}
-        return {**super().values_of(target), **own}
+        return {**super().values_of(target), "lists": target.triggers.all()}
 
 
 def _sentence(sequence: Sequence) -> str:
     """What starts a sequence, as a person would say it."""
-    triggers = sequence.triggers.all()
-    lists = [str(trigger.list) for trigger in triggers if trigger.list]
-    parts = [gettext("when somebody joins %s") % " or ".join(lists)] if lists else []
-    if len(lists) < len(triggers):
-        parts.append(gettext("by hand or API"))
-    sentence = gettext(", and ").join(parts) or gettext("nothing starts it yet")
-    return sentence[0].upper() + sentence[1:]
+    lists = [str(trigger) for trigger in sequence.triggers.all()]
+    if not lists:
+        return gettext("By hand or API")
+    return gettext("When somebody joins %s, and by hand or API") % " or ".join(lists)
 
 
 @admin.register(Sequence)
@@ -219,8 +211,8 @@ class SequenceAdmin(WorkspaceAdmin):
     )
 
     def get_queryset(self, request: Request) -> Any:
-        triggers = Trigger.objects.select_related("list").order_by("id")
-        return super().get_queryset(request).prefetch_related(Prefetch("triggers", triggers))
+        triggers = Prefetch("triggers", List.objects.order_by("id"))
+        return super().get_queryset(request).prefetch_related(triggers)
 
     def is_open(self, target: Sequence) -> bool:
         return target.state != SequenceState.ARCHIVED

@@ -23,7 +23,7 @@ from delivery.states import SourceKind
 from emailseq.lib import ids, state
 from emailseq.lib.api.fields import Named, Reference, ResourceSerializer, Strict
 from emailseq.lib.errors import Conflict
-from sequences.models import Enrollment, Sequence, Step, Trigger
+from sequences.models import Enrollment, Sequence, Step
 from sequences.services import edit, lifecycle
 from sequences.services.enroll import enroll
 from sequences.services.publish import publish
@@ -34,15 +34,14 @@ from templates_app.models import Template
 LISTS = List.objects.filter(archived_at=None)
 PEOPLE = Subscriber.objects.filter(archived_at=None)
 TEMPLATES = Template.objects.filter(archived_at=None)
-TRIGGERS = Prefetch("triggers", Trigger.objects.select_related("list").order_by("id"))
+TRIGGERS = Prefetch("triggers", List.objects.order_by("id"))
 MOST_AT_ONCE = 1000
 
 
 class Triggers(Strict):
-    """What starts runs: joining one of the lists; people and the API by hand."""
+    """What starts runs by itself: joining one of the lists."""
 
     lists = serializers.ListField(child=Reference(LISTS), max_length=100)
-    manual = serializers.BooleanField()
 
 
 class SequenceSerializer(Named, ResourceSerializer):
@@ -62,11 +61,7 @@ class SequenceSerializer(Named, ResourceSerializer):
 
     @extend_schema_field(Triggers)
     def get_triggers(self, sequence: Sequence) -> dict[str, Any]:
-        triggers = sequence.triggers.all()
-        return {
-            "lists": [trigger.list.public_id for trigger in triggers if trigger.list],
-            "manual": any(trigger.list is None for trigger in triggers),
-        }
+        return {"lists": [each.public_id for each in sequence.triggers.all()]}
 
 
 class SequenceFilters(Strict):

@@ -48,11 +48,6 @@ class StepKind(models.TextChoices):
     WAIT = "wait", _("Wait")
 
 
-class TriggerKind(models.TextChoices):
-    LIST_JOINED = "list_joined", _("Joins a list")
-    MANUAL = "manual", _("By hand or API")
-
-
 class ReEntry(models.TextChoices):
     NEVER = "never", _("Never again")
     ALWAYS = "always", _("Again after it ended")

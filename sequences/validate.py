@@ -21,14 +21,9 @@ def of_step(step: Step, code: str, detail: str) -> Problem:
 
 
 def _settings(sequence: Sequence) -> Iterator[Problem]:
-    triggers = list(sequence.triggers.select_related("list"))
-    if not triggers:
-        detail = "Nothing starts it: choose a list to join, or allow people to be enrolled by hand."
-        yield Problem("/triggers", "required", detail)
-    for trigger in triggers:
-        if trigger.list and trigger.list.archived_at:
-            detail = f"Nobody joins the archived list “{trigger.list}”: choose another one."
-            yield Problem("/triggers", "archived", detail)
+    for trigger in sequence.triggers.exclude(archived_at=None):
+        detail = f"Nobody joins the archived list “{trigger}”: choose another one."
+        yield Problem("/triggers", "archived", detail)
     if sequence.list and sequence.list.archived_at:
         detail = f"The list “{sequence.list}” is archived: choose another one."
         yield Problem("/list", "archived", detail)

@@ -21,7 +21,7 @@ BODIES = {
     "unsubscribe": lambda ids: {"list": ids["lists"]},
     "lift": lambda ids: {"reason": "because"},
     "render": lambda ids: {"subscriber": ids["subscribers"]},
-    "triggers": lambda ids: {"lists": [ids["lists"]], "manual": True},
+    "triggers": lambda ids: {"lists": [ids["lists"]]},
     "move": lambda ids: {"to": 1},
     "create": lambda ids: {"kind": "email", "template": ids["templates"]},
     "partial_update": lambda ids: {},

@@ -79,7 +79,7 @@ def _publish(workspace: Workspace, newsletter: List, sender: SenderIdentity) -> 
     sequence = edit.create_sequence(
         workspace, name="Welcome", slug="welcome", sender=sender, list=newsletter, by=QUICKSTART
     )
-    edit.set_triggers(sequence, lists=[newsletter], manual=True, by=QUICKSTART)
+    edit.set_triggers(sequence, lists=[newsletter], by=QUICKSTART)
     for number, (slug, subject) in enumerate(MAILS):
         if number:
             edit.add_step(sequence, kind=StepKind.WAIT, delay=WAIT, by=QUICKSTART)

@@ -85,14 +85,10 @@ class Migration(migrations.Migration):
                 'ordering': ['position'],
             },
         ),
-        migrations.CreateModel(
-            name='Trigger',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('list_joined', 'Joins a list'), ('manual', 'By hand or API')], max_length=20)),
-                ('list', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='triggers', to='subscribers.list')),
-                ('sequence', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='triggers', to='sequences.sequence')),
-            ],
+        migrations.AddField(
+            model_name='sequence',
+            name='triggers',
+            field=models.ManyToManyField(related_name='starts', to='subscribers.list'),
         ),
         migrations.AddConstraint(
             model_name='sequenceversion',
@@ -133,13 +129,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='step',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('delay', None), ('kind', 'email'), ('template__isnull', False)), models.Q(('delay__gt', '0'), ('kind', 'wait'), ('template', None)), _connector='OR'), name='step_settings_match_kind'),
-        ),
-        migrations.AddConstraint(
-            model_name='trigger',
-            constraint=models.UniqueConstraint(fields=('sequence', 'kind', 'list'), name='trigger_stated_once', nulls_distinct=False),
-        ),
-        migrations.AddConstraint(
-            model_name='trigger',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'list_joined'), ('list__isnull', False)), models.Q(('kind', 'manual'), ('list', None)), _connector='OR'), name='list_joined_names_a_list'),
         ),
     ]

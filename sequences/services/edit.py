@@ -6,7 +6,7 @@ else was faster. An archived sequence cannot be edited: StateConflict.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -21,8 +21,8 @@ from delivery.states import SourceKind
 from emailseq.lib import ids, text
 from emailseq.lib.errors import Invalid, Stale, StateConflict
 from emailseq.lib.unique import taken
-from sequences.models import Sequence, Step, Trigger
-from sequences.states import ReEntry, SequenceState, StepKind, TriggerKind
+from sequences.models import Sequence, Step
+from sequences.states import ReEntry, SequenceState, StepKind
 from subscribers.models import List
 from templates_app.models import Template
 
@@ -78,25 +78,17 @@ def update(
 def set_triggers(
     sequence: Sequence,
     *,
-    lists: Iterable[List],
-    manual: bool,
+    lists: Collection[List],
     by: Actor,
     expected_revision: int | None = None,
 ) -> Sequence:
-    """State what starts runs: joining one of the lists, and people and the API by hand."""
+    """State which lists start a run for whoever joins them."""
     _open(sequence, expected_revision)
-    triggers = [
-        Trigger(sequence=sequence, kind=TriggerKind.LIST_JOINED, list=each)
-        for each in dict.fromkeys(lists)
-    ]
-    for trigger in triggers:
-        _check_ours(sequence, list=trigger.list)
-    if manual:
-        triggers.append(Trigger(sequence=sequence, kind=TriggerKind.MANUAL))
-    sequence.triggers.all().delete()
-    Trigger.objects.bulk_create(triggers)
+    for each in lists:
+        _check_ours(sequence, list=each)
+    sequence.triggers.set(lists)
     _save(sequence)
-    _audit("sequence.triggers_set", sequence, by=by, triggers=", ".join(map(str, triggers)))
+    _audit("sequence.triggers_set", sequence, by=by, lists=", ".join(map(str, lists)))
     return sequence
 
 

@@ -19,8 +19,7 @@ from delivery.states import SourceKind
 from emailseq.lib import clock, sql, state
 from sequences import kinds
 from sequences.events import of_run, record
-from sequences.models import Enrollment, Sequence
-from sequences.models.enrollment import EnrollmentQuerySet
+from sequences.models import Enrollment, EnrollmentQuerySet, Sequence
 from sequences.states import ENROLLMENT_MOVES, SEQUENCE_MOVES
 from subscribers import events
 from subscribers import kinds as subscribers

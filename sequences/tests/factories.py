@@ -45,7 +45,7 @@ def make_draft(*steps: str | timedelta, **fields) -> Sequence:
     for step in steps:
         add_step(sequence, step)
     lists = [sequence.list] if sequence.list else []
-    return edit.set_triggers(sequence, lists=lists, manual=True, by=SYSTEM)
+    return edit.set_triggers(sequence, lists=lists, by=SYSTEM)
 
 
 def make_live(*steps: str | timedelta, **fields) -> Sequence:

@@ -39,7 +39,7 @@ def test_a_sequence_is_built_and_published_by_hand():
     )
     sequence = Sequence.objects.get()
     assert made.headers["HX-Redirect"] == url("change", sequence)
-    fields = {"lists": [news.pk], "manual": "on", "revision": sequence.revision}
+    fields = {"lists": [news.pk], "revision": sequence.revision}
     assert is_done(act(client, url("set_triggers", sequence), **fields))
     assert is_done(act(client, url("add_email", sequence), template=hello.pk))
     assert is_done(act(client, url("add_wait", sequence), amount=36, unit="hours"))

@@ -51,21 +51,19 @@ def test_a_draft_is_made_and_built_and_published(api, workspace):
         "sender": sender.public_id,
         "re_entry": "never",
         "version": None,
-        "triggers": {"lists": [], "manual": False},
+        "triggers": {"lists": []},
         "created_at": "2026-03-01T00:00:00Z",
     }
 
     changed = api("PATCH", "/sequences/welcome", {"list": "news"}, match='"r1"')
-    triggered = api(
-        "PUT", "/sequences/welcome/triggers", {"lists": ["news"], "manual": True}, match='"r2"'
-    )
+    triggered = api("PUT", "/sequences/welcome/triggers", {"lists": ["news"]}, match='"r2"')
     email = api("POST", "/sequences/welcome/steps", {"kind": "email", "template": template.slug})
     wait = api("POST", "/sequences/welcome/steps", {"kind": "wait", "delay": "P2D", "number": 1})
     etag = api("GET", "/sequences/welcome").headers["ETag"]
     published = api("POST", "/sequences/welcome/publish", match=etag)
 
     assert changed.json()["list"] == news.public_id
-    assert triggered.json()["triggers"] == {"lists": [news.public_id], "manual": True}
+    assert triggered.json()["triggers"] == {"lists": [news.public_id]}
     assert email.status_code == 201
     assert email.json()["template"] == template.public_id
     assert (wait.json()["delay"], wait.json()["number"]) == ("P2DT00H00M00S", 1)
@@ -94,7 +92,7 @@ def test_a_change_needs_the_revision_it_is_based_on(api, workspace):
     unread = [
         api("DELETE", "/sequences/welcome"),
         api("POST", "/sequences/welcome/publish"),
-        api("PUT", "/sequences/welcome/triggers", {"lists": [], "manual": True}),
+        api("PUT", "/sequences/welcome/triggers", {"lists": []}),
     ]
 
     assert (blind.status_code, blind.json()["code"]) == (428, "precondition_required")
@@ -109,7 +107,7 @@ def test_what_may_not_be_published_is_listed(api, workspace):
 
     answer = api("POST", "/sequences/welcome/publish", match="*")
 
-    assert faults(answer) == {("/triggers", "required"), ("/steps", "required")}
+    assert faults(answer) == {("/steps", "required")}
 
 
 def test_a_sequence_is_paused_resumed_and_archived(api, workspace):

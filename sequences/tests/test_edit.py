@@ -9,7 +9,7 @@ from accounts.models import AuditEntry
 from delivery.models import Source
 from delivery.tests.factories import SenderFactory
 from emailseq.lib.errors import Conflict, Invalid, Stale, StateConflict
-from sequences.models import Sequence, Step, Trigger
+from sequences.models import Sequence, Step
 from sequences.services import edit, lifecycle
 from sequences.tests.factories import DAY, EMAIL, SequenceFactory, add_step, make_draft, make_live
 from subscribers.tests.factories import ListFactory
@@ -91,9 +91,7 @@ def test_a_step_keeps_its_key_when_its_settings_change():
 
 EDITS = {
     "update": lambda draft, step, **options: edit.update(draft, name="New", **options),
-    "set_triggers": lambda draft, step, **options: edit.set_triggers(
-        draft, lists=[], manual=False, **options
-    ),
+    "set_triggers": lambda draft, step, **options: edit.set_triggers(draft, lists=[], **options),
     "add_step": lambda draft, step, **options: edit.add_step(
         draft, kind="wait", delay=DAY, **options
     ),
@@ -108,11 +106,12 @@ def test_an_edit_counts_up_the_revision_and_refuses_a_stale_one(verb):
     draft = make_draft(EMAIL, DAY)
     step = draft.steps.last()
     seen = draft.revision
-    before = [*Step.objects.values(), *Trigger.objects.values()]
+    triggers = Sequence.triggers.through.objects
+    before = [*Step.objects.values(), *triggers.values()]
 
     with pytest.raises(Stale, match="Somebody else"):
         EDITS[verb](draft, step, by=SYSTEM, expected_revision=seen - 1)
-    assert [*Step.objects.values(), *Trigger.objects.values()] == before
+    assert [*Step.objects.values(), *triggers.values()] == before
 
     EDITS[verb](draft, step, by=SYSTEM, expected_revision=seen)
     draft.refresh_from_db()
@@ -195,14 +194,13 @@ def test_triggers_are_replaced_as_a_whole():
     sequence = SequenceFactory()
     news = ListFactory(workspace=sequence.workspace)
 
-    edit.set_triggers(sequence, lists=[sequence.list], manual=True, by=SYSTEM)
-    edit.set_triggers(sequence, lists=[news, news], manual=False, by=SYSTEM)
+    edit.set_triggers(sequence, lists=[sequence.list], by=SYSTEM)
+    edit.set_triggers(sequence, lists=[news, news], by=SYSTEM)
 
-    trigger = sequence.triggers.get()
-    assert (trigger.kind, trigger.list) == ("list_joined", news)
+    assert sequence.triggers.get() == news
     with pytest.raises(Invalid):
-        edit.set_triggers(sequence, lists=[ListFactory()], manual=True, by=SYSTEM)
-    assert sequence.triggers.get() == trigger
+        edit.set_triggers(sequence, lists=[ListFactory()], by=SYSTEM)
+    assert sequence.triggers.get() == news
 
 
 def test_a_new_name_reaches_delivery_once_there_is_something_to_deliver():
