@@ -10,25 +10,15 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-# The colour of every state there is; the word is always there too.
-BADGES = {
-    "draft": "info",
-    "pending": "info",
-    "running": "info",
-    "active": "success",
-    "confirmed": "success",
-    "finished": "success",
-    "live": "success",
-    "sending": "primary",
-    "sent": "success",
-    "completed": "success",
-    "paused": "warning",
-    "skipped": "warning",
-    "exited": "warning",
-    "unsubscribed": "warning",
-    "failed": "danger",
-    "cancelled": "danger",
+# Every state there is, by the colour of its badge; the word is always there too.
+_TONES = {
+    "info": ("draft", "pending", "running"),
+    "primary": ("sending",),
+    "success": ("active", "confirmed", "finished", "live", "sent", "completed"),
+    "warning": ("paused", "skipped", "exited", "unsubscribed"),
+    "danger": ("failed", "cancelled"),
 }
+BADGES = {state: tone for tone, states in _TONES.items() for state in states}
 
 
 def column(title: Any, read: Callable[[Any], Any], **look: Any) -> Callable[[Any], Any]:

@@ -115,21 +115,15 @@ class WorkspaceAdmin(ModelAdmin):
         return {}
 
     def get_actions_list(self, request: Request) -> list[Any]:
-        offers = super().get_actions_list(request)
-        return [offer for offer in offers if allows(request, self.right(offer.method.verb))]
+        return self._allowed(request, self.list_verbs)
 
     def get_actions_row(self, request: Request) -> list[Any]:
-        offers = super().get_actions_row(request)
-        return [offer for offer in offers if allows(request, self.right(offer.method.verb))]
+        return self._allowed(request, self.row_verbs)
 
     def get_actions_detail(self, request: Request, object_id: str) -> list[Any]:
         target = self.get_object(request, object_id)
-        offered = [
-            verb.name
-            for verb in self.page_verbs
-            if allows(request, self.right(verb)) and self.offers(verb, target)
-        ]
-        return [self.get_unfold_action(name) for name in offered]
+        offered = [verb for verb in self.page_verbs if self.offers(verb, target)]
+        return self._allowed(request, offered)
 
     def right(self, verb: Verb) -> str:
         return verb.right or f"{self.resource}:write"
@@ -190,6 +184,11 @@ class WorkspaceAdmin(ModelAdmin):
             return reverse(f"{name}_change", args=[target.pk])
         return reverse(f"{name}_changelist")
 
+    def _allowed(self, request: Request, verbs: Sequence[Verb]) -> list[Any]:
+        """The verbs that the person's role includes, as the theme's actions."""
+        allowed = [verb for verb in verbs if allows(request, self.right(verb))]
+        return [self.get_unfold_action(verb.name) for verb in allowed]
+
 
 def _action(verb: Verb) -> Callable[..., HttpResponse]:
     def view(self: WorkspaceAdmin, request: Request, object_id: str | None = None) -> HttpResponse:
@@ -198,7 +197,6 @@ def _action(verb: Verb) -> Callable[..., HttpResponse]:
     view.__name__ = verb.name
     variant = ActionVariant.PRIMARY if verb.primary else ActionVariant.DEFAULT
     offered: Any = action(description=verb.label, icon=verb.icon, variant=variant)(view)
-    offered.verb = verb
     offered.dialog = {"title": verb.title or verb.label}
     made: Callable[..., HttpResponse] = offered
     return made
