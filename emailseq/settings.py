@@ -160,6 +160,7 @@ UNFOLD = {
     "SITE_URL": None,
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
+    "ENVIRONMENT": "emailseq.backoffice.navigation.environment",
     "SIDEBAR": {"navigation": "emailseq.backoffice.navigation.sidebar"},
     "STYLES": [f"{STATIC_URL}backoffice/app.css"],
     "SCRIPTS": [f"{STATIC_URL}backoffice/app.js"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse_lazy
@@ -99,6 +100,11 @@ def choose_workspace(request: Request) -> HttpResponse:
         raise Http404
     request.session["workspace"] = int(chosen)
     return redirect("admin:index")
+
+
+def environment(request: Request) -> list[str] | None:
+    """The ribbon that says that this is not production."""
+    return None if settings.ENVIRONMENT == "production" else [settings.ENVIRONMENT, "warning"]
 
 
 def _item(entry: Entry) -> dict[str, Any]:
