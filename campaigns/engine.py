@@ -57,15 +57,14 @@ def _fill_page(campaign_id: int, *, limit: int, now: datetime) -> int:
 
 
 def _is_backed_up(campaign: Campaign) -> bool:
-    queued = Outbox.objects.filter(kind=SourceKind.CAMPAIGN, source_id=campaign.pk)
+    queued = Outbox.objects.filter(**campaign.source)
     return queued[BACKLOG:].exists()
 
 
 def _message(campaign: Campaign, subscriber_id: int) -> NewMessage:
     return NewMessage(
         workspace_id=campaign.workspace_id,
-        kind=SourceKind.CAMPAIGN,
-        source_id=campaign.pk,
+        **campaign.source,
         step_key="",
         run=0,
         variant="",

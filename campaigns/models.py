@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from django.db import models
 
-from accounts.models import WorkspaceModel, WorkspaceQuerySet
+from accounts.models import WorkspaceQuerySet
 from campaigns.states import CampaignState
-from delivery.models import SenderIdentity
-from emailseq.lib import clock
+from delivery.models import MessageSource
+from delivery.states import SourceKind
 from subscribers.models import List, Subscription, Suppression
 from subscribers.states import SubscriptionState
 from templates_app.models import Template, TemplateVersion
@@ -21,7 +21,7 @@ class CampaignQuerySet(WorkspaceQuerySet["Campaign"]):
         return self.filter(state=CampaignState.SENDING).exclude(filled_at=None)
 
 
-class Campaign(WorkspaceModel):
+class Campaign(MessageSource):
     """One message to everybody who is confirmed on a list when it starts.
 
     Its audience lies between `fill_cursor` and `fill_until`, ids of subscriptions; the cursor and
@@ -30,21 +30,19 @@ class Campaign(WorkspaceModel):
 
     prefix = "cmp"
 
-    name = models.CharField(max_length=100)
+    source_kind = SourceKind.CAMPAIGN
+
     state = models.CharField(
         max_length=10, choices=CampaignState.choices, default=CampaignState.DRAFT, editable=False
     )
     list = models.ForeignKey(List, on_delete=models.PROTECT, related_name="campaigns")
     template = models.ForeignKey(Template, on_delete=models.PROTECT, related_name="campaigns")
-    sender = models.ForeignKey(SenderIdentity, on_delete=models.PROTECT, related_name="+")
-    revision = models.IntegerField(default=1, editable=False)
     template_version = models.ForeignKey(
         TemplateVersion, null=True, editable=False, on_delete=models.PROTECT, related_name="+"
     )
     fill_cursor = models.BigIntegerField(default=0, editable=False)
     fill_until = models.BigIntegerField(default=0, editable=False)
     recipient_count = models.IntegerField(default=0, editable=False)
-    created_at = models.DateTimeField(default=clock.now, editable=False)
     started_at = models.DateTimeField(null=True, editable=False)
     filled_at = models.DateTimeField(null=True, editable=False)
     ended_at = models.DateTimeField(null=True, editable=False)
@@ -69,9 +67,6 @@ class Campaign(WorkspaceModel):
                 condition=models.Q(state=CampaignState.SENDING),
             ),
         ]
-
-    def __str__(self) -> str:
-        return self.name
 
     def audience(self) -> models.QuerySet[Subscription]:
         """The places of all who would get it now: confirmed, neither archived nor suppressed."""

@@ -12,14 +12,12 @@ from accounts.audit import Actor
 from accounts.models import Workspace
 from campaigns import kinds
 from campaigns.models import Campaign
-from campaigns.states import CAMPAIGN_MOVES, CampaignState
+from campaigns.states import CAMPAIGN_MOVES, FINISH, CampaignState
 from delivery import services as delivery
+from delivery import sources
 from delivery.models import SenderIdentity
-from delivery.states import SourceKind
 from emailseq.lib import clock, state, text
-from emailseq.lib.errors import Invalid, Problem, Stale
-from subscribers import events
-from subscribers.events import NewEvent
+from emailseq.lib.errors import Invalid, Problem
 from subscribers.models import List
 from templates_app import services as templates
 from templates_app.models import Template
@@ -53,7 +51,7 @@ def update_campaign(
     Raises Stale when somebody changed it after `expected_revision`, StateConflict once it is sent.
     """
     text.check(name=changes.get("name", ""))
-    _open(campaign, expected_revision)
+    sources.lock(campaign, expected_revision)
     state.move_one(campaign, "update", CAMPAIGN_MOVES, **changes, revision=expected_revision + 1)
     named = {name: str(value) for name, value in changes.items()}
     audit.record(campaign.workspace_id, "campaign.updated", by=by, on=campaign, changes=named)
@@ -63,7 +61,7 @@ def update_campaign(
 @transaction.atomic
 def delete_campaign(campaign: Campaign, *, by: Actor, expected_revision: int) -> None:
     """Remove a draft for good. Raises Stale, and StateConflict once it is sent."""
-    _open(campaign, expected_revision)
+    sources.lock(campaign, expected_revision)
     if campaign.state != CampaignState.DRAFT:
         raise state.refusal("delete", CAMPAIGN_MOVES, state=campaign.state)
     audit.record(campaign.workspace_id, "campaign.deleted", by=by, on=campaign)
@@ -77,60 +75,52 @@ def send(campaign: Campaign, *, by: Actor) -> bool:
     Raises Invalid when the template or list is archived, the template cannot be published or
     nobody would get the campaign; StateConflict when it is past sending.
     """
-    _lock(campaign)  # two who press the button take turns, and the second finds it sending
+    sources.lock(campaign)  # two who press the button take turns, and the second finds it sending
     frozen = _freeze(campaign, by=by) if campaign.state == CampaignState.DRAFT else {}
-    started = _move(campaign, "send", kinds.CAMPAIGN_STARTED, by=by, **frozen)
+    started = sources.move(
+        campaign, "send", CAMPAIGN_MOVES, kinds.CAMPAIGN_STARTED, by=by, **frozen
+    )
     if started:
-        delivery.mirror(
-            workspace=campaign.workspace,
-            kind=SourceKind.CAMPAIGN,
-            source_id=campaign.pk,
-            name=campaign.name,
-        )
+        delivery.mirror(workspace=campaign.workspace, name=campaign.name, **campaign.source)
     return started
 
 
 @transaction.atomic
 def pause(campaign: Campaign, *, by: Actor) -> bool:
     """Let nothing leave that is not on the wire yet. False when it was paused already."""
-    paused = _move(campaign, "pause", kinds.CAMPAIGN_PAUSED, by=by)
+    paused = sources.move(campaign, "pause", CAMPAIGN_MOVES, kinds.CAMPAIGN_PAUSED, by=by)
     if paused:
-        delivery.hold(kind=SourceKind.CAMPAIGN, source_id=campaign.pk)
+        delivery.hold(**campaign.source)
     return paused
 
 
 @transaction.atomic
 def resume(campaign: Campaign, *, by: Actor) -> bool:
     """Go on where a pause stopped. False when it is sending already."""
-    resumed = _move(campaign, "resume", kinds.CAMPAIGN_RESUMED, by=by)
+    resumed = sources.move(campaign, "resume", CAMPAIGN_MOVES, kinds.CAMPAIGN_RESUMED, by=by)
     if resumed:
-        delivery.release(kind=SourceKind.CAMPAIGN, source_id=campaign.pk)
+        delivery.release(**campaign.source)
     return resumed
 
 
 @transaction.atomic
 def cancel(campaign: Campaign, *, by: Actor) -> bool:
     """End it for all whose message is not on the wire yet. False when it was cancelled already."""
-    cancelled = _move(campaign, "cancel", kinds.CAMPAIGN_CANCELLED, by=by, ended_at=clock.now())
+    cancelled = sources.move(
+        campaign, "cancel", CAMPAIGN_MOVES, kinds.CAMPAIGN_CANCELLED, by=by, ended_at=clock.now()
+    )
     if cancelled:
-        delivery.cancel(kind=SourceKind.CAMPAIGN, source_id=campaign.pk)
+        delivery.cancel(**campaign.source)
     return cancelled
 
 
 @transaction.atomic
 def finish(campaign: Campaign) -> bool:
     """Call a campaign sent, once every recipient has an outcome."""
-    return _move(campaign, "finish", kinds.CAMPAIGN_SENT, by=audit.SYSTEM, ended_at=clock.now())
-
-
-def _lock(campaign: Campaign) -> None:
-    campaign.refresh_from_db(from_queryset=Campaign.objects.select_for_update(no_key=True))
-
-
-def _open(campaign: Campaign, expected_revision: int) -> None:
-    _lock(campaign)
-    if campaign.state == CampaignState.DRAFT and campaign.revision != expected_revision:
-        raise Stale(f"Somebody else changed “{campaign}”; look at it again.")
+    finished = state.move(Campaign.objects.filter(pk=campaign.pk), FINISH, ended_at=clock.now())
+    if finished:
+        sources.record(campaign, kinds.CAMPAIGN_SENT, by=audit.SYSTEM)
+    return bool(finished)
 
 
 def _freeze(campaign: Campaign, *, by: Actor) -> dict[str, Any]:
@@ -156,21 +146,3 @@ def _problems(campaign: Campaign, *, empty: bool) -> Iterator[Problem]:
     elif empty:
         detail = f"Nobody on “{campaign.list}” can be mailed; add people who have confirmed."
         yield Problem("/list", "empty", detail)
-
-
-def _move(campaign: Campaign, verb: str, kind: str, *, by: Actor, **changes: Any) -> bool:
-    """Move the campaign's state and, if it moved, put that on record."""
-    moved = state.move_one(campaign, verb, CAMPAIGN_MOVES, **changes)
-    if moved:
-        event = NewEvent(
-            campaign.workspace_id,
-            None,
-            kind,
-            clock.now(),
-            SourceKind.CAMPAIGN,
-            campaign.pk,
-            properties={"by": by.kind},
-        )
-        events.record_many([event])
-        audit.record(campaign.workspace_id, kind, by=by, on=campaign)
-    return moved

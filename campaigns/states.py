@@ -20,5 +20,5 @@ CAMPAIGN_MOVES = {
     "pause": Move((CampaignState.SENDING,), CampaignState.PAUSED),
     "resume": Move((CampaignState.PAUSED,), CampaignState.SENDING),
     "cancel": Move((CampaignState.SENDING, CampaignState.PAUSED), CampaignState.CANCELLED),
-    "finish": Move((CampaignState.SENDING,), CampaignState.SENT),
 }
+FINISH = Move((CampaignState.SENDING,), CampaignState.SENT)  # the engine's, not a verb of people

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
-from accounts import audit
-from accounts.audit import Actor
 from delivery.states import SourceKind
-from emailseq.lib import clock
-from sequences.models import Sequence
-from subscribers import events
 from subscribers.events import NewEvent
 
 
@@ -39,18 +34,3 @@ def of_run(run: Run, kind: str, *, at: datetime, step_key: str = "", reason: str
         step_key,
         properties={"run": run.run, "reason": reason} if reason else {"run": run.run},
     )
-
-
-def record(sequence: Sequence, kind: str, *, by: Actor, **details: Any) -> None:
-    """Write what a person did with a whole sequence to the log and to the audit trail."""
-    event = NewEvent(
-        sequence.workspace_id,
-        None,
-        kind,
-        clock.now(),
-        SourceKind.SEQUENCE,
-        sequence.pk,
-        properties={"by": by.kind, **details},
-    )
-    events.record_many([event])
-    audit.record(sequence.workspace_id, kind, by=by, on=sequence, changes=details)

@@ -5,7 +5,8 @@ from django.db.models import Case, Count, Exists, F, OuterRef, Subquery, Value, 
 from django.db.models.functions import Coalesce, Concat
 
 from accounts.models import WorkspaceModel, WorkspaceQuerySet
-from delivery.models import SenderIdentity
+from delivery.models import MessageSource
+from delivery.states import SourceKind
 from emailseq.lib import clock
 from sequences.states import LIVE_RUN, EnrollmentState, ReEntry, SequenceState, StepKind
 from subscribers.models import List, Subscriber, Subscription, Suppression
@@ -18,7 +19,7 @@ class SequenceQuerySet(WorkspaceQuerySet["Sequence"]):
         return self.filter(state=SequenceState.LIVE)
 
 
-class Sequence(WorkspaceModel):
+class Sequence(MessageSource):
     """An automation: marketers edit its draft rows, `publish` freezes them into a version.
 
     `list` is the consent its messages rest on; without one, any confirmed subscription will do.
@@ -27,7 +28,8 @@ class Sequence(WorkspaceModel):
 
     prefix = "seq"
 
-    name = models.CharField(max_length=100)
+    source_kind = SourceKind.SEQUENCE
+
     slug = models.SlugField(max_length=50)
     state = models.CharField(
         max_length=10, choices=SequenceState.choices, default=SequenceState.DRAFT, editable=False
@@ -36,9 +38,7 @@ class Sequence(WorkspaceModel):
         List, null=True, blank=True, on_delete=models.PROTECT, related_name="sequences"
     )
     triggers = models.ManyToManyField(List, related_name="starts")
-    sender = models.ForeignKey(SenderIdentity, on_delete=models.PROTECT, related_name="+")
     re_entry = models.CharField(max_length=10, choices=ReEntry.choices, default=ReEntry.NEVER)
-    revision = models.IntegerField(default=1, editable=False)
     live_version = models.ForeignKey(
         "sequences.SequenceVersion",
         null=True,
@@ -46,7 +46,6 @@ class Sequence(WorkspaceModel):
         on_delete=models.PROTECT,
         related_name="+",
     )
-    created_at = models.DateTimeField(default=clock.now, editable=False)
 
     objects = SequenceQuerySet.as_manager()
 
@@ -57,9 +56,6 @@ class Sequence(WorkspaceModel):
                 condition=models.Q(state__in=SequenceState.values), name="sequence_state"
             ),
         ]
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class Step(models.Model):

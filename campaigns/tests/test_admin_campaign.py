@@ -34,7 +34,7 @@ def test_a_draft_is_made_and_changed():
     assert is_done(act(client, url("update", campaign), **fields))
     again = act(client, url("update", campaign), **fields)
 
-    assert "Somebody else changed" in again.content.decode()
+    assert "Somebody else has changed" in again.content.decode()
     campaign.refresh_from_db()
     assert (campaign.name, campaign.state, campaign.list) == ("Advent", "draft", other.list)
 

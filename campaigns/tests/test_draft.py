@@ -66,7 +66,7 @@ def test_what_is_sent_does_not_change():
     with pytest.raises(StateConflict) as refusal:
         services.update_campaign(campaign, by=ADA, expected_revision=1, name="Too late")
 
-    assert refusal.value.allowed == ["pause", "cancel", "finish"]
+    assert refusal.value.allowed == ["pause", "cancel"]
     assert Campaign.objects.get().name == "November news"
 
 

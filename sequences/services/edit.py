@@ -16,13 +16,13 @@ from accounts import audit
 from accounts.audit import Actor
 from accounts.models import Workspace, WorkspaceModel
 from delivery import services as delivery
+from delivery import sources
 from delivery.models import SenderIdentity
-from delivery.states import SourceKind
-from emailseq.lib import ids, text
-from emailseq.lib.errors import Invalid, Stale, StateConflict
+from emailseq.lib import ids, state, text
+from emailseq.lib.errors import Invalid, Stale
 from emailseq.lib.unique import taken
 from sequences.models import Sequence, Step
-from sequences.states import ReEntry, SequenceState, StepKind
+from sequences.states import SEQUENCE_MOVES, ReEntry, SequenceState, StepKind
 from subscribers.models import List
 from templates_app.models import Template
 
@@ -64,12 +64,7 @@ def update(
     _set(sequence, **changes)
     _save(sequence)
     if sequence.live_version_id:
-        delivery.mirror(
-            workspace=sequence.workspace,
-            kind=SourceKind.SEQUENCE,
-            source_id=sequence.pk,
-            name=sequence.name,
-        )
+        delivery.mirror(workspace=sequence.workspace, name=sequence.name, **sequence.source)
     _audit("sequence.updated", sequence, by=by, **changes)
     return sequence
 
@@ -156,13 +151,9 @@ def remove_step(step: Step, *, by: Actor, expected_revision: int | None = None) 
 
 def lock(sequence: Sequence, expected_revision: int | None) -> None:
     """Lock and refresh a sequence that is to be edited or published. Raises as the verbs do."""
-    sequence.refresh_from_db(from_queryset=Sequence.objects.select_for_update(no_key=True))
+    sources.lock(sequence, expected_revision)
     if sequence.state == SequenceState.ARCHIVED:
-        raise StateConflict(
-            "An archived sequence stays as it is.", state=sequence.state, allowed=[]
-        )
-    if expected_revision not in (None, sequence.revision):
-        raise Stale(f"Somebody else has changed “{sequence}”; look at it again.")
+        raise state.refusal("edit", SEQUENCE_MOVES, state=sequence.state)
 
 
 def _open(sequence: Sequence, expected_revision: int | None) -> None:

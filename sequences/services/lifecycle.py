@@ -15,10 +15,11 @@ from accounts import audit
 from accounts.audit import Actor
 from delivery import kinds as messages
 from delivery import services as delivery
+from delivery import sources
 from delivery.states import SourceKind
 from emailseq.lib import clock, sql, state
 from sequences import kinds
-from sequences.events import of_run, record
+from sequences.events import of_run
 from sequences.models import Enrollment, EnrollmentQuerySet, Sequence
 from sequences.states import ENROLLMENT_MOVES, SEQUENCE_MOVES
 from subscribers import events
@@ -40,10 +41,9 @@ def pause_sequence(sequence: Sequence, *, by: Actor) -> bool:
 
     Raises StateConflict for a sequence that is not live.
     """
-    paused = state.move_one(sequence, "pause", SEQUENCE_MOVES)
+    paused = sources.move(sequence, "pause", SEQUENCE_MOVES, kinds.SEQUENCE_PAUSED, by=by)
     if paused:
-        delivery.hold(kind=SourceKind.SEQUENCE, source_id=sequence.pk)
-        record(sequence, kinds.SEQUENCE_PAUSED, by=by)
+        delivery.hold(**sequence.source)
     return paused
 
 
@@ -53,10 +53,9 @@ def resume_sequence(sequence: Sequence, *, by: Actor) -> bool:
 
     Raises StateConflict for a sequence that is not paused.
     """
-    resumed = state.move_one(sequence, "resume", SEQUENCE_MOVES)
+    resumed = sources.move(sequence, "resume", SEQUENCE_MOVES, kinds.SEQUENCE_RESUMED, by=by)
     if resumed:
-        delivery.release(kind=SourceKind.SEQUENCE, source_id=sequence.pk)
-        record(sequence, kinds.SEQUENCE_RESUMED, by=by)
+        delivery.release(**sequence.source)
     return resumed
 
 
@@ -68,8 +67,8 @@ def archive_sequence(sequence: Sequence, *, by: Actor) -> bool:
     with transaction.atomic():
         archived = state.move_one(sequence, "archive", SEQUENCE_MOVES)
         if archived:
-            delivery.hold(kind=SourceKind.SEQUENCE, source_id=sequence.pk)
-            delivery.cancel(kind=SourceKind.SEQUENCE, source_id=sequence.pk)
+            delivery.hold(**sequence.source)
+            delivery.cancel(**sequence.source)
             audit.record(sequence.workspace_id, "sequence.archived", by=by, on=sequence)
     inside = Enrollment.objects.live().filter(sequence=sequence)
     while exit(inside[:CHUNK], by=by, reason="archived"):
@@ -83,9 +82,7 @@ def pause(runs: EnrollmentQuerySet, *, by: Actor) -> int:
     held = _lock(_among(runs).filter(state__in=ENROLLMENT_MOVES["pause"].sources))
     state.move(_of(held), ENROLLMENT_MOVES["pause"], paused_at=clock.now())
     for sequence, people in _by_sequence(held):
-        delivery.hold_messages(
-            kind=SourceKind.SEQUENCE, source_id=sequence.pk, subscriber_ids=people
-        )
+        delivery.hold_messages(**sequence.source, subscriber_ids=people)
     _audit("enrollment.paused", held, by=by)
     return len(held)
 
@@ -96,9 +93,7 @@ def resume(runs: EnrollmentQuerySet, *, by: Actor) -> int:
     freed = _lock(_among(runs).filter(state__in=ENROLLMENT_MOVES["resume"].sources))
     state.move(_of(freed), ENROLLMENT_MOVES["resume"], paused_at=None, due_at=clock.db_now())
     for sequence, people in _by_sequence(freed):
-        delivery.release_messages(
-            kind=SourceKind.SEQUENCE, source_id=sequence.pk, subscriber_ids=people
-        )
+        delivery.release_messages(**sequence.source, subscriber_ids=people)
     _audit("enrollment.resumed", freed, by=by)
     return len(freed)
 
@@ -170,7 +165,7 @@ def _end(runs: list[Enrollment], *, reason: str) -> None:
     now = clock.db_now()
     state.move(_of(runs), ENROLLMENT_MOVES["exit"], ended_at=now, reason=reason)
     for sequence, people in _by_sequence(runs):
-        delivery.cancel(kind=SourceKind.SEQUENCE, source_id=sequence.pk, subscriber_ids=people)
+        delivery.cancel(**sequence.source, subscriber_ids=people)
     events.record_many(
         of_run(run, kinds.ENROLLMENT_EXITED, at=now, step_key=run.position, reason=reason)
         for run in runs

@@ -11,10 +11,10 @@ from django.db.models import Max
 
 from accounts.audit import Actor
 from delivery import services as delivery
-from delivery.states import SourceKind
+from delivery import sources
 from emailseq.lib import state
 from emailseq.lib.errors import Invalid
-from sequences import events, kinds, program, validate
+from sequences import kinds, program, validate
 from sequences.models import Sequence, SequenceVersion, Step
 from sequences.program import EmailStep, Program, WaitStep
 from sequences.services import edit
@@ -41,13 +41,8 @@ def publish(
     state.move(Sequence.objects.filter(pk=sequence.pk), SEQUENCE_MOVES["publish"])
     Sequence.objects.filter(pk=sequence.pk).update(live_version=version)
     sequence.refresh_from_db()
-    delivery.mirror(
-        workspace=sequence.workspace,
-        kind=SourceKind.SEQUENCE,
-        source_id=sequence.pk,
-        name=sequence.name,
-    )
-    events.record(sequence, kinds.SEQUENCE_PUBLISHED, by=by, version=version.number)
+    delivery.mirror(workspace=sequence.workspace, name=sequence.name, **sequence.source)
+    sources.record(sequence, kinds.SEQUENCE_PUBLISHED, by=by, version=version.number)
     return version
 
 

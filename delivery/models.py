@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+from typing import Any, ClassVar, TypedDict
+
+from django.db import models
+
+from accounts.models import Workspace, WorkspaceModel, WorkspaceQuerySet
+from delivery.states import HitKind, Outcome, SourceKind
+from emailseq.lib import clock
+
+# A row on the wire or in doubt has a lease, so neither column needs to be in an index that every
+# wire mark would have to touch.
+DUE = models.Q(lease_token=None, held_at=None, cancelled_at=None)
+# A reference of rows that come and go all day, and are found by key.
+_LOOSE: Any = {
+    "on_delete": models.DO_NOTHING,
+    "related_name": "+",
+    "db_constraint": False,
+    "db_index": False,
+}
+
+
+class SenderIdentity(WorkspaceModel):
+    """A From name and address, and where answers go."""
+
+    prefix = "snd"
+
+    name = models.CharField(max_length=100)
+    email = models.CharField(max_length=254)
+    reply_to = models.CharField(max_length=254, blank=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    objects = WorkspaceQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "sender identities"
+
+    def __str__(self) -> str:
+        return f"{self.name} <{self.email}>"
+
+
+class SourceKey(TypedDict):
+    """Which campaign or sequence a message comes from."""
+
+    kind: str
+    source_id: int
+
+
+class MessageSource(WorkspaceModel):
+    """What messages come from, a campaign or a sequence: what both have."""
+
+    source_kind: ClassVar[str]
+
+    name = models.CharField(max_length=100)
+    sender = models.ForeignKey(SenderIdentity, on_delete=models.PROTECT, related_name="+")
+    revision = models.IntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def source(self) -> SourceKey:
+        """Its name to every verb of delivery, and what its messages are found by."""
+        return {"kind": self.source_kind, "source_id": self.pk}
+
+
+class Source(models.Model):
+    """Delivery's small mirror of what it may send for: a campaign or a sequence, held or not.
+
+    Written by the verb that pauses, resumes or ends the source, in its own transaction.
+    """
+
+    kind = models.CharField(max_length=20, choices=SourceKind.choices)
+    source_id = models.BigIntegerField()
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=200)
+    held = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "source_id"], name="source_mirrored_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OutboxQuerySet(WorkspaceQuerySet["Outbox"]):
+    def in_doubt(self) -> OutboxQuerySet:
+        """Messages that may or may not have left, because their worker died on the wire."""
+        return self.exclude(doubt_at=None)
+
+
+class Message(models.Model):
+    """What the outbox and the ledger know of one email to one subscriber.
+
+    (kind, source_id, step_key, run, subscriber) is the message's key: a campaign has step_key ''
+    and run 0. `id` stays the same when the message moves from the outbox to the ledger.
+    """
+
+    workspace = models.ForeignKey("accounts.Workspace", **_LOOSE)
+    kind = models.CharField(max_length=20, choices=SourceKind.choices)
+    source_id = models.BigIntegerField()
+    step_key = models.CharField(max_length=40, blank=True, default="")
+    run = models.IntegerField(default=0)
+    variant = models.CharField(max_length=20, blank=True, default="")
+    subscriber = models.ForeignKey("subscribers.Subscriber", **_LOOSE)
+    list = models.ForeignKey("subscribers.List", null=True, **_LOOSE)
+    template_version = models.ForeignKey("templates_app.TemplateVersion", **_LOOSE)
+    sender = models.ForeignKey("delivery.SenderIdentity", **_LOOSE)
+    queued_at = models.DateTimeField()
+    attempts = models.IntegerField(default=0)
+    wire_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class Outbox(Message):
+    """A message not finished yet. Small and hot: rows leave it for the ledger."""
+
+    run_at = models.DateTimeField()
+    lease_token = models.UUIDField(null=True)
+    doubt_at = models.DateTimeField(null=True)
+    held_at = models.DateTimeField(null=True)
+    cancelled_at = models.DateTimeField(null=True)
+    last_reply = models.CharField(max_length=500, blank=True, default="")
+
+    objects = OutboxQuerySet.as_manager()
+
+    class Meta:
+        db_table = "delivery_outbox"
+        verbose_name_plural = "outbox"
+        constraints = [
+            # In this order it also finds the messages of one person from one source.
+            models.UniqueConstraint(
+                fields=["kind", "source_id", "subscriber", "step_key", "run"],
+                name="a_message_is_queued_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(lease_token__isnull=False)
+                | models.Q(wire_at=None, doubt_at=None),
+                name="outbox_on_the_wire_is_leased",
+            ),
+        ]
+        indexes = [
+            # Claims walk each source's share of the due rows in this order.
+            models.Index(
+                fields=["kind", "source_id", "run_at", "id"], name="outbox_due", condition=DUE
+            ),
+            # The reaper and every token-checked write.
+            models.Index(
+                fields=["lease_token"],
+                name="outbox_leased",
+                condition=models.Q(lease_token__isnull=False),
+            ),
+            models.Index(
+                fields=["id"],
+                name="outbox_cancelled",
+                condition=models.Q(cancelled_at__isnull=False),
+            ),
+            models.Index(
+                fields=["id"], name="outbox_in_doubt", condition=models.Q(doubt_at__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.source_id} to {self.subscriber_id}"
+
+
+class Lease(models.Model):
+    """A pump's claim on the rows that carry its token, for as long as it keeps renewing it."""
+
+    token = models.UUIDField(primary_key=True)
+    worker = models.CharField(max_length=100)
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.worker} until {self.until:%H:%M:%S}"
+
+
+class LedgerQuerySet(WorkspaceQuerySet["SendLedger"]):
+    def of_source(self, kind: str, source_id: int) -> LedgerQuerySet:
+        return self.filter(kind=kind, source_id=source_id)
+
+
+class SendLedger(Message):
+    """What became of each message: append-only but for the first open, click and unsubscribe.
+
+    Partitioned by month of `finished_at`; the table is made by SQL in the first migration.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    finished_at = models.DateTimeField()
+    outcome = models.CharField(max_length=10, choices=Outcome.choices)
+    reason = models.CharField(max_length=200)
+    reply = models.CharField(max_length=500)
+    opened_at = models.DateTimeField(null=True)
+    clicked_at = models.DateTimeField(null=True)
+    unsubscribed_at = models.DateTimeField(null=True)
+
+    objects = LedgerQuerySet.as_manager()
+
+    class Meta:
+        managed = False
+        db_table = "delivery_ledger"
+        verbose_name = "message"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.source_id} to {self.subscriber_id}: {self.outcome}"
+
+
+class Hit(models.Model):
+    """One request for a pixel or a link, not judged yet; the drain turns it into an event."""
+
+    message_id = models.BigIntegerField()
+    kind = models.CharField(max_length=5, choices=HitKind.choices)
+    link = models.IntegerField(default=0)
+    at = models.DateTimeField()
+    user_agent = models.CharField(max_length=300)
+    network = models.CharField(max_length=50)
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.message_id}"
