@@ -191,6 +191,7 @@ def test_a_recycled_pid_is_never_signalled(data):
     with subprocess.Popen(["sleep", "60"]) as stranger:
         entry = {"url": "", "pid": stranger.pid, "started": "1", "stop": signal.SIGKILL}
         (data / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
+        (data / "run/servers.json").touch(mode=0o600)  # this test may be the first
         (data / "run/servers.json").write_text(json.dumps({"DATABASE_URL": entry}))
         with launched(data) as (_, urls):
             assert ask_postgres(urls, "SELECT 1") == 1
