@@ -183,11 +183,6 @@ class Lease(models.Model):
         return f"{self.worker} until {self.until:%H:%M:%S}"
 
 
-class LedgerQuerySet(WorkspaceQuerySet["SendLedger"]):
-    def of_source(self, kind: str, source_id: int) -> LedgerQuerySet:
-        return self.filter(kind=kind, source_id=source_id)
-
-
 class SendLedger(Message):
     """What became of each message: append-only but for the first open, click and unsubscribe.
 
@@ -203,7 +198,7 @@ class SendLedger(Message):
     clicked_at = models.DateTimeField(null=True)
     unsubscribed_at = models.DateTimeField(null=True)
 
-    objects = LedgerQuerySet.as_manager()
+    objects = WorkspaceQuerySet.as_manager()
 
     class Meta:
         managed = False

@@ -50,12 +50,11 @@ def queue_many(messages: Iterable[NewMessage], *, now: datetime) -> int:
     return sql.run("delivery", "queue_many", {**sql.columns(NewMessage._fields, rows), "now": now})
 
 
-def mirror(*, workspace: Workspace, kind: str, source_id: int, name: str) -> Source:
+def mirror(*, workspace: Workspace, kind: str, source_id: int, name: str) -> None:
     """Make a source known, not held, so that its messages may leave; keeps the name current."""
-    source, _ = Source.objects.update_or_create(
+    Source.objects.update_or_create(
         kind=kind, source_id=source_id, defaults={"workspace": workspace, "name": name}
     )
-    return source
 
 
 def hold(*, kind: str, source_id: int) -> None:

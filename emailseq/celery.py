@@ -18,9 +18,6 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.update(
     task_ignore_result=True,
-    task_serializer="json",
-    accept_content=["json"],
-    task_acks_late=False,
     worker_prefetch_multiplier=1,
     task_time_limit=120,
     task_default_queue="tick",

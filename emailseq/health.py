@@ -124,19 +124,15 @@ class PulseCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         pulse = read_pulse()
         for name, value, text in (
-            ("outbox_depth_messages", pulse.outbox_depth, "Messages not finished yet."),
-            ("oldest_due_age_seconds", pulse.oldest_due_age, "How late the latest message is."),
-            ("in_doubt_messages", pulse.in_doubt, "Messages that may or may not have left."),
-            ("live_pumps", pulse.live_pumps, "Pumps with a lease that is alive."),
+            ("delivery_outbox_depth_messages", pulse.outbox_depth, "Messages not finished yet."),
+            ("delivery_oldest_due_age_seconds", pulse.oldest_due_age, "Lateness of the latest."),
+            ("delivery_in_doubt_messages", pulse.in_doubt, "They may or may not have left."),
+            ("delivery_live_pumps", pulse.live_pumps, "Pumps with a lease that is alive."),
+            ("subscribers_horizon_lag_seconds", pulse.horizon_lag, "What all consumers wait for."),
         ):
-            yield GaugeMetricFamily(f"emailseq_delivery_{name}", text, value)
+            yield GaugeMetricFamily(f"emailseq_{name}", text, value)
         yield CounterMetricFamily(
             "emailseq_delivery_sent_messages", "Messages sent, ever.", pulse.sent_messages
-        )
-        yield GaugeMetricFamily(
-            "emailseq_subscribers_horizon_lag_seconds",
-            "Age of the oldest writing transaction, which all consumers wait for.",
-            pulse.horizon_lag,
         )
         yield from _tick_metrics()
 
@@ -156,17 +152,14 @@ def _tick_metrics() -> Iterator[Metric]:
 
 def _migrations() -> Check:
     executor = MigrationExecutor(connection)
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if plan:
-        missing = f"{len(plan)} migrations are missing: run `manage.py migrate`."
-        return Check("migrations", Level.BROKEN, missing)
-    return Check("migrations", Level.HEALTHY, "The schema is up to date.")
+    missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    sentence = f"{missing} migrations are missing: run `manage.py migrate`."
+    return _check("migrations", "The schema is up to date.", (missing, Level.BROKEN, sentence))
 
 
 def _valkey(ages: dict[str, float] | None) -> Check:
-    if ages is None:
-        return Check("valkey", Level.BROKEN, "Valkey does not answer: no tick can be scheduled.")
-    return Check("valkey", Level.HEALTHY, "Valkey answers.")
+    sentence = "Valkey does not answer: no tick can be scheduled."
+    return _check("valkey", "Valkey answers.", (ages is None, Level.BROKEN, sentence))
 
 
 def _ticks(ages: dict[str, float]) -> Check:
@@ -177,45 +170,55 @@ def _ticks(ages: dict[str, float]) -> Check:
         for task, interval in seconds.items()
         if ages.get(task, float("inf")) > TICK_GRACE_SECONDS + interval
     ]
-    if late:
-        sentence = f"No recent {', '.join(sorted(late))}: is the worker running, and beat?"
-        return Check("ticks", Level.BROKEN, sentence)
-    return Check("ticks", Level.HEALTHY, "All ticks are running.")
+    sentence = f"No recent {', '.join(sorted(late))}: is the worker running, and beat?"
+    return _check("ticks", "All ticks are running.", (late, Level.BROKEN, sentence))
 
 
 def _pumps(pulse: Pulse, ages: dict[str, float]) -> Check:
     # Between two pumps there is a moment without a lease.
     resting = ages.get(PUMP, float("inf")) < TICK_GRACE_SECONDS
-    if not pulse.live_pumps and not resting:
-        return Check("sender", Level.BROKEN, "No pump is alive: is a sender running?")
-    return Check("sender", Level.HEALTHY, f"Pumps alive: {pulse.live_pumps}.")
+    dead = not pulse.live_pumps and not resting
+    sentence = "No pump is alive: is a sender running?"
+    return _check("sender", f"Pumps alive: {pulse.live_pumps}.", (dead, Level.BROKEN, sentence))
 
 
 def _outbox(pulse: Pulse) -> Check:
-    if pulse.oldest_due_age > DUE_GRACE_SECONDS:
-        late = f"The oldest due message waits for {pulse.oldest_due_age:.0f} s."
-        return Check("outbox", Level.DEGRADED, f"{late} Start more senders.")
-    return Check("outbox", Level.HEALTHY, f"Messages in the outbox: {pulse.outbox_depth}.")
+    late = pulse.oldest_due_age > DUE_GRACE_SECONDS
+    waits = f"The oldest due message waits for {pulse.oldest_due_age:.0f} s. Start more senders."
+    depth = f"Messages in the outbox: {pulse.outbox_depth}."
+    return _check("outbox", depth, (late, Level.DEGRADED, waits))
 
 
 def _doubt(pulse: Pulse) -> Check:
-    if pulse.in_doubt:
-        sentence = f"Messages that may or may not have left: {pulse.in_doubt}. Decide in Delivery."
-        return Check("in doubt", Level.DEGRADED, sentence)
-    if pulse.dead_leases:
-        return Check("in doubt", Level.DEGRADED, "A pump died; the reaper is about to follow it.")
-    return Check("in doubt", Level.HEALTHY, "Every message has a known fate.")
+    doubt = f"Messages that may or may not have left: {pulse.in_doubt}. Decide in Delivery."
+    died = "A pump died; the reaper is about to follow it."
+    return _check(
+        "in doubt",
+        "Every message has a known fate.",
+        (pulse.in_doubt, Level.DEGRADED, doubt),
+        (pulse.dead_leases, Level.DEGRADED, died),
+    )
 
 
 def _horizon(pulse: Pulse) -> Check:
-    if pulse.horizon_lag > HORIZON_GRACE_SECONDS:
-        age = f"A transaction has been writing for {pulse.horizon_lag:.0f} s"
-        sentence = f"{age} (pid {pulse.horizon_pid}): consumers wait for it."
-        return Check("horizon", Level.DEGRADED, sentence)
-    if pulse.stray_events:
-        sentence = "Events lie in the DEFAULT partition: the monthly ones were not made in time."
-        return Check("horizon", Level.DEGRADED, sentence)
-    return Check("horizon", Level.HEALTHY, "Consumers read up to now.")
+    lags = pulse.horizon_lag > HORIZON_GRACE_SECONDS
+    age = f"A transaction has been writing for {pulse.horizon_lag:.0f} s"
+    holder = f"{age} (pid {pulse.horizon_pid}): consumers wait for it."
+    stray = "Events lie in the DEFAULT partition: the monthly ones were not made in time."
+    return _check(
+        "horizon",
+        "Consumers read up to now.",
+        (lags, Level.DEGRADED, holder),
+        (pulse.stray_events, Level.DEGRADED, stray),
+    )
+
+
+def _check(name: str, well: str, *faults: tuple[object, Level, str]) -> Check:
+    """The first of the faults that is there, or `well`."""
+    for there, level, sentence in faults:
+        if there:
+            return Check(name, level, sentence)
+    return Check(name, Level.HEALTHY, well)
 
 
 def _consumers() -> Iterator[Check]:

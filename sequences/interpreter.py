@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 
 from sequences.program import EmailStep, Program, Step, WaitStep
 
-HOPS = 1000  # steps per pass; a fence against bugs, the next pass goes on from there
 LOOK_AGAIN = timedelta(minutes=10)  # the net under the event that says a message has left
 
 
@@ -51,7 +50,7 @@ def run(program: Program, position: str, facts: Facts, now: datetime) -> Outcome
     the same person cannot overtake it. Raises KeyError for a position the program does not have.
     """
     here, entered = program.at(position), list[Step]()
-    for _ in range(HOPS):
+    while True:
         if isinstance(here, WaitStep):
             since = now if entered else facts.entered_at
             if blocked := _wait(program, here, facts, since, now):
@@ -62,7 +61,6 @@ def run(program: Program, position: str, facts: Facts, now: datetime) -> Outcome
             return _end(program, here, facts, tuple(entered), now)
         entered.append(following)
         here = following
-    return Outcome(here.key if here else "", now, tuple(entered))
 
 
 def _wait(

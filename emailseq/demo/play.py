@@ -55,8 +55,7 @@ def faults(sequence: Sequence, scene: Scene, *, expected: int, journal: Path) ->
     """What does not add up, a sentence each; nothing when all is well."""
     if scene.enrolled != expected or scene.inside:
         yield f"{scene.enrolled} of {expected} enrolled, {scene.inside} are still inside."
-    sent = SendLedger.objects.of_source(SourceKind.SEQUENCE, sequence.pk)
-    sent = sent.filter(outcome=Outcome.SENT)
+    sent = SendLedger.objects.filter(outcome=Outcome.SENT, **sequence.source)
     completed = sequence.enrollments.filter(state=EnrollmentState.COMPLETED)
     to_completed = sent.filter(subscriber__in=completed.values("subscriber")).count()
     if to_completed != len(MAILS) * completed.count():

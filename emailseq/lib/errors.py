@@ -72,9 +72,3 @@ class Stale(AppError):
     """Somebody else changed the object after the caller read it."""
 
     code = "stale"
-
-
-class Forbidden(AppError):
-    """The actor may not do this."""
-
-    code = "forbidden"

@@ -142,16 +142,6 @@ def test_a_position_of_another_program_is_refused():
         interpreter.run(WELCOME, "elsewhere", Facts(NOW), NOW)
 
 
-def test_a_pass_stops_at_the_hop_limit_and_the_next_goes_on_from_there():
-    flood = Program(tuple(EmailStep(f"e{n}", n) for n in range(interpreter.HOPS + 1)))
-
-    first = interpreter.run(flood, "", Facts(NOW), NOW)
-    second = interpreter.run(flood, first.position, Facts(NOW), NOW)
-
-    assert first == Outcome(flood.steps[-2].key, NOW, entered=flood.steps[:-1])
-    assert second.entered == flood.steps[-1:]
-
-
 # How long after it was queued each message leaves, and how long after it was due a run is looked
 # at, over and over again: anything may be late, and the engine may be asked for no reason at all.
 DELAYS = st.timedeltas(timedelta(seconds=1), timedelta(days=30))
