@@ -35,11 +35,10 @@ WITH RECURSIVE pending AS (        -- the sources that have due rows, by hopping
             LIMIT (SELECT greatest(1, %(limit)s / greatest(count(*), 1)) FROM open)
               FOR UPDATE SKIP LOCKED) AS share
 ), claimed AS (
-    UPDATE delivery_outbox AS message
-       SET lease_token = %(token)s, attempts = message.attempts + 1
-      FROM due
-     WHERE message.id = due.id
-    RETURNING message.*
+    UPDATE delivery_outbox
+       SET lease_token = %(token)s, attempts = attempts + 1
+     WHERE id = ANY (ARRAY(SELECT id FROM due))  -- of an array few rows are expected: no seq scans
+    RETURNING *
 )
 SELECT claimed.id, claimed.workspace_id, claimed.kind, claimed.source_id, claimed.step_key,
        claimed.run, claimed.subscriber_id, claimed.list_id, claimed.template_version_id,

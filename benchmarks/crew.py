@@ -1,0 +1,98 @@
+"""The processes of a benchmark: each does what a line on stdin says, and answers with a line.
+
+{"do": "pump", "port": 2525}                              until SIGUSR1
+{"do": "blast", "port": 2525, "count": 1000, "size": 20000}
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from delivery import engine
+from delivery.transports.smtp import Connection, Envelope, Server, WireOutcome
+from emailseq.embedded.place import dies_with_us
+
+READY_MADE = "ready-made@harbour.example"  # whom the baseline writes to
+LAUNCH = "import django; django.setup(); from benchmarks import crew; crew.work()"
+
+
+class Hand:
+    """One of these processes, seen from the one that gives orders."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", LAUNCH],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **environment},
+            text=True,
+            preexec_fn=dies_with_us(signal.SIGKILL),
+        )
+
+    def tell(self, order: Mapping[str, Any]) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(f"{json.dumps(order)}\n")
+        self.process.stdin.flush()
+
+    def hear(self) -> dict[str, float]:
+        """What the order took: `cpu` seconds, and the `rss_mb` of the process at its largest."""
+        assert self.process.stdout
+        answer: dict[str, float] = json.loads(self.process.stdout.readline())
+        return answer
+
+
+def work() -> None:
+    """Follow orders until stdin ends."""
+    _answer(cpu=0)
+    for line in sys.stdin:
+        order = json.loads(line)
+        began = time.process_time()
+        asyncio.run(_WORK[order.pop("do")](**order))
+        _answer(cpu=time.process_time() - began)
+
+
+async def _pump(port: int) -> None:
+    dismissed: list[int] = []
+    signal.signal(signal.SIGUSR1, lambda number, _: dismissed.append(number))
+    await engine.pump(_server(port), seconds=3600, stopping=lambda: bool(dismissed))
+
+
+async def _blast(port: int, count: int, size: int) -> None:
+    """The baseline: our client and nothing else, on as many connections as a pump has."""
+    head = f"From: {READY_MADE}\r\nTo: {READY_MADE}\r\nSubject: Ready\r\n\r\n".encode()
+    message = head + (b"x" * 74 + b"\r\n") * ((size - len(head)) // 76)
+    share, rest = divmod(count, engine.WIRES)
+    shares = [share + (wire < rest) for wire in range(engine.WIRES)]
+    await asyncio.gather(*(_hand_over(port, share, message) for share in shares))
+
+
+async def _hand_over(port: int, count: int, message: bytes) -> None:
+    outcomes: list[WireOutcome] = []
+    connection = await Connection.open(_server(port))
+    batch = [Envelope(0, READY_MADE, READY_MADE, message)] * count
+    await connection.send(batch, report=lambda result: outcomes.append(result.outcome))
+    await connection.aclose()
+    assert outcomes == [WireOutcome.ACCEPTED] * count
+
+
+def _server(port: int) -> Server:
+    return Server(host="127.0.0.1", port=port, helo="bench.example")
+
+
+def _answer(*, cpu: float) -> None:
+    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    sys.stdout.write(json.dumps({"cpu": cpu, "rss_mb": rss / unit}) + "\n")
+    sys.stdout.flush()
+
+
+_WORK: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {"pump": _pump, "blast": _blast}
