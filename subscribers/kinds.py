@@ -7,4 +7,6 @@ SUBSCRIBER_UPDATED = "subscriber.updated"  # a name, zone or custom field change
 SUBSCRIPTION_PENDING = "subscription.pending"  # asked to join, not confirmed yet
 SUBSCRIPTION_CONFIRMED = "subscription.confirmed"  # may be mailed on the list `list_id`
 SUBSCRIPTION_UNSUBSCRIBED = "subscription.unsubscribed"  # left the list `list_id`
+TAG_ADDED = "tag.added"  # was given the tag `tag`
+TAG_REMOVED = "tag.removed"  # lost the tag `tag`
 IMPORT_FINISHED = "import.finished"  # an import reached the end of its file

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import transaction
+from django.utils.text import slugify
 
 from accounts import audit
 from accounts.audit import Actor
@@ -18,7 +19,16 @@ from emailseq.lib.unique import taken
 from subscribers import events, kinds
 from subscribers.events import NewEvent
 from subscribers.fields import check_fields
-from subscribers.models import MAX_NAME, CustomField, List, Subscriber, Subscription, Suppression
+from subscribers.models import (
+    MAX_NAME,
+    CustomField,
+    List,
+    Subscriber,
+    Subscription,
+    Suppression,
+    Tag,
+    TagAssignment,
+)
 from subscribers.states import SUBSCRIPTION_MOVES, OptIn, SubscriptionState, SuppressionReason
 
 
@@ -190,6 +200,31 @@ def unsubscribe(
             by=by,
         )
     return len(left)
+
+
+@transaction.atomic
+def tag(subscriber: Subscriber, *, name: str, by: Actor) -> bool:
+    """Give a person the tag of this name, made when it is new; False when they carried it."""
+    text.check(name=name)
+    slug = slugify(name, allow_unicode=True)[:64]
+    if not slug:
+        raise Invalid.field("name", "invalid", "A tag is made of letters or digits.")
+    wanted, _ = Tag.objects.get_or_create(
+        workspace=subscriber.workspace, slug=slug, defaults={"name": name[:64]}
+    )
+    _, added = TagAssignment.objects.get_or_create(tag=wanted, subscriber=subscriber)
+    if added:
+        _record(subscriber, kinds.TAG_ADDED, tag=wanted.name, by=by.kind)
+    return added
+
+
+@transaction.atomic
+def untag(subscriber: Subscriber, *, tag: Tag, by: Actor) -> bool:
+    """Take a tag from a person; False when they did not carry it."""
+    removed, _ = TagAssignment.objects.filter(tag=tag, subscriber=subscriber).delete()
+    if removed:
+        _record(subscriber, kinds.TAG_REMOVED, tag=tag.name, by=by.kind)
+    return bool(removed)
 
 
 @transaction.atomic

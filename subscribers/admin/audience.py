@@ -22,7 +22,15 @@ from sequences.models import Enrollment, Sequence
 from sequences.services import enroll
 from subscribers import fields, services
 from subscribers.admin import timeline
-from subscribers.models import CustomField, Import, List, Subscriber, Subscription, Suppression
+from subscribers.models import (
+    CustomField,
+    Import,
+    List,
+    Subscriber,
+    Subscription,
+    Suppression,
+    Tag,
+)
 from subscribers.services import Consent
 from subscribers.states import FieldKind, OptIn, SuppressionReason
 
@@ -85,6 +93,14 @@ class UnsubscribeForm(VerbForm):
 
 class EnrollForm(VerbForm):
     sequence = forms.ModelChoiceField(Sequence.objects.live())
+
+
+class TagForm(VerbForm):
+    name = forms.CharField(max_length=64, label=_("Tag"))
+
+
+class UntagForm(VerbForm):
+    tag = forms.ModelChoiceField(Tag.objects.all(), label=_("Tag"))
 
 
 class SuppressForm(VerbForm):
@@ -152,6 +168,14 @@ class SubscriberAdmin(WorkspaceAdmin):
             right="sequences:write",
             icon="account_tree",
             form=EnrollForm,
+        ),
+        Verb(services.tag, name="tag", label=_("Tag"), icon="label", form=TagForm),
+        Verb(
+            services.untag,
+            name="untag",
+            label=_("Take a tag off"),
+            icon="label_off",
+            form=UntagForm,
         ),
         Verb(
             services.unsubscribe,

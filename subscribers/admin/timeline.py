@@ -33,6 +33,8 @@ WORDS = {
     "subscription.pending": Words("hourglass", "plain", _("Asked to join {list}")),
     "subscription.confirmed": Words("check_circle", "good", _("Joined {list}")),
     "subscription.unsubscribed": Words("person_remove", "bad", _("Left {list}")),
+    "tag.added": Words("label", "plain", _("Was tagged {tag}")),
+    "tag.removed": Words("label_off", "plain", _("Lost the tag {tag}")),
     "message.sent": Words("send", "good", _("Was sent “{message}”")),
     "message.deferred": Words("schedule_send", "warn", _("“{message}” was put off: {reason}")),
     "message.skipped": Words("block", "warn", _("Not sent “{message}”: {reason}")),
@@ -129,6 +131,7 @@ class _Names:
         return {
             "list": self.lists.get(facts.get("list_id"), _("a list")),
             "fields": ", ".join(facts.get("fields") or ()),
+            "tag": facts.get("tag", ""),
             "reason": facts.get("reason") or _("no reason given"),
             "source": self.source(event, gettext("a sequence")),
             "message": self.messages.get(event.message_id or 0, _("a message")),

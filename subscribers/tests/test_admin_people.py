@@ -10,7 +10,7 @@ from accounts.models import AuditEntry
 from accounts.tests.backoffice import act, is_done, sign_in
 from emailseq.lib import clock
 from subscribers import services
-from subscribers.models import List, Subscriber, Subscription, Suppression
+from subscribers.models import Event, List, Subscriber, Subscription, Suppression
 from subscribers.tests.factories import ListFactory, SubscriberFactory, SubscriptionFactory
 
 pytestmark = pytest.mark.django_db
@@ -214,3 +214,43 @@ def test_the_timeline_reads_on_where_a_page_ends():
     instants = [entry.at for entry in entries(first) + entries(second)]
     assert instants == sorted(instants, reverse=True)
     assert client.get(url("change", person), {"before": "x'"}).status_code == 200
+
+
+def test_a_tag_sticks_once_and_comes_off():
+    client = sign_in()
+    person = SubscriberFactory(workspace=client.workspace)
+
+    for _ in range(2):
+        assert is_done(act(client, url("tag", person), name="Early bird"))
+
+    carried = person.tags.get().tag
+    assert (carried.name, carried.slug) == ("Early bird", "early-bird")
+    assert Event.objects.filter(kind="tag.added", subscriber=person).count() == 1
+    assert "Was tagged Early bird" in client.get(url("change", person)).text
+
+    assert is_done(act(client, url("untag", person), tag=carried.pk))
+
+    assert not person.tags.exists()
+    assert Event.objects.get(kind="tag.removed").properties["tag"] == "Early bird"
+
+
+def test_a_tag_is_more_than_punctuation():
+    client = sign_in()
+    person = SubscriberFactory(workspace=client.workspace)
+
+    answer = act(client, url("tag", person), name="!!!")
+
+    assert not is_done(answer)
+    assert "A tag is made of letters or digits." in answer.content.decode()
+
+
+def test_a_tag_of_another_workspace_cannot_be_taken_off():
+    client = sign_in()
+    person = SubscriberFactory(workspace=client.workspace)
+    stranger = SubscriberFactory()
+    services.tag(stranger, name="Theirs", by=SYSTEM)
+
+    answer = act(client, url("untag", person), tag=stranger.tags.get().tag_id)
+
+    assert not is_done(answer)
+    assert stranger.tags.count() == 1
