@@ -1,6 +1,6 @@
 # Every target does its own set-up; CI runs the same targets and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow faults bench check lint type migrations fmt locks
+.PHONY: help setup demo test coverage test-slow faults bench check lint type migrations fmt locks
 
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -46,12 +46,11 @@ bench: .venv/product.stamp ## messages per second, end to end (ARGS=--json)
 
 # --- Tests --------------------------------------------------------------------------------------
 
-test: .venv/dev.stamp ## every test but the slow ones, with coverage (T=path: one file, plain)
-ifdef T
-	@$(RUN) -m pytest $(T)
-else
+test: .venv/dev.stamp ## every test but the slow ones (T=path: one file, plain)
+	@$(RUN) -m pytest $(or $(T),-n 2)
+
+coverage: .venv/dev.stamp ## the same, and fail below 90 % of lines and branches
 	@$(RUN) -m pytest -n 2 --cov --cov-fail-under=90 --cov-report=term
-endif
 
 test-slow: .venv/dev.stamp ## the tests that take seconds each
 	@$(RUN) -m pytest -m slow

@@ -95,6 +95,7 @@ def test_the_example_names_every_variable_that_compose_and_production_need():
 def test_compose_passes_urls_that_we_understand(services, monkeypatch):
     given = services["web"]["environment"]
     monkeypatch.setenv("REDIS_URL", given["REDIS_URL"])
+    monkeypatch.delenv("EMAILSEQ_REDIS_DB_BASE", raising=False)
 
     assert env.redis_url("broker") == "redis://valkey/0"
     assert given["DATABASE_URL"].startswith("postgres://emailseq:")
