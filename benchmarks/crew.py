@@ -2,6 +2,7 @@
 
 {"do": "pump", "port": 2525}                              until SIGUSR1
 {"do": "blast", "port": 2525, "count": 1000, "size": 20000}
+{"do": "smtplib", "port": 2525, "count": 1000, "size": 20000}
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import resource
 import signal
+import smtplib
 import subprocess
 import sys
 import time
@@ -68,8 +70,7 @@ async def _pump(port: int) -> None:
 
 async def _blast(port: int, count: int, size: int) -> None:
     """The baseline: our client and nothing else, on as many connections as a pump has."""
-    head = f"From: {READY_MADE}\r\nTo: {READY_MADE}\r\nSubject: Ready\r\n\r\n".encode()
-    message = head + (b"x" * 74 + b"\r\n") * ((size - len(head)) // 76)
+    message = _ready_made(size)
     share, rest = divmod(count, engine.WIRES)
     shares = [share + (wire < rest) for wire in range(engine.WIRES)]
     await asyncio.gather(*(_hand_over(port, share, message) for share in shares))
@@ -84,6 +85,19 @@ async def _hand_over(port: int, count: int, message: bytes) -> None:
     assert outcomes == [WireOutcome.ACCEPTED] * count
 
 
+async def _smtplib(port: int, count: int, size: int) -> None:
+    """What Python's own client does, likewise alone. More connections change little."""
+    message = _ready_made(size)
+    with smtplib.SMTP("127.0.0.1", port, local_hostname="bench.example") as client:
+        for _ in range(count):
+            client.sendmail(READY_MADE, READY_MADE, message)
+
+
+def _ready_made(size: int) -> bytes:
+    head = f"From: {READY_MADE}\r\nTo: {READY_MADE}\r\nSubject: Ready\r\n\r\n".encode()
+    return head + (b"x" * 74 + b"\r\n") * ((size - len(head)) // 76)
+
+
 def _server(port: int) -> Server:
     return Server(host="127.0.0.1", port=port, helo="bench.example")
 
@@ -95,4 +109,8 @@ def _answer(*, cpu: float) -> None:
     sys.stdout.flush()
 
 
-_WORK: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {"pump": _pump, "blast": _blast}
+_WORK: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {
+    "pump": _pump,
+    "blast": _blast,
+    "smtplib": _smtplib,
+}
