@@ -20,7 +20,6 @@ from subscribers import events, kinds
 from subscribers.events import NewEvent
 from subscribers.fields import check_fields
 from subscribers.models import (
-    MAX_NAME,
     CustomField,
     List,
     Subscriber,
@@ -29,6 +28,7 @@ from subscribers.models import (
     Tag,
     TagAssignment,
 )
+from subscribers.models.subscriber import MAX_NAME
 from subscribers.states import SUBSCRIPTION_MOVES, OptIn, SubscriptionState, SuppressionReason
 
 

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from emailseq.lib import addresses, clock
 from emailseq.lib.errors import Invalid
 from subscribers import fields
-from subscribers.models import MAX_NAME, CustomField
+from subscribers.models import CustomField
+from subscribers.models.subscriber import MAX_NAME
 from subscribers.states import FieldKind
 
 _KNOWN = {

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypedDict
+from typing import Any
 
 from django.db import models
 
-from accounts.models import Workspace, WorkspaceModel, WorkspaceQuerySet
+from accounts.models import WorkspaceQuerySet
 from delivery.states import HitKind, Outcome, SourceKind
-from emailseq.lib import clock
 
 # A row on the wire or in doubt has a lease, so neither column needs to be in an index that every
 # wire mark would have to touch.
@@ -18,81 +17,6 @@ _LOOSE: Any = {
     "db_constraint": False,
     "db_index": False,
 }
-
-
-class SenderIdentity(WorkspaceModel):
-    """A From name and address, and where answers go."""
-
-    prefix = "snd"
-
-    name = models.CharField(max_length=100)
-    email = models.CharField(max_length=254)
-    reply_to = models.CharField(max_length=254, blank=True)
-    created_at = models.DateTimeField(default=clock.now, editable=False)
-
-    objects = WorkspaceQuerySet.as_manager()
-
-    class Meta:
-        verbose_name_plural = "sender identities"
-
-    def __str__(self) -> str:
-        return f"{self.name} <{self.email}>"
-
-
-class SourceKey(TypedDict):
-    """Which campaign or sequence a message comes from."""
-
-    kind: str
-    source_id: int
-
-
-class MessageSource(WorkspaceModel):
-    """What messages come from, a campaign or a sequence: what both have."""
-
-    source_kind: ClassVar[str]
-
-    name = models.CharField(max_length=100)
-    sender = models.ForeignKey(SenderIdentity, on_delete=models.PROTECT, related_name="+")
-    revision = models.IntegerField(default=1, editable=False)
-    created_at = models.DateTimeField(default=clock.now, editable=False)
-
-    class Meta:
-        abstract = True
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def source(self) -> SourceKey:
-        """Its name to every verb of delivery, and what its messages are found by."""
-        return {"kind": self.source_kind, "source_id": self.pk}
-
-
-class Source(models.Model):
-    """Delivery's small mirror of what it may send for: a campaign or a sequence, held or not.
-
-    Written by the verb that pauses, resumes or ends the source, in its own transaction.
-    """
-
-    kind = models.CharField(max_length=20, choices=SourceKind.choices)
-    source_id = models.BigIntegerField()
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="+")
-    name = models.CharField(max_length=200)
-    held = models.BooleanField(default=False)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["kind", "source_id"], name="source_mirrored_once")
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class OutboxQuerySet(WorkspaceQuerySet["Outbox"]):
-    def in_doubt(self) -> OutboxQuerySet:
-        """Messages that may or may not have left, because their worker died on the wire."""
-        return self.exclude(doubt_at=None)
 
 
 class Message(models.Model):
@@ -118,6 +42,12 @@ class Message(models.Model):
 
     class Meta:
         abstract = True
+
+
+class OutboxQuerySet(WorkspaceQuerySet["Outbox"]):
+    def in_doubt(self) -> OutboxQuerySet:
+        """Messages that may or may not have left, because their worker died on the wire."""
+        return self.exclude(doubt_at=None)
 
 
 class Outbox(Message):

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from subscribers.models.event import Cursor, Event
+from subscribers.models.field import CustomField
+from subscribers.models.imports import Import
+from subscribers.models.list import List, ListQuerySet, Subscription
+from subscribers.models.subscriber import Subscriber
+from subscribers.models.suppression import Suppression
+from subscribers.models.tag import Tag, TagAssignment
+
+__all__ = [
+    "Cursor",
+    "CustomField",
+    "Event",
+    "Import",
+    "List",
+    "ListQuerySet",
+    "Subscriber",
+    "Subscription",
+    "Suppression",
+    "Tag",
+    "TagAssignment",
+]

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from django.db import models
+
+from accounts.models import WorkspaceQuerySet
+
+
+class Event(models.Model):
+    """A fact in the log: append-only, partitioned by month, written by `events.record_many` alone.
+
+    `xid` is the writing transaction, which is what cursors order by. The table is made by SQL in
+    the first migration; its primary key is (id, recorded_at).
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    xid = models.BigIntegerField(editable=False)
+    workspace = models.ForeignKey(
+        "accounts.Workspace", on_delete=models.DO_NOTHING, related_name="+", db_constraint=False
+    )
+    subscriber = models.ForeignKey(
+        "subscribers.Subscriber",
+        null=True,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_constraint=False,
+    )
+    kind = models.CharField(max_length=40)
+    occurred_at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+    source_kind = models.CharField(max_length=20)
+    source_id = models.BigIntegerField()
+    step_key = models.CharField(max_length=40)
+    variant = models.CharField(max_length=20)
+    message_id = models.BigIntegerField(null=True)
+    verdict = models.CharField(max_length=10)
+    properties = models.JSONField()
+
+    objects = WorkspaceQuerySet.as_manager()
+
+    class Meta:
+        managed = False
+        db_table = "subscribers_event"
+
+    def __str__(self) -> str:
+        return self.kind
+
+
+class Cursor(models.Model):
+    """A consumer's place in the log: everything up to (xid, event_id) has had its effect."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    xid = models.BigIntegerField(default=0)
+    event_id = models.BigIntegerField(default=0)
+    moved_at = models.DateTimeField(null=True)
+    parked_event_id = models.BigIntegerField(null=True)
+    parked_at = models.DateTimeField(null=True)
+    parked_reason = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return self.name
