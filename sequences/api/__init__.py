@@ -1,0 +1,7 @@
+from __future__ import annotations
+
+from sequences.api.enrollments import Enrollments, SubscriberEnrollments
+from sequences.api.sequences import Sequences
+from sequences.api.steps import Steps
+
+__all__ = ["Enrollments", "Sequences", "Steps", "SubscriberEnrollments"]
