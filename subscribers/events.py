@@ -12,7 +12,10 @@ from emailseq.lib import sql
 
 
 class NewEvent(NamedTuple):
-    """A fact to be recorded. `source_*` and `step_key` say which campaign or sequence it is of."""
+    """A fact to be recorded. `source_*` and `step_key` say which campaign or sequence it is of.
+
+    `name` and `late` are of custom events alone.
+    """
 
     workspace_id: int
     subscriber_id: int | None
@@ -25,6 +28,8 @@ class NewEvent(NamedTuple):
     message_id: int | None = None
     verdict: str = ""
     properties: Mapping[str, Any] | None = None
+    name: str = ""
+    late: bool = False
 
 
 STATEMENT = sql.load("subscribers", "record_events")

@@ -10,3 +10,4 @@ SUBSCRIPTION_UNSUBSCRIBED = "subscription.unsubscribed"  # left the list `list_i
 TAG_ADDED = "tag.added"  # was given the tag `tag`
 TAG_REMOVED = "tag.removed"  # lost the tag `tag`
 IMPORT_FINISHED = "import.finished"  # an import reached the end of its file
+CUSTOM = "custom"  # what an integrator has told under a name of their own: `Event.name`

@@ -34,6 +34,8 @@ class Event(models.Model):
     message_id = models.BigIntegerField(null=True)
     verdict = models.CharField(max_length=10)
     properties = models.JSONField()
+    name = models.CharField(max_length=100)  # of a custom event, chosen by whoever sent it
+    late = models.BooleanField()  # told so long after the fact that it sets nothing off
 
     objects = WorkspaceQuerySet.as_manager()
 

@@ -106,7 +106,7 @@ def test_an_event_arrives_as_it_was_recorded(workspace, monkeypatch):
     monkeypatch.setitem(feed.consumers, "all", feed.Consumer("all", ("whole",), seen.extend))
     fact = NewEvent(
         workspace.pk, person.pk, "whole", NOON, "sequence", 7, "welcome", "b", 12, "human",
-        {"list_id": 3, "reason": "naïve “text”"},
+        {"list_id": 3, "reason": "naïve “text”"}, "order_placed", True,
     )  # fmt: skip
 
     assert events.record_many([fact]) == 1
