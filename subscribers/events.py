@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from psycopg.types.json import Jsonb
 
-from emailseq.lib import sql
+from emailseq.lib import clock, sql
+from subscribers.models import Subscriber
 
 
 class NewEvent(NamedTuple):
@@ -41,6 +42,12 @@ def record_many(events: Iterable[NewEvent]) -> int:
     if rows:
         sql.run("subscribers", "record_events", parameters(rows))
     return len(rows)
+
+
+def record(person: Subscriber, kind: str, **properties: Any) -> None:
+    """Append one fact about a person, as of now."""
+    fact = NewEvent(person.workspace_id, person.pk, kind, clock.now(), properties=properties)
+    record_many([fact])
 
 
 def parameters(rows: list[NewEvent]) -> dict[str, list[Any]]:

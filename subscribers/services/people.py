@@ -1,0 +1,106 @@
+"""People: who they are, and what is known about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from accounts import audit
+from accounts.audit import Actor
+from accounts.models import Workspace
+from emailseq.lib import clock, text
+from emailseq.lib.errors import Conflict, Invalid
+from subscribers import events, kinds
+from subscribers.fields import check_fields
+from subscribers.models import Subscriber
+from subscribers.models.subscriber import MAX_NAME
+from subscribers.services.addresses import parse_address
+from subscribers.services.consent import Place, take_places
+
+
+@transaction.atomic
+def create(workspace: Workspace, *, email: str, by: Actor, **attributes: Any) -> Subscriber:
+    """Like `upsert`, for somebody new. Raises Conflict, with their id, when they are known."""
+    subscriber, result = upsert(workspace, email=email, by=by, **attributes)
+    if result != "created":  # raising takes the merge back
+        raise Conflict("There is a subscriber with this address.", id=subscriber.public_id)
+    return subscriber
+
+
+@transaction.atomic
+def upsert(
+    workspace: Workspace,
+    *,
+    email: str,
+    by: Actor,
+    subscriptions: Sequence[Place] = (),
+    **attributes: Any,
+) -> tuple[Subscriber, str]:
+    """Create the person with this address, or merge `attributes` into them.
+
+    Attributes: first_name, last_name, time_zone, fields (merged member by member; None clears).
+    `subscriptions` only adds, as `subscribe` does.
+    Returns the subscriber and `created`, `updated` or `unchanged`. Raises Invalid.
+    """
+    address = parse_address(email)
+    _check_attributes(workspace, attributes)
+    subscriber, created = Subscriber.objects.get_or_create(
+        workspace=workspace, address_key=address.key, defaults={"email": address.email}
+    )
+    subscriber = Subscriber.objects.select_for_update(no_key=True).get(pk=subscriber.pk)
+    changed = _merge(subscriber, attributes)
+    if changed:
+        subscriber.updated_at = clock.now()
+        subscriber.save(update_fields=[*changed, "updated_at"])
+    if created or changed:
+        kind = kinds.SUBSCRIBER_CREATED if created else kinds.SUBSCRIBER_UPDATED
+        events.record(subscriber, kind, fields=changed, by=by.kind)
+    placed = bool(subscriptions) and take_places(subscriber, subscriptions, by=by)
+    return subscriber, "created" if created else "updated" if changed or placed else "unchanged"
+
+
+@transaction.atomic
+def archive(subscriber: Subscriber, *, by: Actor) -> bool:
+    """Send a person nothing more, until `restore`. False when that was so already."""
+    return _set_archived(subscriber, clock.now(), by=by)
+
+
+@transaction.atomic
+def restore(subscriber: Subscriber, *, by: Actor) -> bool:
+    """The opposite of `archive`; whatever they have left stays left."""
+    return _set_archived(subscriber, None, by=by)
+
+
+def _check_attributes(workspace: Workspace, attributes: Mapping[str, Any]) -> None:
+    text.check(**attributes)
+    for name in ("first_name", "last_name"):
+        if len(attributes.get(name) or "") > MAX_NAME:
+            raise Invalid.field(name, "too_long", f"A name takes at most {MAX_NAME} characters.")
+    if attributes.get("time_zone") and attributes["time_zone"] not in clock.zones():
+        raise Invalid.field("time_zone", "invalid_time_zone", "Not an IANA time zone.")
+    check_fields(workspace, attributes.get("fields") or {})
+
+
+def _merge(subscriber: Subscriber, attributes: Mapping[str, Any]) -> list[str]:
+    """Set what differs on the instance; returns the names of the columns that changed."""
+    wanted = {name: value for name, value in attributes.items() if name != "fields"}
+    if "fields" in attributes:
+        merged = {**subscriber.fields, **(attributes["fields"] or {})}
+        wanted["fields"] = {key: value for key, value in merged.items() if value is not None}
+    changed = [name for name, value in wanted.items() if getattr(subscriber, name) != value]
+    for name in changed:
+        setattr(subscriber, name, wanted[name])
+    return changed
+
+
+def _set_archived(subscriber: Subscriber, instant: datetime | None, *, by: Actor) -> bool:
+    rows = Subscriber.objects.filter(pk=subscriber.pk, archived_at__isnull=instant is not None)
+    changed = rows.update(archived_at=instant, updated_at=clock.now())
+    if changed:
+        events.record(subscriber, kinds.SUBSCRIBER_UPDATED, fields=["archived_at"], by=by.kind)
+        verb = "subscriber.archived" if instant else "subscriber.restored"
+        audit.record(subscriber.workspace_id, verb, by=by, on=subscriber)
+    return bool(changed)
