@@ -15,17 +15,15 @@ def news(rows: Iterable[tuple[Any, ...]], *, suppress: Set[int] = frozenset()) -
     `suppress` are the messages whose address is no good.
     """
     return [
-        NewEvent._make(
-            [
-                workspace_id,
-                subscriber_id,
-                f"message.{what}",  # as `delivery.kinds` has it
-                at,
-                *source,
-                message_id,
-                "",  # no verdict
-                _properties(why, suppress=message_id in suppress),
-            ]
+        NewEvent(
+            workspace_id,
+            subscriber_id,
+            f"message.{what}",  # as `delivery.kinds` has it
+            at,
+            *source,
+            message_id,
+            "",  # no verdict
+            _properties(why, suppress=message_id in suppress),
         )
         for message_id, workspace_id, subscriber_id, *source, at, what, why in rows
         if what is not None

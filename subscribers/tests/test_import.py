@@ -16,7 +16,7 @@ from emailseq.lib.errors import Conflict, Invalid
 from subscribers import services
 from subscribers.imports import run
 from subscribers.imports.read import examine
-from subscribers.models import Event, Import, Subscriber, Subscription, Suppression
+from subscribers.models import Event, Import, List, Subscriber, Subscription, Suppression
 from subscribers.services import Consent
 from subscribers.tests.factories import (
     CustomFieldFactory,
@@ -187,7 +187,7 @@ def test_a_vouched_consent_confirms_who_was_pending_and_nobody_twice(file, news,
 def test_a_file_without_a_consent_confirms_nobody_who_is_pending(file, errors):
     to = ListFactory(opt_in="double")
     bring_in(file, to, errors)
-    services.List.objects.filter(pk=to.pk).update(opt_in="single")
+    List.objects.filter(pk=to.pk).update(opt_in="single")
     to.refresh_from_db()
 
     bring_in(file, to, errors)
