@@ -16,6 +16,7 @@ Tls = Literal["none", "starttls", "implicit"]
 
 # Each role has a database of its own, so that clearing the cache clears nothing else.
 DATABASES: dict[Role, int] = {"broker": 0, "cache": 1, "buckets": 2}
+RINGS = ("LINK_KEYS", "FIELD_KEYS")
 MAIL_SCHEMES: dict[str, tuple[int, Tls]] = {
     "smtp": (25, "none"),
     "smtp+tls": (587, "starttls"),
@@ -75,11 +76,22 @@ def secret(name: str, data: Path) -> str:
             f"{name} is not set. In production nobody makes one up: set it, or let "
             f"{name}_FILE name a file that holds it."
         )
-    made = f"k1:{secrets.token_hex(32)}" if name == "LINK_KEYS" else secrets.token_urlsafe(48)
+    made = f"k1:{secrets.token_hex(32)}" if name in RINGS else secrets.token_urlsafe(48)
     with contextlib.suppress(FileExistsError):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write_secret(path, made)
     return path.read_text(encoding="utf-8")
+
+
+def ring(name: str, data: Path) -> dict[str, str]:
+    """The keys of a ring, `kid:key,kid:key`, newest first. Raises SettingError."""
+    keys: dict[str, str] = {}
+    for pair in secret(name, data).split(","):
+        kid, _, key = pair.partition(":")
+        if not kid or not key:
+            raise SettingError(f"{name} looks like k2:NEW,k1:OLD, newest first")
+        keys[kid] = key
+    return keys
 
 
 def redis_url(role: Role) -> str:

@@ -27,8 +27,9 @@ DATA_DIR = Path(env.str("EMAILSEQ_DATA_DIR", str(BASE_DIR / "var")))
 # --- Secrets: required in production, made by `quickstart` in development ---------------
 SECRET_KEY = urls.secret("SECRET_KEY", DATA_DIR)
 JWT_SIGNING_KEY = urls.secret("JWT_SIGNING_KEY", DATA_DIR)
-# The ring of link keys, `kid:key,kid:key`, newest first: old links stay valid after a rotation.
-LINK_KEYS = dict(pair.split(":", 1) for pair in urls.secret("LINK_KEYS", DATA_DIR).split(","))
+# Rings, `kid:key,kid:key`, newest first: old links and stored secrets outlive a rotation.
+LINK_KEYS = urls.ring("LINK_KEYS", DATA_DIR)
+FIELD_KEYS = urls.ring("FIELD_KEYS", DATA_DIR)
 
 # --- Applications -----------------------------------------------------------------------
 INSTALLED_APPS = [

@@ -157,6 +157,25 @@ def test_a_development_secret_is_made_once(tmp_path, monkeypatch):
     assert stat.S_IMODE((tmp_path / "secrets/SECRET_KEY").stat().st_mode) == 0o600
 
 
+def test_a_ring_has_a_name_for_each_key(tmp_path, monkeypatch):
+    monkeypatch.setenv("FIELD_KEYS", "k2:new:er,k1:old")
+    assert list(env.ring("FIELD_KEYS", tmp_path).items()) == [("k2", "new:er"), ("k1", "old")]
+
+    for wrong in ("old", ":old", "k1:", "k2:new,old", "k1:old,"):
+        monkeypatch.setenv("FIELD_KEYS", wrong)
+        with pytest.raises(SettingError, match="FIELD_KEYS looks like k2:NEW,k1:OLD"):
+            env.ring("FIELD_KEYS", tmp_path)
+
+
+def test_a_ring_is_made_up_in_development(tmp_path, monkeypatch):
+    monkeypatch.delenv("FIELD_KEYS", raising=False)
+    monkeypatch.setenv("ENVIRONMENT", "development")
+
+    [(kid, key)] = env.ring("FIELD_KEYS", tmp_path).items()
+
+    assert (kid, len(key)) == ("k1", 64)
+
+
 def test_production_makes_no_secret(tmp_path, monkeypatch):
     monkeypatch.delenv("SECRET_KEY", raising=False)
     monkeypatch.setenv("ENVIRONMENT", "production")
