@@ -20,12 +20,13 @@ def news(rows: Iterable[tuple[Any, ...]], *, suppress: Set[int] = frozenset()) -
             subscriber_id,
             f"message.{what}",  # as `delivery.kinds` has it
             at,
-            *source,
+            *(source_kind, source_id, step_key, variant),
             message_id,
             "",  # no verdict
             _properties(why, suppress=message_id in suppress),
         )
         for message_id, workspace_id, subscriber_id, *source, at, what, why in rows
+        for source_kind, source_id, step_key, variant in [source]
         if what is not None
     ]
 
