@@ -9,6 +9,11 @@ class SourceKind(models.TextChoices):
     SEQUENCE = "sequence", _("Sequence")
 
 
+class MessageClass(models.TextChoices):
+    MARKETING = "marketing", _("Marketing")
+    TRANSACTIONAL = "transactional", _("Transactional")
+
+
 class Outcome(models.TextChoices):
     """What became of a message; `in doubt` is the outbox row that nobody can finish yet."""
 

@@ -25,7 +25,7 @@ from emailseq.backoffice.pages import Request, allows
 from emailseq.backoffice.verbs import Verb, archive, create, edit, pause, publish, resume
 from emailseq.lib.errors import Conflict
 from sequences import program
-from sequences.models import Enrollment, Sequence, SequenceVersion, Step
+from sequences.models import Enrollment, Sequence, SequenceVersion, Step, Trigger
 from sequences.program import EmailStep
 from sequences.services import edit as draft
 from sequences.services import lifecycle
@@ -134,12 +134,12 @@ class TriggerForm(VerbForm):
     )
 
     def values_of(self, target: Sequence) -> dict[str, Any]:
-        return {**super().values_of(target), "lists": target.triggers.all()}
+        return {**super().values_of(target), "lists": List.objects.filter(starts__sequence=target)}
 
 
 def _sentence(sequence: Sequence) -> str:
     """What starts a sequence, as a person would say it."""
-    lists = [str(trigger) for trigger in sequence.triggers.all()]
+    lists = [str(trigger.list) for trigger in sequence.triggers.all() if trigger.list]
     if not lists:
         return gettext("By hand or API")
     return gettext("When somebody joins %s, and by hand or API") % " or ".join(lists)
@@ -211,7 +211,7 @@ class SequenceAdmin(WorkspaceAdmin):
     )
 
     def get_queryset(self, request: Request) -> Any:
-        triggers = Prefetch("triggers", List.objects.order_by("id"))
+        triggers = Prefetch("triggers", Trigger.objects.order_by("id").select_related("list"))
         return super().get_queryset(request).prefetch_related(triggers)
 
     def is_open(self, target: Sequence) -> bool:

@@ -46,8 +46,46 @@ ENROLLMENT_MOVES = {
 class StepKind(models.TextChoices):
     EMAIL = "email", _("Send an email")
     WAIT = "wait", _("Wait")
+    WAIT_UNTIL = "wait_until", _("Wait until something happens")
+    BRANCH = "branch", _("Branch")
+    SPLIT = "split", _("Split by chance")
+    ACTION = "action", _("Do something")
+    EXIT = "exit", _("End here")
+
+
+# Steps that own arms, and the reserved key of the arm that stands last in them, if they have one.
+LAST_ARM = {StepKind.WAIT_UNTIL: "timeout", StepKind.BRANCH: "else", StepKind.SPLIT: ""}
+
+
+class TriggerKind(models.TextChoices):
+    LIST_JOINED = "list_joined", _("Somebody joins a list")
+    TAG_ADDED = "tag_added", _("Somebody gets a tag")
+    EVENT = "event", _("Something happens to somebody")
+    FIELD_CHANGED = "field_changed", _("A field of somebody changes")
+    DATE = "date", _("A date of somebody comes")
+
+
+class EndingKind(models.TextChoices):
+    GOAL = "goal", _("Goal")
+    EXIT = "exit", _("Exit")
 
 
 class ReEntry(models.TextChoices):
     NEVER = "never", _("Never again")
+    COOLDOWN = "cooldown", _("Again some time after it ended")
     ALWAYS = "always", _("Again after it ended")
+
+
+class CapPolicy(models.TextChoices):
+    """What becomes of a message that a frequency cap holds back."""
+
+    RESCHEDULE = "reschedule", _("Send it later")
+    SKIP = "skip", _("Skip it")
+
+
+class Fate(models.TextChoices):
+    """What becomes of the people inside when a new version is published."""
+
+    STAY = "stay", _("Stay on their version")
+    MOVE = "move", _("Move to the new version")
+    EXIT = "exit", _("Leave the sequence")

@@ -21,8 +21,8 @@ def of_step(step: Step, code: str, detail: str) -> Problem:
 
 
 def _settings(sequence: Sequence) -> Iterator[Problem]:
-    for trigger in sequence.triggers.exclude(archived_at=None):
-        detail = f"Nobody joins the archived list “{trigger}”: choose another one."
+    for trigger in sequence.triggers.exclude(list__archived_at=None).select_related("list"):
+        detail = f"Nobody joins the archived list “{trigger.list}”: choose another one."
         yield Problem("/triggers", "archived", detail)
     if sequence.list and sequence.list.archived_at:
         detail = f"The list “{sequence.list}” is archived: choose another one."

@@ -17,14 +17,14 @@ from analytics.numbers import Numbers, numbers, numbers_by_step
 from delivery.models import SenderIdentity
 from delivery.states import SourceKind
 from emailseq.lib.api.fields import Named, Reference, ResourceSerializer, Strict
-from sequences.models import Enrollment, Sequence
+from sequences.models import Enrollment, Sequence, Trigger
 from sequences.services import edit, lifecycle
 from sequences.services.publish import publish
 from sequences.states import SequenceState
 from subscribers.models import List
 
 LISTS = List.objects.filter(archived_at=None)
-TRIGGERS = Prefetch("triggers", List.objects.order_by("id"))
+TRIGGERS = Prefetch("triggers", Trigger.objects.order_by("id").select_related("list"))
 
 
 class Triggers(Strict):
@@ -50,7 +50,7 @@ class SequenceSerializer(Named, ResourceSerializer):
 
     @extend_schema_field(Triggers)
     def get_triggers(self, sequence: Sequence) -> dict[str, Any]:
-        return {"lists": [each.public_id for each in sequence.triggers.all()]}
+        return {"lists": [each.list.public_id for each in sequence.triggers.all() if each.list]}
 
 
 class SequenceFilters(Strict):

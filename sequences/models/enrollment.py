@@ -6,7 +6,8 @@ from django.db.models.functions import Coalesce, Concat
 
 from accounts.models import WorkspaceModel, WorkspaceQuerySet
 from emailseq.lib import clock
-from sequences.models.sequence import Sequence, SequenceVersion
+from sequences.models.sequence import Sequence
+from sequences.models.version import SequenceVersion
 from sequences.states import LIVE_RUN, EnrollmentState
 from subscribers.models import Subscriber, Subscription, Suppression
 from subscribers.states import SubscriptionState
@@ -52,6 +53,8 @@ class Enrollment(WorkspaceModel):
 
     `position` is the key of the step it stands at, `due_at` when the engine must look again, and
     `awaits` the key of the step whose message it waits for, if it waits for more than time.
+    `entry` holds the properties of the event that started it, and `hops` how many sequences one
+    after the other have led here.
     """
 
     prefix = "enr"
@@ -69,7 +72,7 @@ class Enrollment(WorkspaceModel):
     state = models.CharField(
         max_length=10, choices=EnrollmentState.choices, default=EnrollmentState.ACTIVE
     )
-    position = models.CharField(max_length=40, blank=True, default="")
+    position = models.CharField(max_length=80, blank=True, default="")
     awaits = models.CharField(max_length=40, blank=True, default="")
     due_at = models.DateTimeField()
     entered_step_at = models.DateTimeField(default=clock.now)
@@ -77,6 +80,8 @@ class Enrollment(WorkspaceModel):
     paused_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=300, blank=True, default="")
+    entry = models.JSONField(null=True)
+    hops = models.SmallIntegerField(default=0, db_default=0)
 
     objects = EnrollmentQuerySet.as_manager()
 

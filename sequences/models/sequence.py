@@ -4,11 +4,12 @@ from django.db import models
 
 from accounts.models import WorkspaceQuerySet
 from delivery.models import MessageSource
-from delivery.states import SourceKind
-from emailseq.lib import clock
-from sequences.states import ReEntry, SequenceState, StepKind
+from delivery.states import MessageClass, SourceKind
+from sequences.states import CapPolicy, ReEntry, SequenceState
 from subscribers.models import List
-from templates_app.models import Template
+
+MIN_PRIORITY, MAX_PRIORITY = 1, 9  # under a cap, the higher goes first
+MAX_HOLDOUT = 50
 
 
 class SequenceQuerySet(WorkspaceQuerySet["Sequence"]):
@@ -20,7 +21,8 @@ class Sequence(MessageSource):
     """An automation: marketers edit its draft rows, `publish` freezes them into a version.
 
     `list` is the consent its messages rest on; without one, any confirmed subscription will do.
-    `triggers` are the lists that start a run for whoever joins them; by hand one can always start.
+    `entry_rule` says who may start, None: whoever is asked in. `window` says when its messages may
+    leave; None: at any time. Of those who would start, `holdout_percent` are kept out, to compare.
     """
 
     prefix = "seq"
@@ -34,8 +36,24 @@ class Sequence(MessageSource):
     list = models.ForeignKey(
         List, null=True, blank=True, on_delete=models.PROTECT, related_name="sequences"
     )
-    triggers = models.ManyToManyField(List, related_name="starts")
+    entry_rule = models.JSONField(null=True, blank=True)
     re_entry = models.CharField(max_length=10, choices=ReEntry.choices, default=ReEntry.NEVER)
+    cooldown = models.DurationField(null=True, blank=True)
+    window = models.JSONField(null=True, blank=True)
+    priority = models.SmallIntegerField(default=5, db_default=5)
+    holdout_percent = models.SmallIntegerField(default=0, db_default=0)
+    message_class = models.CharField(
+        max_length=15,
+        choices=MessageClass.choices,
+        default=MessageClass.MARKETING,
+        db_default=MessageClass.MARKETING,
+    )
+    cap_policy = models.CharField(
+        max_length=10,
+        choices=CapPolicy.choices,
+        default=CapPolicy.RESCHEDULE,
+        db_default=CapPolicy.RESCHEDULE,
+    )
     live_version = models.ForeignKey(
         "sequences.SequenceVersion",
         null=True,
@@ -52,48 +70,22 @@ class Sequence(MessageSource):
             models.CheckConstraint(
                 condition=models.Q(state__in=SequenceState.values), name="sequence_state"
             ),
-        ]
-
-
-class Step(models.Model):
-    """One instruction of the draft. `key` stays the same through edits and versions."""
-
-    sequence = models.ForeignKey(Sequence, on_delete=models.CASCADE, related_name="steps")
-    key = models.CharField(max_length=40, editable=False)
-    position = models.PositiveIntegerField()
-    kind = models.CharField(max_length=10, choices=StepKind.choices)
-    template = models.ForeignKey(
-        Template, null=True, blank=True, on_delete=models.PROTECT, related_name="steps"
-    )
-    delay = models.DurationField(null=True, blank=True)
-
-    class Meta:
-        ordering = ["position"]
-        constraints = [
-            models.UniqueConstraint(fields=["sequence", "key"], name="step_key_taken"),
             models.CheckConstraint(
-                name="step_settings_match_kind",
-                condition=models.Q(kind=StepKind.EMAIL, template__isnull=False, delay=None)
-                | models.Q(kind=StepKind.WAIT, template=None, delay__gt="0"),
+                condition=models.Q(re_entry=ReEntry.COOLDOWN, cooldown__gt="0")
+                | models.Q(re_entry__in=[ReEntry.NEVER, ReEntry.ALWAYS], cooldown=None),
+                name="sequence_re_entry",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(priority__range=(MIN_PRIORITY, MAX_PRIORITY)),
+                name="sequence_priority",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(holdout_percent__range=(0, MAX_HOLDOUT)),
+                name="sequence_holdout_percent",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(message_class__in=MessageClass.values)
+                & models.Q(cap_policy__in=CapPolicy.values),
+                name="sequence_sending",
             ),
         ]
-
-    def __str__(self) -> str:
-        return f"{self.template}" if self.template else f"Wait {self.delay}"
-
-
-class SequenceVersion(models.Model):
-    """A frozen program, as `sequences.program` reads it. Never changed."""
-
-    sequence = models.ForeignKey(Sequence, on_delete=models.PROTECT, related_name="versions")
-    number = models.IntegerField()
-    program = models.JSONField()
-    published_at = models.DateTimeField(default=clock.now, editable=False)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["sequence", "number"], name="version_number_taken")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.sequence} v{self.number}"

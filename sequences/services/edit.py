@@ -21,8 +21,8 @@ from delivery.models import SenderIdentity
 from emailseq.lib import ids, state, text
 from emailseq.lib.errors import Invalid, Stale
 from emailseq.lib.unique import taken
-from sequences.models import Sequence, Step
-from sequences.states import SEQUENCE_MOVES, ReEntry, SequenceState, StepKind
+from sequences.models import Sequence, Step, Trigger
+from sequences.states import SEQUENCE_MOVES, ReEntry, SequenceState, StepKind, TriggerKind
 from subscribers.models import List
 from templates_app.models import Template
 
@@ -81,7 +81,11 @@ def set_triggers(
     _open(sequence, expected_revision)
     for each in lists:
         _check_ours(sequence, list=each)
-    sequence.triggers.set(lists)
+    sequence.triggers.all().delete()
+    Trigger.objects.bulk_create(
+        Trigger(sequence=sequence, kind=TriggerKind.LIST_JOINED, list=each)
+        for each in dict.fromkeys(lists)
+    )
     _save(sequence)
     _audit("sequence.triggers_set", sequence, by=by, lists=", ".join(map(str, lists)))
     return sequence

@@ -63,9 +63,9 @@ def by_triggers(batch: Iterable[Event]) -> int:
         state=SubscriptionState.CONFIRMED,
         list__in={list_id for list_id, _ in joined},
         subscriber__in={subscriber_id for _, subscriber_id in joined},
-        list__starts__state__in=OPEN,
+        list__starts__sequence__state__in=OPEN,
     )
-    triggered = places.values_list("list__starts", "subscriber", "list")
+    triggered = places.values_list("list__starts__sequence", "subscriber", "list")
     return _start(
         (sequence_id, subscriber_id)
         for sequence_id, subscriber_id, list_id in triggered

@@ -9,7 +9,7 @@ from accounts.models import AuditEntry
 from delivery.models import Source
 from delivery.tests.factories import SenderFactory
 from emailseq.lib.errors import Conflict, Invalid, Stale, StateConflict
-from sequences.models import Sequence, Step
+from sequences.models import Sequence, Step, Trigger
 from sequences.services import edit, lifecycle
 from sequences.tests.factories import DAY, EMAIL, SequenceFactory, add_step, make_draft, make_live
 from subscribers.tests.factories import ListFactory
@@ -106,7 +106,7 @@ def test_an_edit_counts_up_the_revision_and_refuses_a_stale_one(verb):
     draft = make_draft(EMAIL, DAY)
     step = draft.steps.last()
     seen = draft.revision
-    triggers = Sequence.triggers.through.objects
+    triggers = Trigger.objects
     before = [*Step.objects.values(), *triggers.values()]
 
     with pytest.raises(Stale, match="Somebody else"):
@@ -197,10 +197,10 @@ def test_triggers_are_replaced_as_a_whole():
     edit.set_triggers(sequence, lists=[sequence.list], by=SYSTEM)
     edit.set_triggers(sequence, lists=[news, news], by=SYSTEM)
 
-    assert sequence.triggers.get() == news
+    assert sequence.triggers.get().list == news
     with pytest.raises(Invalid):
         edit.set_triggers(sequence, lists=[ListFactory()], by=SYSTEM)
-    assert sequence.triggers.get() == news
+    assert sequence.triggers.get().list == news
 
 
 def test_a_new_name_reaches_delivery_once_there_is_something_to_deliver():

@@ -13,7 +13,7 @@ class ListQuerySet(WorkspaceQuerySet["List"]):
         """Lists that a sequence or an unfinished campaign needs, known here by relation only."""
         return self.filter(
             models.Q(sequences__state__in=["draft", "live", "paused"])
-            | models.Q(starts__state__in=["draft", "live", "paused"])
+            | models.Q(starts__sequence__state__in=["draft", "live", "paused"])
             | models.Q(campaigns__state__in=["draft", "sending", "paused"])
         )
 

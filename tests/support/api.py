@@ -13,7 +13,7 @@ from accounts.tests.factories import WorkspaceFactory
 from campaigns.models import Campaign
 from campaigns.tests.factories import CampaignFactory
 from delivery.models import SenderIdentity
-from sequences.models import Enrollment, Sequence, Step
+from sequences.models import Enrollment, Sequence, Step, Trigger
 from sequences.tests.factories import EMAIL, make_live, make_runs
 from subscribers.models import Event, List, Subscriber, Subscription, Suppression
 from subscribers.services import suppress
@@ -73,8 +73,7 @@ class World:
             )
         }
         rows[Step] = list(Step.objects.filter(**by_sequence).order_by("pk").values())
-        triggers = Sequence.triggers.through
-        rows[triggers] = list(triggers.objects.filter(**by_sequence).order_by("pk").values())
+        rows[Trigger] = list(Trigger.objects.filter(**by_sequence).order_by("pk").values())
         places = Subscription.objects.filter(list__workspace=self.workspace)
         rows[Subscription] = list(places.order_by("pk").values())
         return rows
