@@ -14,41 +14,18 @@ from emailseq.lib.api.fields import (
     ArchivedFilter,
     Clearable,
     Email,
-    Named,
     Reference,
     ResourceSerializer,
     Strict,
 )
 from subscribers import services
-from subscribers.models import List, Subscriber, Subscription, Suppression
+from subscribers.api.addresses import AddressFilter, beginning
+from subscribers.api.lists import LISTS, OPEN_LISTS
+from subscribers.models import Subscriber, Subscription
 from subscribers.services import Consent, Place
-from subscribers.states import SubscriptionState, SuppressionReason
+from subscribers.states import SubscriptionState
 
-LISTS = List.objects.all()
-OPEN_LISTS = List.objects.filter(archived_at=None)
 PLACES = Prefetch("subscriptions", Subscription.objects.select_related("list").order_by("id"))
-
-
-class ListSerializer(Named, ResourceSerializer):
-    class Meta:
-        model = List
-        fields = ["id", "name", "slug", "opt_in", "public", "created_at", "archived_at"]
-
-
-class Lists(Resource):
-    """Named consent scopes: what people say yes to, and leave."""
-
-    queryset = LISTS
-    serializer_class = ListSerializer
-    filters = ArchivedFilter
-    permissions = reads("lists", create="lists:write")
-    verbs = {
-        "partial_update": Verb(services.update_list, "lists:write"),
-        "destroy": Verb(services.archive_list, "lists:write", gone=True),
-    }
-
-    def create(self, request: ApiRequest) -> Response:
-        return self.make(services.create_list)
 
 
 class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
@@ -125,10 +102,6 @@ class Leaving(Strict):
     reason = serializers.CharField(required=False, max_length=200)
 
 
-class AddressFilter(Strict):
-    q = serializers.CharField(required=False, max_length=254, help_text="How the address begins.")
-
-
 class SubscriberFilters(AddressFilter, ArchivedFilter):
     list = Reference(LISTS, required=False, help_text="Whoever has a place on it.")
     state = serializers.ChoiceField(SubscriptionState.choices, required=False)
@@ -189,54 +162,10 @@ class Subscribers(Resource):
         return given._asdict() if isinstance(given, Place) else given
 
     def filtered(self, rows: QuerySet[Any], **values: Any) -> QuerySet[Any]:
-        rows = _beginning(rows, values.pop("q", ""))
+        rows = beginning(rows, values.pop("q", ""))
         rows = super().filtered(rows, archived_at__isnull=values.pop("archived_at__isnull"))
         if values:
             rows = rows.filter(
                 Exists(Subscription.objects.filter(subscriber=OuterRef("pk"), **values))
             )
         return rows
-
-
-class SuppressionSerializer(ResourceSerializer):
-    email = Email(source="address_key", max_length=254)
-    reason = serializers.ChoiceField(SuppressionReason.choices, default=SuppressionReason.MANUAL)
-
-    class Meta:
-        model = Suppression
-        fields = ["id", "email", "reason", "note", "created_at"]
-
-
-class SuppressionFilters(AddressFilter):
-    reason = serializers.ChoiceField(SuppressionReason.choices, required=False)
-
-
-class Lift(Strict):
-    reason = serializers.CharField(max_length=500, help_text="Why it may be sent to again.")
-
-
-class Suppressions(Resource):
-    """Addresses that are not sent to, whoever carries them."""
-
-    queryset = Suppression.objects.all()
-    serializer_class = SuppressionSerializer
-    filters = SuppressionFilters
-    permissions = reads("subscribers", create="subscribers:write")
-    verbs = {"lift": Verb(services.lift, "delivery:write", Lift, gone=True)}
-
-    def create(self, request: ApiRequest) -> Response:
-        """Suppress an address. The first reason stays, but for a person's own no."""
-        values = self.body()
-        email = values.pop("address_key")
-        made = services.suppress(request.workspace, email=email, by=request.actor, **values)
-        return self.made(made)
-
-    def filtered(self, rows: QuerySet[Any], **values: Any) -> QuerySet[Any]:
-        return super().filtered(_beginning(rows, values.pop("q", "")), **values)
-
-
-def _beginning(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
-    """Those whose address begins with the text, if there is one, in the order of addresses."""
-    if not text:
-        return rows
-    return rows.filter(address_key__startswith=text.casefold()).order_by("address_key")
