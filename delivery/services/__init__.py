@@ -1,0 +1,35 @@
+"""The verbs of delivery: what campaigns and sequences may ask of it, and what people may."""
+
+from __future__ import annotations
+
+from delivery.services.messages import (
+    NewMessage,
+    cancel,
+    create_sender,
+    find_message,
+    finish,
+    hold,
+    hold_messages,
+    mirror,
+    queue_many,
+    record_unsubscribe,
+    release,
+    release_messages,
+    resolve_in_doubt,
+)
+
+__all__ = [
+    "NewMessage",
+    "cancel",
+    "create_sender",
+    "find_message",
+    "finish",
+    "hold",
+    "hold_messages",
+    "mirror",
+    "queue_many",
+    "record_unsubscribe",
+    "release",
+    "release_messages",
+    "resolve_in_doubt",
+]
