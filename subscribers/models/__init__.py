@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from subscribers.models.event import Cursor, Event
+from subscribers.models.event import Cursor, Event, EventKey, EventName
 from subscribers.models.field import CustomField
 from subscribers.models.imports import Import
 from subscribers.models.list import List, ListQuerySet, Subscription
@@ -12,6 +12,8 @@ __all__ = [
     "Cursor",
     "CustomField",
     "Event",
+    "EventKey",
+    "EventName",
     "Import",
     "List",
     "ListQuerySet",

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 
-from accounts.models import WorkspaceQuerySet
+from accounts.models import Workspace, WorkspaceQuerySet
+from emailseq.lib import ids
 
 
 class Event(models.Model):
@@ -45,6 +48,51 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return self.kind
+
+    @property
+    def public_id(self) -> str:
+        return public_id(self.pk, self.recorded_at)
+
+
+def public_id(event_id: int, recorded_at: datetime) -> str:
+    """`evt_…`: made from what the log has anyway, so that no column and no index holds it."""
+    return ids.encode("evt", ids.of_row(event_id, at=recorded_at))
+
+
+class EventKey(models.Model):
+    """The id that an integrator gave an event: for a month the same fact is not taken twice."""
+
+    pk = models.CompositePrimaryKey("workspace_id", "key")
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    key = models.CharField(max_length=64, db_collation="C")
+    event_id = models.BigIntegerField()
+    recorded_at = models.DateTimeField(db_index=True)  # what the tick that forgets reads
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class EventName(models.Model):
+    """A name that integrators have used, and the properties seen with it: `{"total": "number"}`."""
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    name = models.CharField(max_length=64)
+    properties = models.JSONField()
+    first_seen_at = models.DateTimeField()
+
+    objects = WorkspaceQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "name"], name="event_name_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Cursor(models.Model):
