@@ -5,7 +5,7 @@ from typing import Any
 from django.db import models
 
 from accounts.models import WorkspaceQuerySet
-from delivery.states import HitKind, Outcome, SourceKind
+from delivery.states import HitKind, MessageClass, Outcome, Priority, SourceKind
 
 # A row on the wire or in doubt has a lease, so neither column needs to be in an index that every
 # wire mark would have to touch.
@@ -36,6 +36,17 @@ class Message(models.Model):
     list = models.ForeignKey("subscribers.List", null=True, **_LOOSE)
     template_version = models.ForeignKey("templates_app.TemplateVersion", **_LOOSE)
     sender = models.ForeignKey("delivery.SenderIdentity", **_LOOSE)
+    message_class = models.CharField(
+        max_length=20,
+        choices=MessageClass.choices,
+        default=MessageClass.MARKETING,
+        db_default=MessageClass.MARKETING.value,
+    )
+    domain_group = models.CharField(
+        max_length=253, default="other", db_default="other", db_collation="C"
+    )
+    # The one that carried it, or may have.
+    transport = models.ForeignKey("delivery.Transport", null=True, **_LOOSE)
     queued_at = models.DateTimeField()
     attempts = models.IntegerField(default=0)
     wire_at = models.DateTimeField(null=True)
@@ -54,6 +65,9 @@ class Outbox(Message):
     """A message not finished yet. Small and hot: rows leave it for the ledger."""
 
     run_at = models.DateTimeField()
+    priority = models.SmallIntegerField(
+        choices=Priority.choices, default=Priority.CAMPAIGN, db_default=Priority.CAMPAIGN.value
+    )
     lease_token = models.UUIDField(null=True)
     doubt_at = models.DateTimeField(null=True)
     held_at = models.DateTimeField(null=True)
@@ -78,9 +92,11 @@ class Outbox(Message):
             ),
         ]
         indexes = [
-            # Claims walk each source's share of the due rows in this order.
+            # Claims hop from place to place, and walk the due rows of each in this order.
             models.Index(
-                fields=["kind", "source_id", "run_at", "id"], name="outbox_due", condition=DUE
+                fields=["priority", "kind", "source_id", "domain_group", "run_at", "id"],
+                name="outbox_due",
+                condition=DUE,
             ),
             # The reaper and every token-checked write.
             models.Index(

@@ -17,6 +17,10 @@ class SenderIdentity(WorkspaceModel):
     name = models.CharField(max_length=100)
     email = models.CharField(max_length=254)
     reply_to = models.CharField(max_length=254, blank=True)
+    # The only one that carries its messages; any of the workspace's, where there is none.
+    transport = models.ForeignKey(
+        "delivery.Transport", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     objects = WorkspaceQuerySet.as_manager()
