@@ -26,7 +26,8 @@ from emailseq.backoffice.verbs import Verb, archive, create, edit, pause, publis
 from emailseq.lib.errors import Conflict
 from sequences import program
 from sequences.models import Enrollment, Sequence, SequenceVersion, Step, Trigger
-from sequences.program import EmailStep
+from sequences.program import EmailStep, WaitStep
+from sequences.schedule import Delay
 from sequences.services import edit as draft
 from sequences.services import lifecycle
 from sequences.services import publish as publishing
@@ -245,14 +246,13 @@ class SequenceAdmin(WorkspaceAdmin):
 
 def _differs(steps: list[Any], version: SequenceVersion) -> bool:
     """Whether publishing these steps would change what is live."""
-    live = [
-        (step.key, step.template_version_id if isinstance(step, EmailStep) else step.delay)
-        for step in program.load(version.program).steps
-    ]
-    return live != [
-        (step.key, step.template.published_version_id if step.template else step.delay)
+    live = program.load(version.program)
+    return live.steps != tuple(
+        EmailStep(step.key, step.template.published_version_id)
+        if step.template
+        else WaitStep(step.key, Delay(step.delay))
         for step in steps
-    ]
+    )
 
 
 def _one(verb: Callable[..., int]) -> Callable[..., None]:

@@ -23,9 +23,9 @@ from delivery.states import SourceKind
 from emailseq.lib import clock, sql
 from sequences import interpreter, kinds, program
 from sequences.events import of_run
-from sequences.interpreter import Facts, Outcome
+from sequences.interpreter import Enter, Facts, Outcome, Queue
 from sequences.models import Enrollment, SequenceVersion
-from sequences.program import EmailStep, Program
+from sequences.program import Program
 from sequences.services import lifecycle
 from sequences.states import EnrollmentState
 from subscribers import events
@@ -104,7 +104,13 @@ def _facts(runs: Sequence[Run]) -> dict[int, Facts]:
         if left:
             left_at[run_id][step_key] = left
     return {
-        run.id: Facts(run.entered_step_at, left_at[run.id], frozenset(unfinished[run.id]))
+        run.id: Facts(
+            entered_at=run.entered_step_at,
+            left_at=left_at[run.id],
+            unfinished=frozenset(unfinished[run.id]),
+            workspace_id=run.workspace_id,
+            subscriber_id=run.subscriber_id,
+        )
         for run in runs
     }
 
@@ -115,7 +121,7 @@ def _interpret(run: Run, facts: Facts, *, now: datetime) -> Moved:
         outcome = interpreter.run(_program(run.version_id), run.position, facts, now)
     except Exception as error:  # noqa: BLE001 - a fault hurts only its owner
         log.error("run_failed", enrollment=run.id, sequence=run.sequence_id, error=repr(error))
-        stuck = Outcome(run.position, due_at=now)
+        stuck = Outcome(run.position, due_at=now, entered_at=run.entered_step_at)
         return Moved(run, stuck, f"{type(error).__name__}: {error}"[:300])
     return Moved(run, outcome)
 
@@ -133,17 +139,17 @@ def _messages(moved: Iterable[Moved]) -> list[NewMessage]:
             workspace_id=run.workspace_id,
             kind=SourceKind.SEQUENCE,
             source_id=run.sequence_id,
-            step_key=step.key,
+            step_key=effect.step.key,
             run=run.run,
-            variant="",
+            variant=effect.variant,
             subscriber_id=run.subscriber_id,
             list_id=run.list_id,
-            template_version_id=step.template_version_id,
+            template_version_id=effect.template_version_id,
             sender_id=run.sender_id,
         )
         for run, outcome, _ in moved
-        for step in outcome.entered
-        if isinstance(step, EmailStep)
+        for effect in outcome.effects
+        if isinstance(effect, Queue)
     ]
 
 
@@ -151,8 +157,9 @@ def _events(moved: Iterable[Moved], *, now: datetime) -> list[NewEvent]:
     news: list[NewEvent] = []
     for run, outcome, reason in moved:
         news += [
-            of_run(run, kinds.ENROLLMENT_STEP, at=now, step_key=step.key)
-            for step in outcome.entered
+            of_run(run, kinds.ENROLLMENT_STEP, at=now, step_key=effect.step.key)
+            for effect in outcome.effects
+            if isinstance(effect, Enter)
         ]
         if outcome.ended:
             news.append(of_run(run, kinds.ENROLLMENT_COMPLETED, at=now))
@@ -170,7 +177,7 @@ def _write_down(moved: Sequence[Moved], *, now: datetime) -> None:
             "position": outcome.position,
             "awaits": outcome.awaits,
             "due_at": outcome.due_at,
-            "entered_step_at": now if outcome.entered else run.entered_step_at,
+            "entered_step_at": outcome.entered_at,
             "ended_at": now if outcome.ended or reason else None,
             "reason": reason,
         }

@@ -6,87 +6,306 @@ can be asked at any time and as often as one likes: it never moves a run on too 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from sequences.program import EmailStep, Program, Step, WaitStep
+from emailseq.lib import localtime, sticky
+from emailseq.lib.localtime import Window
+from sequences import schedule
+from sequences.actions import SetField
+from sequences.conditions import RuleHolds
+from sequences.program import (
+    ActionStep,
+    Arm,
+    Block,
+    BranchStep,
+    EmailStep,
+    ExitStep,
+    Program,
+    SplitStep,
+    Step,
+    WaitStep,
+    WaitUntilStep,
+)
 
 LOOK_AGAIN = timedelta(minutes=10)  # the net under the event that says a message has left
+ASK_AGAIN = timedelta(hours=1)  # the net under the events that may make a rule hold
+MAX_HOPS = 1000
+
+UTC = ZoneInfo("UTC")
+
+
+class TooManyHops(RuntimeError):
+    """A run that passes a thousand steps without a wait is a mistake in the program, or in us."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a run: when it came to its position, and of its messages by step key.
+    """What is known of a run.
 
-    `left_at`: when a message left, or may have (in doubt), or will not any more (skipped, failed).
-    `unfinished`: messages that are still in the outbox; one in doubt is in both.
+    `entered_at`: when it came to its position; at the start, when what let it in happened.
+    `left_at`: by step key, when a message left, or may have (in doubt), or will not any more
+    (skipped, failed). `unfinished`: messages still in the outbox; one in doubt is in both.
+    `zone` and `fields` are the subscriber's; the windows must all be open for a message to leave.
+
+    By `step/arm`, as an outcome `wants` it: `answers`, whether the rule of an arm holds now;
+    `happened`, when that for which an arm waits first happened after `Outcome.entered_at`, None if
+    it has not. `weights` of variants by step key, where they are not those of the program.
     """
 
     entered_at: datetime
     left_at: Mapping[str, datetime] = field(default_factory=dict)
     unfinished: frozenset[str] = frozenset()
+    zone: ZoneInfo = UTC
+    fields: Mapping[str, object] = field(default_factory=dict)
+    windows: tuple[Window, ...] = ()
+    workspace_id: int = 0
+    subscriber_id: int = 0
+    weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    answers: Mapping[str, bool] = field(default_factory=dict)
+    happened: Mapping[str, datetime | None] = field(default_factory=dict)
+
+    def after(
+        self,
+        outcome: Outcome,
+        *,
+        answers: Mapping[str, bool],
+        happened: Mapping[str, datetime | None],
+    ) -> Facts:
+        """The same with what an outcome `wants`, its effects being done: to go on from there."""
+        queued = {effect.step.key for effect in outcome.effects if isinstance(effect, Queue)}
+        return replace(
+            self,
+            entered_at=outcome.entered_at,
+            unfinished=self.unfinished | queued,
+            fields={**self.fields, **_fields_set(outcome.effects)},
+            answers=answers,
+            happened=happened,
+        )
+
+
+@dataclass(frozen=True)
+class Enter:
+    """The run came to a step; with `arm`, it went into that arm of it. `note` says what is odd.
+
+    A branch or a split is entered by an arm; a wait-until first without one, then by one.
+    """
+
+    step: Step
+    arm: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Queue:
+    """Its message is to enter the outbox, and may leave from `run_at` on."""
+
+    step: EmailStep
+    run_at: datetime
+    variant: str
+    template_version_id: int
+
+
+@dataclass(frozen=True)
+class Act:
+    """Its action is to be done."""
+
+    step: ActionStep
+
+
+Effect = Enter | Queue | Act
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where a run stands now and when to look again.
+    """Where a run stands now, since when, and when to look again.
 
-    `entered`: the steps it came to in this pass; the message of each email is to be queued.
-    `awaits`: the key of the step whose message it waits for; '' when only time has to pass.
+    `effects`: what is to be done, in order. `awaits`: the key of the step whose message it waits
+    for; '' when only time has to pass. `ended`: with a `reason` if it was told to exit. `wants`:
+    facts without which it cannot go on: do the effects and call again with `Facts.after`.
     """
 
     position: str
     due_at: datetime
-    entered: tuple[Step, ...] = ()
+    entered_at: datetime
+    effects: tuple[Effect, ...] = ()
     awaits: str = ""
     ended: bool = False
+    reason: str = ""
+    wants: tuple[str, ...] = ()
 
 
 def run(program: Program, position: str, facts: Facts, now: datetime) -> Outcome:
     """Walk on from `position` until a step blocks or the program ends.
 
     An ended run has no message left in the outbox: nothing of it is cut off, and the next run of
-    the same person cannot overtake it. Raises KeyError for a position the program does not have.
+    the same person cannot overtake it. Raises KeyError for a position the program does not have,
+    NeverOpen when the windows let no message leave, TooManyHops.
     """
-    here, entered = program.at(position), list[Step]()
-    while True:
-        if isinstance(here, WaitStep):
-            since = now if entered else facts.entered_at
-            if blocked := _wait(program, here, facts, since, now):
-                due_at, awaits = blocked
-                return Outcome(here.key, due_at, tuple(entered), awaits)
-        following = program.after(here)
-        if following is None:
-            return _end(program, here, facts, tuple(entered), now)
-        entered.append(following)
-        here = following
+    return _Walk(program, position, facts, now).walk()
 
 
-def _wait(
-    program: Program, step: WaitStep, facts: Facts, since: datetime, now: datetime
-) -> tuple[datetime, str] | None:
-    """When to look again and the message to wait for; None when the wait is over."""
-    before = program.before(step)
-    left_at = facts.left_at.get(before.key) if isinstance(before, EmailStep) else None
-    # A message leaves after its step was entered; clocks that disagree shorten no wait.
-    over_at = max(since, left_at or since) + step.delay
-    if over_at > now:
-        return over_at, ""
-    if isinstance(before, EmailStep) and left_at is None and before.key in facts.unfinished:
-        return now + LOOK_AGAIN, before.key
-    return None
+class _Walk:
+    """One pass. Until a wait is over, `moment` is when the pass might have happened: what comes to
+    pass between that and now is not missed."""
+
+    def __init__(self, program: Program, position: str, facts: Facts, now: datetime) -> None:
+        self.program, self.facts, self.now = program, facts, now
+        self.position, self.entered_at, self.moment = position, facts.entered_at, facts.entered_at
+        self.effects: list[Effect] = []
+        self.queued: dict[str, datetime] = {}  # in this pass: by step key, when it may leave
+
+    def walk(self) -> Outcome:
+        step = self.program.at(self.position)
+        for _ in range(MAX_HOPS):
+            way = self._through(step)
+            if isinstance(way, Outcome):
+                return way
+            if way is None:
+                return self._end()
+            self._enter(way)
+            step = way
+        raise TooManyHops(f"{MAX_HOPS} steps without a wait, up to {self.position!r}.")
+
+    def _enter(self, step: Step) -> None:
+        self.position, self.entered_at = step.key, self.moment
+        match step:
+            case WaitStep(_, wait):
+                note = schedule.objection(wait, zone=self.facts.zone, fields=self._fields())
+                self.effects.append(Enter(step, note=note))
+            case EmailStep():
+                self.effects += [Enter(step), self._queue(step)]
+            case ActionStep():
+                self.effects += [Enter(step), Act(step)]
+            case WaitUntilStep() | ExitStep():
+                self.effects.append(Enter(step))
+
+    def _through(self, step: Step | None) -> Outcome | Step | None:
+        """What follows a step, None for the end; or the outcome, if one cannot go on."""
+        match step:
+            case WaitStep():
+                blocked = self._wait(step)
+                if blocked:
+                    return blocked
+                self.moment = self.now
+            case WaitUntilStep() | BranchStep() | SplitStep():
+                arm = self._choose(step)
+                return arm if isinstance(arm, Outcome) else self._into(step, arm)
+            case ExitStep():
+                return self._end(step.reason)
+        return self.program.after(self.position)
+
+    def _into(self, block: Block, arm: Arm) -> Step | None:
+        self.position = f"{block.key}/{arm.key}"
+        self.effects.append(Enter(block, arm.key))
+        return arm.steps[0] if arm.steps else self.program.after(self.position)
+
+    def _wait(self, step: WaitStep) -> Outcome | None:
+        since, zone = self._since(step), self.facts.zone
+        over_at = schedule.over_at(step.wait, since, zone=zone, fields=self._fields())
+        if over_at > self.now:
+            return self._stand(over_at)
+        pending = self._pending(step)
+        return self._await(pending) if pending else None
+
+    def _choose(self, block: Block) -> Arm | Outcome:
+        """The arm to take; or the outcome, if nobody can know yet."""
+        if wants := self._unknown(block):
+            return replace(self._stand(self.now), wants=wants)
+        match block:
+            case WaitUntilStep():
+                return self._first(block)
+            case BranchStep():
+                holds = (arm for arm in block.arms if self.facts.answers.get(ref(block, arm)))
+                return next(holds, block.arms[-1])
+            case SplitStep():
+                weights = ((arm.key, arm.weight) for arm in block.arms)
+                return self.program.arm(f"{block.key}/{self._draw(block, weights)}")
+
+    def _first(self, block: WaitUntilStep) -> Arm | Outcome:
+        """The arm of what happened first, if that was in time."""
+        deadline, pending = self._since(block) + block.timeout, self._pending(block)
+        moments = {arm.key: self._moment(block, arm, deadline) for arm in block.arms}
+        in_time = {
+            key: moment
+            for key, moment in moments.items()
+            if moment and (moment <= deadline or pending)  # the deadline is not known, then
+        }
+        if in_time:
+            return next(
+                arm for arm in block.arms if arm.key == min(in_time, key=in_time.__getitem__)
+            )
+        if deadline > self.now:
+            asks = any(isinstance(arm.when, RuleHolds) for arm in block.arms)
+            return self._stand(min(deadline, self.now + ASK_AGAIN) if asks else deadline)
+        return self._await(pending) if pending else block.arms[-1]
+
+    def _moment(self, block: Block, arm: Arm, deadline: datetime) -> datetime | None:
+        """When the fact of an arm came about. A rule is only known to hold now: that is in time,
+        because what made it hold would have woken the run before."""
+        if self.facts.answers.get(ref(block, arm)):
+            return min(self.now, deadline)
+        return self.facts.happened.get(ref(block, arm))
+
+    def _unknown(self, block: Block) -> tuple[str, ...]:
+        refs = (ref(block, arm) for arm in block.arms if arm.when)
+        known = self.facts.answers.keys() | self.facts.happened.keys()
+        return tuple(each for each in refs if each not in known)
+
+    def _since(self, step: Step) -> datetime:
+        """When a wait began: when the run came there, or the last message before it left.
+
+        Clocks that disagree shorten no wait.
+        """
+        left = {**self.queued, **self.facts.left_at}
+        recent = self.program.emails_just_before(step)
+        return max([self.entered_at, *(left[key] for key in recent if key in left)])
+
+    def _pending(self, step: Step) -> str:
+        """A message just before a wait that has not left; '' if there is none."""
+        unfinished = self.queued.keys() | self.facts.unfinished - self.facts.left_at.keys()
+        return max(self.program.emails_just_before(step) & unfinished, default="")
+
+    def _queue(self, step: EmailStep) -> Queue:
+        run_at = localtime.next_open(self.facts.windows, self.now, self.facts.zone)
+        self.queued[step.key] = run_at
+        if not step.variants:
+            return Queue(step, run_at, "", step.template_version_id)
+        weights = self.facts.weights.get(step.key, {})
+        drawn = self._draw(
+            step, ((each.key, weights.get(each.key, each.weight)) for each in step.variants)
+        )
+        versions = {each.key: each.template_version_id for each in step.variants}
+        return Queue(step, run_at, drawn, versions[drawn])
+
+    def _draw(self, step: Step, weights: Iterable[tuple[str, float]]) -> str:
+        return sticky.choose(weights, self.facts.workspace_id, step.key, self.facts.subscriber_id)
+
+    def _fields(self) -> dict[str, object]:
+        return {**self.facts.fields, **_fields_set(self.effects)}
+
+    def _end(self, reason: str = "") -> Outcome:
+        unfinished = self.facts.unfinished | self.queued.keys()
+        awaited = [key for key in self.program.emails if key in unfinished]
+        if awaited:
+            return self._await(awaited[-1])
+        return replace(self._stand(self.now), ended=True, reason=reason)
+
+    def _await(self, step_key: str) -> Outcome:
+        leaves_at = max([self.now, *self.queued.values()])
+        return replace(self._stand(leaves_at + LOOK_AGAIN), awaits=step_key)
+
+    def _stand(self, due_at: datetime) -> Outcome:
+        return Outcome(self.position, due_at, self.entered_at, tuple(self.effects))
 
 
-def _end(
-    program: Program, last: Step | None, facts: Facts, entered: tuple[Step, ...], now: datetime
-) -> Outcome:
-    position = last.key if last else ""
-    awaited = [
-        step.key
-        for step in program.steps
-        if isinstance(step, EmailStep) and (step in entered or step.key in facts.unfinished)
-    ]
-    if awaited:
-        return Outcome(position, now + LOOK_AGAIN, entered, awaited[-1])
-    return Outcome(position, now, entered, ended=True)
+def ref(block: Block, arm: Arm) -> str:
+    """What facts call an arm."""
+    return f"{block.key}/{arm.key}"
+
+
+def _fields_set(effects: Iterable[Effect]) -> dict[str, object]:
+    actions = (effect.step.action for effect in effects if isinstance(effect, Act))
+    return {each.field: each.value for each in actions if isinstance(each, SetField)}

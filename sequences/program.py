@@ -1,56 +1,212 @@
-"""The program of a sequence, frozen: what a run follows, whatever becomes of the draft. Pure."""
+"""The program of a sequence, frozen: what a run follows, whatever becomes of the draft. Pure.
+
+Steps stand in blocks: a branch, a split or a wait-until owns arms, and arms own steps. A run that
+comes to the end of an arm goes on after its block, so there are no loops, and nothing that cannot
+be reached.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from sequences import actions, conditions, schedule
+from sequences.actions import Action
+from sequences.conditions import When
+from sequences.schedule import Wait
+
+ELSE, TIMEOUT = "else", "timeout"  # the reserved keys of the last arm of a branch, a wait-until
 
 
 @dataclass(frozen=True)
-class EmailStep:
-    """Send one message. `key` names the step in every version, run and message."""
+class Variant:
+    """One of several contents of an email."""
 
     key: str
+    weight: int
     template_version_id: int
 
 
 @dataclass(frozen=True)
-class WaitStep:
-    """Let `delay` pass; right after an email it counts from when that message left."""
+class EmailStep:
+    """Send one message. `key` names the step in every version, run and message.
+
+    With `variants`, each subscriber gets the same one of them every time. `thread` is the key of
+    the earlier step whose message this one answers.
+    """
 
     key: str
-    delay: timedelta
+    template_version_id: int
+    variants: tuple[Variant, ...] = ()
+    thread: str = ""
 
 
-Step = EmailStep | WaitStep
+@dataclass(frozen=True)
+class WaitStep:
+    """Let time pass; after emails it counts from when the last of them left."""
+
+    key: str
+    wait: Wait
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A way through a block: `when` it is taken, or with which `weight`."""
+
+    key: str
+    steps: tuple[Step, ...] = ()
+    when: When | None = None
+    weight: int = 0
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class WaitUntilStep:
+    """Wait for the first of several things to happen, or else for `timeout` to pass."""
+
+    key: str
+    arms: tuple[Arm, ...]
+    timeout: timedelta
+
+
+@dataclass(frozen=True)
+class BranchStep:
+    """Take the first arm whose rule holds, or else the last."""
+
+    key: str
+    arms: tuple[Arm, ...]
+
+
+@dataclass(frozen=True)
+class SplitStep:
+    """Divide people by weight; each takes the same arm every time."""
+
+    key: str
+    arms: tuple[Arm, ...]
+
+
+@dataclass(frozen=True)
+class ActionStep:
+    """Do something else than sending, at once."""
+
+    key: str
+    action: Action
+
+
+@dataclass(frozen=True)
+class ExitStep:
+    """End the run, for this reason."""
+
+    key: str
+    reason: str
+
+
+Block = WaitUntilStep | BranchStep | SplitStep
+Step = EmailStep | WaitStep | Block | ActionStep | ExitStep
+
+
+class _Place(NamedTuple):
+    """Where a step stands: the `number`-th of `row`, which is an arm of `block` or the program."""
+
+    step: Step
+    row: tuple[Step, ...]
+    number: int
+    block: Block | None
 
 
 @dataclass(frozen=True)
 class Program:
-    """Steps in order. A position is a step's key, or '' before the first."""
+    """Steps in order.
+
+    A position is a step's key, '' before the first, or `step/arm` for who has gone through that
+    arm of a block and found no step in it.
+    """
 
     steps: tuple[Step, ...]
 
+    def __iter__(self) -> Iterator[Step]:
+        """Every step, a block before what stands in its arms."""
+        return (place.step for place in self._places.values())
+
     def at(self, position: str) -> Step | None:
-        """The step of that key; None before the first. Raises KeyError for a foreign key."""
-        return self.steps[self._index(position)] if position else None
+        """The step of that key; None before the first, and in an empty arm.
 
-    def before(self, step: Step) -> Step | None:
-        index = self._index(step.key)
-        return self.steps[index - 1] if index else None
+        Raises KeyError for a foreign key.
+        """
+        return self._place(position).step if position and "/" not in position else None
 
-    def after(self, step: Step | None) -> Step | None:
-        """What follows `step`, or comes first after None; None at the end."""
-        index = self._index(step.key) + 1 if step else 0
-        return self.steps[index] if index < len(self.steps) else None
+    def arm(self, ref: str) -> Arm:
+        """The arm that `step/arm` names. Raises KeyError for a foreign one."""
+        step_key, _, key = ref.partition("/")
+        for arm in getattr(self.at(step_key), "arms", ()):
+            if arm.key == key:
+                return arm
+        raise KeyError(f"The program has no arm {ref!r}.")
 
-    def _index(self, key: str) -> int:
-        for index, step in enumerate(self.steps):
-            if step.key == key:
-                return index
-        raise KeyError(f"The program has no step {key!r}.")
+    def after(self, position: str) -> Step | None:
+        """What follows the step, whatever stands in its arms; None at the end."""
+        if not position:
+            return self.steps[0] if self.steps else None
+        place = self._place(position.partition("/")[0])
+        while place.number + 1 == len(place.row):
+            if place.block is None:
+                return None
+            place = self._place(place.block.key)
+        return place.row[place.number + 1]
+
+    def emails_just_before(self, step: Step) -> frozenset[str]:
+        """The keys of the emails that may have been queued since the run last waited."""
+        return self._recent[step.key]
+
+    @cached_property
+    def emails(self) -> tuple[str, ...]:
+        """The keys of all emails, in order."""
+        return tuple(step.key for step in self if isinstance(step, EmailStep))
+
+    def _place(self, key: str) -> _Place:
+        try:
+            return self._places[key]
+        except KeyError:
+            raise KeyError(f"The program has no step {key!r}.") from None
+
+    @cached_property
+    def _places(self) -> dict[str, _Place]:
+        return {place.step.key: place for place in _places(self.steps, None)}
+
+    @cached_property
+    def _recent(self) -> dict[str, frozenset[str]]:
+        recent: dict[str, frozenset[str]] = {}
+        _gather_recent(self.steps, frozenset(), recent)
+        return recent
+
+
+def _places(row: tuple[Step, ...], block: Block | None) -> Iterator[_Place]:
+    for number, step in enumerate(row):
+        yield _Place(step, row, number, block)
+        if isinstance(step, Block):
+            for arm in step.arms:
+                yield from _places(arm.steps, step)
+
+
+def _gather_recent(
+    row: tuple[Step, ...], emails: frozenset[str], recent: dict[str, frozenset[str]]
+) -> frozenset[str]:
+    """Note the recent emails of each step of a row; returns those at its end."""
+    for step in row:
+        recent[step.key] = emails
+        match step:
+            case EmailStep():
+                emails |= {step.key}
+            case WaitStep():
+                emails = frozenset()
+            case WaitUntilStep() | BranchStep() | SplitStep():
+                since = frozenset[str]() if isinstance(step, WaitUntilStep) else emails
+                ways = [_gather_recent(arm.steps, since, recent) for arm in step.arms]
+                emails = frozenset[str]().union(*ways)
+    return emails
 
 
 def freeze(program: Program) -> dict[str, Any]:
@@ -59,21 +215,78 @@ def freeze(program: Program) -> dict[str, Any]:
 
 
 def load(frozen: Mapping[str, Any]) -> Program:
-    """What `freeze` made. Raises KeyError or ValueError for anything else."""
+    """What `freeze` made. Raises KeyError, ValueError or TypeError for anything else."""
     return Program(tuple(_load_step(step) for step in frozen["steps"]))
 
 
 def _freeze_step(step: Step) -> dict[str, Any]:
-    if isinstance(step, EmailStep):
-        return {"kind": "email", "key": step.key, "template_version_id": step.template_version_id}
-    return {"kind": "wait", "key": step.key, "seconds": step.delay.total_seconds()}
+    match step:
+        case EmailStep(key, version_id, variants, thread):
+            email = {"kind": "email", "key": key, "template_version_id": version_id}
+            if variants:
+                email["variants"] = [asdict(variant) for variant in variants]
+            return email | {"thread": thread} if thread else email
+        case WaitStep(key, wait):
+            return {"kind": "wait", "key": key, **schedule.dump(wait)}
+        case WaitUntilStep(key, arms, timeout):
+            seconds = timeout.total_seconds()
+            return {"kind": "wait_until", "key": key, "timeout": seconds, **_freeze_arms(arms)}
+        case BranchStep(key, arms):
+            return {"kind": "branch", "key": key, **_freeze_arms(arms)}
+        case SplitStep(key, arms):
+            return {"kind": "split", "key": key, **_freeze_arms(arms)}
+        case ActionStep(key, action):
+            return {"kind": "action", "key": key, "action": actions.dump(action)}
+        case ExitStep(key, reason):
+            return {"kind": "exit", "key": key, "reason": reason}
+
+
+def _freeze_arms(arms: tuple[Arm, ...]) -> dict[str, Any]:
+    return {
+        "arms": [
+            {
+                "key": arm.key,
+                "name": arm.name,
+                "when": arm.when and conditions.dump(arm.when),
+                "weight": arm.weight,
+                "steps": [_freeze_step(step) for step in arm.steps],
+            }
+            for arm in arms
+        ]
+    }
 
 
 def _load_step(frozen: Mapping[str, Any]) -> Step:
+    key = frozen["key"]
+    settings = {name: value for name, value in frozen.items() if name not in ("kind", "key")}
     match frozen["kind"]:
         case "email":
-            return EmailStep(frozen["key"], frozen["template_version_id"])
+            variants = tuple(Variant(**variant) for variant in frozen.get("variants", ()))
+            return EmailStep(key, frozen["template_version_id"], variants, frozen.get("thread", ""))
         case "wait":
-            return WaitStep(frozen["key"], timedelta(seconds=frozen["seconds"]))
+            return WaitStep(key, schedule.parse(settings))
+        case "wait_until":
+            return WaitUntilStep(key, _load_arms(frozen), timedelta(seconds=frozen["timeout"]))
+        case "branch":
+            return BranchStep(key, _load_arms(frozen))
+        case "split":
+            return SplitStep(key, _load_arms(frozen))
+        case "action":
+            return ActionStep(key, actions.parse(frozen["action"]))
+        case "exit":
+            return ExitStep(key, frozen["reason"])
         case kind:
             raise ValueError(f"A program has no steps of the kind {kind!r}.")
+
+
+def _load_arms(frozen: Mapping[str, Any]) -> tuple[Arm, ...]:
+    return tuple(
+        Arm(
+            arm["key"],
+            tuple(_load_step(step) for step in arm["steps"]),
+            conditions.parse(arm["when"]) if arm.get("when") else None,
+            arm.get("weight", 0),
+            arm.get("name", ""),
+        )
+        for arm in frozen["arms"]
+    )

@@ -17,6 +17,7 @@ from emailseq.lib.errors import Invalid
 from sequences import kinds, program, validate
 from sequences.models import Sequence, SequenceVersion, Step
 from sequences.program import EmailStep, Program, WaitStep
+from sequences.schedule import Delay
 from sequences.services import edit
 from sequences.states import SEQUENCE_MOVES
 from templates_app import services as templates
@@ -68,7 +69,8 @@ def _freeze(
         tuple(
             EmailStep(step.key, versions[step.template].pk)
             if step.template
-            else WaitStep(step.key, cast("timedelta", step.delay))  # by `step_settings_match_kind`
+            # A wait has its delay by `step_settings_match_kind`.
+            else WaitStep(step.key, Delay(cast("timedelta", step.delay)))
             for step in steps
         )
     )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,13 +8,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sequences import interpreter, program
-from sequences.interpreter import LOOK_AGAIN, Facts, Outcome
+from sequences.interpreter import LOOK_AGAIN, Enter, Facts, Outcome, Queue
 from sequences.program import EmailStep, Program, WaitStep
+from sequences.schedule import Delay
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-HELLO, REST, TIPS = EmailStep("hello", 1), WaitStep("rest", DAY), EmailStep("tips", 2)
+HELLO, REST, TIPS = EmailStep("hello", 1), WaitStep("rest", Delay(DAY)), EmailStep("tips", 2)
 WELCOME = Program((HELLO, REST, TIPS))
+
+
+def stands(position, due_at, *, entered=(), awaits="", ended=False):
+    effects = []
+    for step in entered:
+        effects.append(Enter(step))
+        if isinstance(step, EmailStep):
+            effects.append(Queue(step, NOW, "", step.template_version_id))
+    return Outcome(position, due_at, NOW, tuple(effects), awaits, ended)
 
 
 @pytest.mark.parametrize(
@@ -22,119 +33,124 @@ WELCOME = Program((HELLO, REST, TIPS))
         pytest.param(
             "",
             Facts(NOW),
-            Outcome("rest", NOW + DAY, entered=(HELLO, REST)),
+            stands("rest", NOW + DAY, entered=(HELLO, REST)),
             id="the start queues the first message and comes to the wait",
         ),
         pytest.param(
             "rest",
             Facts(NOW - DAY + MINUTE, left_at={"hello": NOW - DAY + MINUTE}),
-            Outcome("rest", NOW + MINUTE),
+            stands("rest", NOW + MINUTE),
             id="asked too early, it stays",
         ),
         pytest.param(
             "rest",
             Facts(NOW - DAY, left_at={"hello": NOW - DAY + HOUR}),
-            Outcome("rest", NOW + HOUR),
+            stands("rest", NOW + HOUR),
             id="the message left later than assumed, so the wait ends later",
         ),
         pytest.param(
             "rest",
             Facts(NOW - DAY, left_at={"hello": NOW - DAY - HOUR}),
-            Outcome("tips", NOW + LOOK_AGAIN, entered=(TIPS,), awaits="tips"),
+            stands("tips", NOW + LOOK_AGAIN, entered=(TIPS,), awaits="tips"),
             id="clocks that disagree change nothing",
         ),
         pytest.param(
             "rest",
             Facts(NOW - DAY, unfinished=frozenset({"hello"})),
-            Outcome("rest", NOW + LOOK_AGAIN, awaits="hello"),
+            stands("rest", NOW + LOOK_AGAIN, awaits="hello"),
             id="the wait is over but the message has not left",
         ),
         pytest.param(
             "rest",
             Facts(NOW - DAY + HOUR, unfinished=frozenset({"hello"})),
-            Outcome("rest", NOW + HOUR),
+            stands("rest", NOW + HOUR),
             id="neither is the wait over nor has the message left",
         ),
         pytest.param(
             "rest",
             Facts(NOW - DAY, left_at={"hello": NOW - DAY}, unfinished=frozenset({"hello"})),
-            Outcome("tips", NOW + LOOK_AGAIN, entered=(TIPS,), awaits="tips"),
+            stands("tips", NOW + LOOK_AGAIN, entered=(TIPS,), awaits="tips"),
             id="a message in doubt does not hold up the next one",
         ),
         pytest.param(
             "rest",
             Facts(NOW - 400 * DAY),
-            Outcome("tips", NOW + LOOK_AGAIN, entered=(TIPS,), awaits="tips"),
+            stands("tips", NOW + LOOK_AGAIN, entered=(TIPS,), awaits="tips"),
             id="the message is forgotten, so the wait counts from its own beginning",
         ),
         pytest.param(
             "tips",
             Facts(NOW - HOUR, unfinished=frozenset({"tips"})),
-            Outcome("tips", NOW + LOOK_AGAIN, awaits="tips"),
+            stands("tips", NOW + LOOK_AGAIN, awaits="tips"),
             id="the last message has not left",
         ),
         pytest.param(
             "tips",
             Facts(NOW - HOUR, left_at={"tips": NOW}, unfinished=frozenset({"hello"})),
-            Outcome("tips", NOW + LOOK_AGAIN, awaits="hello"),
+            stands("tips", NOW + LOOK_AGAIN, awaits="hello"),
             id="an earlier message has not left",
         ),
         pytest.param(
             "tips",
             Facts(NOW - HOUR, left_at={"tips": NOW}, unfinished=frozenset({"tips"})),
-            Outcome("tips", NOW + LOOK_AGAIN, awaits="tips"),
+            stands("tips", NOW + LOOK_AGAIN, awaits="tips"),
             id="a last message in doubt keeps the run open",
         ),
         pytest.param(
             "tips",
             Facts(NOW - HOUR, left_at={"tips": NOW}),
-            Outcome("tips", NOW, ended=True),
+            stands("tips", NOW, ended=True),
             id="the last message has left",
         ),
     ],
 )
 def test_one_pass(position, facts, expected):
-    assert interpreter.run(WELCOME, position, facts, NOW) == expected
+    outcome = interpreter.run(WELCOME, position, facts, NOW)
+
+    assert replace(outcome, entered_at=NOW) == expected
+    assert outcome.entered_at == (NOW if expected.effects else facts.entered_at)
 
 
-def test_a_wait_at_the_start_counts_from_when_it_was_entered():
+def test_a_wait_at_the_start_counts_from_when_what_let_the_run_in_happened():
     late = Program((REST, HELLO))
 
-    assert interpreter.run(late, "", Facts(NOW - DAY), NOW) == Outcome(
-        "rest", NOW + DAY, entered=(REST,)
+    assert interpreter.run(late, "", Facts(NOW - HOUR), NOW) == Outcome(
+        "rest", NOW - HOUR + DAY, NOW - HOUR, (Enter(REST),)
     )
-    assert interpreter.run(late, "rest", Facts(NOW - DAY), NOW).entered == (HELLO,)
+    for position in ("", "rest"):
+        outcome = interpreter.run(late, position, Facts(NOW - DAY), NOW)
+        assert (outcome.position, outcome.entered_at) == ("hello", NOW)
 
 
 def test_a_second_wait_counts_from_when_it_was_entered():
-    more = WaitStep("more", HOUR)
+    more = WaitStep("more", Delay(HOUR))
     patient = Program((HELLO, REST, more, TIPS))
     facts = Facts(NOW - DAY, left_at={"hello": NOW - DAY})
 
-    assert interpreter.run(patient, "rest", facts, NOW) == Outcome(
-        "more", NOW + HOUR, entered=(more,)
-    )
-    facts = Facts(NOW - HOUR + MINUTE, left_at={"hello": NOW - 2 * DAY})
-    assert interpreter.run(patient, "more", facts, NOW) == Outcome("more", NOW + MINUTE)
+    outcome = interpreter.run(patient, "rest", facts, NOW)
+
+    assert outcome == stands("more", NOW + HOUR, entered=(more,))
+    facts = Facts(NOW - HOUR + MINUTE, left_at={"hello": NOW})
+    assert interpreter.run(patient, "more", facts, NOW).due_at == NOW + MINUTE
 
 
 def test_emails_in_a_row_are_queued_together():
     both = Program((HELLO, TIPS))
 
-    assert interpreter.run(both, "", Facts(NOW), NOW) == Outcome(
+    assert interpreter.run(both, "", Facts(NOW), NOW) == stands(
         "tips", NOW + LOOK_AGAIN, entered=(HELLO, TIPS), awaits="tips"
     )
 
 
 def test_an_empty_program_ends_at_once():
-    assert interpreter.run(Program(()), "", Facts(NOW), NOW) == Outcome("", NOW, ended=True)
+    assert interpreter.run(Program(()), "", Facts(NOW), NOW) == stands("", NOW, ended=True)
 
 
 def test_a_wait_at_the_end_ends_the_run_when_it_is_over():
     idle = Program((HELLO, REST))
     facts = Facts(NOW - DAY, left_at={"hello": NOW - DAY})
 
-    assert interpreter.run(idle, "rest", facts, NOW) == Outcome("rest", NOW, ended=True)
+    assert interpreter.run(idle, "rest", facts, NOW) == Outcome("rest", NOW, NOW - DAY, ended=True)
 
 
 def test_a_position_of_another_program_is_refused():
@@ -146,13 +162,15 @@ def test_a_position_of_another_program_is_refused():
 # at, over and over again: anything may be late, and the engine may be asked for no reason at all.
 DELAYS = st.timedeltas(timedelta(seconds=1), timedelta(days=30))
 LATENESS = st.timedeltas(timedelta(0), timedelta(days=3))
-STEPS = st.one_of(st.just(EmailStep("", 1)), st.builds(WaitStep, st.just(""), DELAYS))
+STEPS = st.one_of(
+    st.just(EmailStep("", 1)), st.builds(WaitStep, st.just(""), st.builds(Delay, DELAYS))
+)
 
 
 def keyed(steps):
     return Program(
         tuple(
-            WaitStep(f"s{n}", step.delay) if isinstance(step, WaitStep) else EmailStep(f"s{n}", n)
+            WaitStep(f"s{n}", step.wait) if isinstance(step, WaitStep) else EmailStep(f"s{n}", n)
             for n, step in enumerate(steps)
         )
     )
@@ -179,12 +197,13 @@ def test_every_message_is_sent_once_and_never_early_and_every_run_ends(made, dat
         if outcome.ended:
             break
         assert outcome.due_at > now
-        for step in outcome.entered:
-            if isinstance(step, EmailStep):
-                assert step.key not in queued_at, "queued twice"
-                queued_at[step.key] = now
-                left_at[step.key] = now + data.draw(LATENESS, label=f"{step.key} leaves after")
-        entered_at = now if outcome.entered else entered_at
+        for effect in outcome.effects:
+            if isinstance(effect, Queue):
+                key = effect.step.key
+                assert key not in queued_at, "queued twice"
+                queued_at[key] = now
+                left_at[key] = now + data.draw(LATENESS, label=f"{key} leaves after")
+        entered_at = outcome.entered_at
         position = outcome.position
         woken_at = left_at[outcome.awaits] if outcome.awaits else outcome.due_at
         woken_at = data.draw(st.sampled_from([woken_at, outcome.due_at, now]), label="woken")
@@ -201,7 +220,9 @@ def test_every_message_is_sent_once_and_never_early_and_every_run_ends(made, dat
             assert queued_at[step.key] >= since
             since = queued_at[step.key]
         else:
-            since = max(since, left_at.get(before.key, since) if before else since) + step.delay
+            since = (
+                max(since, left_at.get(before.key, since) if before else since) + step.wait.length
+            )
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from emailseq.lib.errors import Invalid, Stale, StateConflict
 from sequences import program
 from sequences.models import Enrollment, SequenceVersion
 from sequences.program import EmailStep, Program, WaitStep
+from sequences.schedule import Delay
 from sequences.services import edit, lifecycle
 from sequences.services.publish import publish
 from sequences.tests.factories import (
@@ -39,7 +40,7 @@ def test_publishing_freezes_the_steps_and_goes_live():
     assert program.load(SequenceVersion.objects.get().program) == Program(
         (
             EmailStep(hello.key, pinned[hello.template_id]),
-            WaitStep(rest.key, timedelta(minutes=90)),
+            WaitStep(rest.key, Delay(timedelta(minutes=90))),
             EmailStep(tips.key, pinned[tips.template_id]),
         )
     )

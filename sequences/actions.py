@@ -1,0 +1,102 @@
+"""What a sequence does besides sending, as data. Pure.
+
+    {"kind": "add_tag", "tag": "tag_…"}          {"kind": "set_field", "field": "plan", "value": …}
+    {"kind": "enroll", "sequence": "seq_…"}      {"kind": "call_webhook", "endpoint": "…"}
+
+Tags, lists and sequences are named by their public ids, as in rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class AddTag:
+    tag: str
+
+
+@dataclass(frozen=True)
+class RemoveTag:
+    tag: str
+
+
+@dataclass(frozen=True)
+class AddList:
+    list: str
+
+
+@dataclass(frozen=True)
+class RemoveList:
+    list: str
+
+
+@dataclass(frozen=True)
+class SetField:
+    """Give a field of the subscriber a value; None clears it."""
+
+    field: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Enroll:
+    """Start a run of another sequence."""
+
+    sequence: str
+
+
+@dataclass(frozen=True)
+class Remove:
+    """End the subscriber's run of another sequence."""
+
+    sequence: str
+
+
+@dataclass(frozen=True)
+class CallWebhook:
+    """Tell an endpoint about the subscriber."""
+
+    endpoint: str
+
+
+@dataclass(frozen=True)
+class Notify:
+    """Write to a teammate."""
+
+    to: str
+    text: str
+
+
+Action = (
+    AddTag | RemoveTag | AddList | RemoveList | SetField | Enroll | Remove | CallWebhook | Notify
+)
+
+KINDS: dict[str, type[Action]] = {
+    "add_tag": AddTag,
+    "remove_tag": RemoveTag,
+    "add_list": AddList,
+    "remove_list": RemoveList,
+    "set_field": SetField,
+    "enroll": Enroll,
+    "remove": Remove,
+    "call_webhook": CallWebhook,
+    "notify": Notify,
+}
+_NAMES = {kind: name for name, kind in KINDS.items()}
+
+
+def parse(found: Mapping[str, Any]) -> Action:
+    """The action that `dump` wrote. Raises KeyError, ValueError or TypeError for anything else."""
+    settings = dict(found)
+    name = settings.pop("kind")
+    if name not in KINDS:
+        raise ValueError(f"There is no action of the kind {name!r}.")
+    return KINDS[name](**settings)
+
+
+def dump(action: Action) -> dict[str, Any]:
+    """As JSON; `parse` is the inverse."""
+    return {"kind": _NAMES[type(action)], **asdict(action)}
