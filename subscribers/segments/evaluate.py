@@ -1,0 +1,247 @@
+"""What rules mean: whether one holds for a person who is in memory. Pure.
+
+`compile.py` says the same in SQL for any number of people; a property test holds them together.
+
+1. **Nothing is an error.** A value that is missing, or of another type than the operator compares,
+   does not match: a number is never text, a date is text of the shape 2026-12-24.
+2. **A negation is the opposite.** `is_not`, `not_in`, `not_contains`, `has_not`, `none`: whoever
+   the positive does not match. So people without a plan are among those whose plan is not “pro”.
+3. **`exists`** is any value but null and the empty text; `missing` is the opposite.
+4. **Text** is compared letter by letter without regard to upper and lower case. Numbers are
+   compared as decimals. `between` includes both ends.
+5. **Dates** are compared with today in the workspace's zone; `in_last` and `in_next` include today
+   and the day at the other end. An instant, like `created_at`, stands for its day in that zone.
+   `anniversary_in` looks at day and month alone: from today on, so many days ahead. Who was born
+   on 29 February has their day on the 28th when there is no 29th.
+6. **Events** are counted by when they occurred: `within` P30D is from exactly 30 days ago on.
+   Opens and clicks are those with the verdict human, unless the rule says another or any.
+7. **Nobody** who is archived matches any rule.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from calendar import isleap
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from subscribers.segments.comparisons import SHAPE, Comparison, Entry, is_of_days
+from subscribers.segments.rules import (
+    Count,
+    Field,
+    Group,
+    Happened,
+    InSegment,
+    Listed,
+    Property,
+    Rule,
+    Tagged,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """An event of a person, as rules see it; `source` is the public id of what it came from."""
+
+    kind: str
+    occurred_at: datetime
+    name: str = ""
+    source: str = ""
+    step: str = ""
+    verdict: str = ""
+    properties: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Everything that rules may ask about a person; what they name, they name by public id.
+
+    `values` has the built-in fields and the custom ones, `lists` the state of each place.
+    """
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    tags: Collection[str] = ()
+    lists: Mapping[str, str] = field(default_factory=dict)
+    segments: Collection[str] = ()
+    facts: Iterable[Fact] = ()
+    archived: bool = False
+
+
+def holds(rule: Rule, profile: Profile, now: datetime, *, zone: str = "UTC") -> bool:
+    """Whether the rule matches the person at `now` (aware); `zone` is the workspace's."""
+    return not profile.archived and _holds(rule, profile, now, zone)
+
+
+def matches(
+    where: Iterable[Property],
+    properties: Mapping[str, Any],
+    entry: Mapping[str, Any] | None = None,
+    *,
+    now: datetime,
+    zone: str = "UTC",
+) -> bool:
+    """Whether the properties of an event compare as `where` says.
+
+    `entry` holds the properties of the event that started the run, for comparisons with those.
+    """
+    return all(
+        compares(_settled(one.comparison, entry or {}), properties.get(one.name), now, zone)
+        for one in where
+    )
+
+
+def compares(comparison: Comparison, value: Any, now: datetime, zone: str) -> bool:
+    """Whether a value (of JSON, or an instant) compares so."""
+    if positive := OPPOSITES.get(comparison.op):
+        return not compares(Comparison(positive, comparison.value), value, now, zone)
+    if comparison.op == "exists":
+        return value is not None and value != ""
+    if is_of_days(comparison):
+        return _is_on(comparison, _day(value, zone), today(now, zone))
+    return TESTS[comparison.op](_plain(value), _plain(comparison.value))
+
+
+def today(now: datetime, zone: str) -> date:
+    return now.astimezone(ZoneInfo(zone)).date()
+
+
+def day_range(comparison: Comparison, today: date) -> tuple[str, str]:
+    """The days, both included, that a comparison of dates asks for, but for anniversaries."""
+    value: Any = comparison.value
+    match comparison.op:
+        case "before":
+            low, high = date.min, value - DAY
+        case "after":
+            low, high = value + DAY, date.max
+        case "on":
+            low, high = value, value
+        case "in_last":
+            low, high = today - value, today
+        case "in_next":
+            low, high = today, today + value
+        case _:
+            low, high = value
+    return low.isoformat(), high.isoformat()
+
+
+def anniversaries(ahead: timedelta, today: date) -> frozenset[str]:
+    """The month and day (`12-24`) of whoever has their day within so many days from today on."""
+    days = [today + number * DAY for number in range(min(ahead.days, 366) + 1)]
+    found = {f"{day:%m-%d}" for day in days}
+    if any((day.month, day.day) == (2, 28) and not isleap(day.year) for day in days):
+        found.add("02-29")
+    return frozenset(found)
+
+
+def meets(count: Count, number: int) -> bool:
+    """Whether something happened as often as the rule says."""
+    if count.op == "exactly":
+        return number == count.value
+    return number >= count.value if count.op == "at_least" else number <= count.value
+
+
+def fold(text: str) -> str:
+    """Lower case, letter by letter, as PostgreSQL has it: İ is i, and Σ is σ at the end, too."""
+    return text.translate(_FOLDED).lower()
+
+
+def _holds(rule: Rule, profile: Profile, now: datetime, zone: str) -> bool:
+    match rule:
+        case Group(kind, rules):
+            held = (_holds(one, profile, now, zone) for one in rules)
+            return all(held) if kind == "all" else any(held) == (kind == "any")
+        case Field(name, comparison):
+            return compares(comparison, profile.values.get(name), now, zone)
+        case Tagged(tag, has):
+            return (tag in profile.tags) == has
+        case Listed(ref, op):
+            return _is_listed(op, profile.lists.get(ref))
+        case InSegment(segment):
+            return segment in profile.segments
+    return meets(rule.count, sum(_counts(rule, fact, now, zone) for fact in profile.facts))
+
+
+def _counts(rule: Happened, fact: Fact, now: datetime, zone: str) -> bool:
+    source = rule.source
+    return (
+        (fact.kind, fact.name) == (rule.kind, rule.name)
+        and (source is None or source.ref == fact.source)
+        and (source is None or source.step in ("", fact.step))
+        and rule.verdict in ("", "any", fact.verdict)
+        and (rule.within is None or fact.occurred_at >= now - rule.within)
+        and matches(rule.where, fact.properties, now=now, zone=zone)
+    )
+
+
+def _is_listed(op: str, state: str | None) -> bool:
+    if op == "never":
+        return state is None
+    return state != "confirmed" if op == "not_confirmed" else state == op
+
+
+def _settled(comparison: Comparison, entry: Mapping[str, Any]) -> Comparison:
+    if isinstance(comparison.value, Entry):
+        return Comparison(comparison.op, entry.get(comparison.value.property))
+    return comparison
+
+
+def _day(value: Any, zone: str) -> str | None:
+    """The date that a value is, as text: dates compare like text."""
+    if isinstance(value, datetime):
+        return value.astimezone(ZoneInfo(zone)).date().isoformat()
+    return value if isinstance(value, str) and re.fullmatch(SHAPE, value) else None
+
+
+def _is_on(comparison: Comparison, day: str | None, today: date) -> bool:
+    if day is None:
+        return False
+    if comparison.op == "anniversary_in":
+        ahead: Any = comparison.value
+        return day[5:] in anniversaries(ahead, today)
+    low, high = day_range(comparison, today)
+    return low <= day <= high
+
+
+def _plain(value: Any) -> Any:
+    """A value as it is compared: folded text, a decimal number, or what it is."""
+    match value:
+        case bool():
+            return value
+        case str():
+            return fold(value)
+        case int() | float():
+            return Decimal(str(value))
+        case tuple():
+            return tuple(map(_plain, value))
+    return None
+
+
+def _same(value: Any, wanted: Any) -> bool:
+    return value is not None and type(value) is type(wanted) and value == wanted
+
+
+def _of(kind: type, test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    """The test, for values of that type alone."""
+    return lambda value, wanted: isinstance(value, kind) and test(value, wanted)
+
+
+DAY = timedelta(days=1)
+_FOLDED = {ord("İ"): "i", ord("Σ"): "σ"}
+OPPOSITES = {"is_not": "is", "not_in": "in", "not_contains": "contains", "missing": "exists"}
+TESTS: dict[str, Callable[[Any, Any], bool]] = {
+    "is": _same,
+    "in": lambda value, wanted: any(_same(value, one) for one in wanted),
+    "contains": _of(str, operator.contains),
+    "starts_with": _of(str, str.startswith),
+    "ends_with": _of(str, str.endswith),
+    "gt": _of(Decimal, operator.gt),
+    "gte": _of(Decimal, operator.ge),
+    "lt": _of(Decimal, operator.lt),
+    "lte": _of(Decimal, operator.le),
+    "between": _of(Decimal, lambda value, ends: ends[0] <= value <= ends[1]),
+}
