@@ -4,6 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from delivery.brakes import State
+from delivery.dkim import ED25519, RSA_2048
 from emailseq.lib.state import Move
 
 
@@ -75,4 +76,39 @@ CALL_MOVES = {
     "deliver": Move((CallState.QUEUED,), CallState.DELIVERED),
     "fail": Move((CallState.QUEUED,), CallState.FAILED),
     "replay": Move((CallState.DELIVERED, CallState.FAILED), CallState.QUEUED),
+}
+
+
+class DomainState(models.TextChoices):
+    """Whether DNS shows what a sending domain needs."""
+
+    UNVERIFIED = "unverified", _("Not verified")
+    VERIFIED = "verified", _("Verified")
+    FAILING = "failing", _("Failing")
+
+
+DOMAIN_MOVES = {
+    "verify": Move((DomainState.UNVERIFIED, DomainState.FAILING), DomainState.VERIFIED),
+    "fail": Move((DomainState.VERIFIED,), DomainState.FAILING),
+}
+
+
+class KeyAlgorithm(models.TextChoices):
+    RSA_2048 = RSA_2048, _("RSA, 2048 bits")
+    ED25519 = ED25519, "Ed25519"
+
+
+class KeyState(models.TextChoices):
+    """Of a DKIM key: it signs from when DNS shows it until the next one does."""
+
+    NEW = "new", _("Waiting for DNS")
+    ACTIVE = "active", _("Signing")
+    RETIRING = "retiring", _("Replaced")
+    RETIRED = "retired", _("Retired")
+
+
+KEY_MOVES = {
+    "activate": Move((KeyState.NEW,), KeyState.ACTIVE),
+    "replace": Move((KeyState.ACTIVE,), KeyState.RETIRING),
+    "retire": Move((KeyState.RETIRING,), KeyState.RETIRED),
 }

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from delivery.models.domain import DkimKey, SendingDomain
 from delivery.models.message import Hit, Lease, Message, Outbox, OutboxQuerySet, SendLedger
 from delivery.models.source import MessageSource, SenderIdentity, Source, SourceKey
 from delivery.models.transport import Lane, RecipientDomain, Transport
 
 __all__ = [
+    "DkimKey",
     "Hit",
     "Lane",
     "Lease",
@@ -15,6 +17,7 @@ __all__ = [
     "RecipientDomain",
     "SendLedger",
     "SenderIdentity",
+    "SendingDomain",
     "Source",
     "SourceKey",
     "Transport",
