@@ -42,6 +42,7 @@ TICKS: dict[str, tuple[str, float, tuple[Any, ...]]] = {
     "feed-bounces": ("subscribers.tasks.feed_consumer", 1, ("bounces",)),
     "feed-rollups": ("subscribers.tasks.feed_consumer", 1, ("rollups",)),
     "reap": ("delivery.tasks.reap", 10, ()),
+    "forget-event-keys": ("subscribers.tasks.forget_event_keys", 60, ()),
     "event-partitions": ("subscribers.tasks.make_event_partitions", 3600, ()),
     "ledger-partitions": ("delivery.tasks.make_ledger_partitions", 3600, ()),
 }

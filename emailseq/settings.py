@@ -236,6 +236,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 API_RATE = env.str("API_RATE", "6000/min")
+# Facts that are told later than this after they happened set nothing off: history is no news.
+EVENT_LATE_AFTER = timedelta(hours=env.int("EVENT_LATE_HOURS", 72))
+
+# --- Webhooks: where calls may lead besides the public internet -------------------------
+WEBHOOK_ALLOW_PRIVATE = env.bool("WEBHOOK_ALLOW_PRIVATE", False)
+WEBHOOK_ALLOWED_HOSTS = env.list("WEBHOOK_ALLOWED_HOSTS", [])
 
 # --- Observation ------------------------------------------------------------------------
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO")

@@ -3,7 +3,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from emailseq.lib import clock, partitions
-from subscribers import feed
+from subscribers import feed, services
 
 
 @shared_task
@@ -14,3 +14,8 @@ def feed_consumer(name: str) -> int:
 @shared_task
 def make_event_partitions() -> int:
     return partitions.make_ahead("subscribers_event", now=clock.now())
+
+
+@shared_task
+def forget_event_keys() -> int:
+    return services.forget_event_keys()

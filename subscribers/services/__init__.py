@@ -11,6 +11,12 @@ from subscribers.services.consent import (
     subscribe,
     unsubscribe,
 )
+from subscribers.services.custom_events import (
+    Recorded,
+    forget_event_keys,
+    record_custom_events,
+    record_event,
+)
 from subscribers.services.fields import create_field
 from subscribers.services.lists import archive_list, create_list, update_list
 from subscribers.services.people import archive, create, restore, upsert
@@ -20,6 +26,7 @@ from subscribers.services.tags import tag, untag
 __all__ = [
     "Consent",
     "Place",
+    "Recorded",
     "archive",
     "archive_list",
     "confirm",
@@ -27,8 +34,11 @@ __all__ = [
     "create_field",
     "create_list",
     "evidence_of",
+    "forget_event_keys",
     "lift",
     "parse_address",
+    "record_custom_events",
+    "record_event",
     "restore",
     "subscribe",
     "suppress",
