@@ -23,8 +23,8 @@ from delivery.states import SourceKind
 from emailseq.lib import clock, sql
 from sequences import interpreter, kinds, program
 from sequences.events import of_run
-from sequences.interpreter import Enter, Facts, Outcome, Queue
 from sequences.models import Enrollment, SequenceVersion
+from sequences.passes import Enter, Facts, Outcome, Queue
 from sequences.program import Program
 from sequences.services import lifecycle
 from sequences.states import EnrollmentState
@@ -95,19 +95,19 @@ def _claim(limit: int, *, now: datetime) -> list[Run]:
 def _facts(runs: Sequence[Run]) -> dict[int, Facts]:
     """What the interpreter must know, by run id, in one query for all."""
     left_at: dict[int, dict[str, datetime]] = {run.id: {} for run in runs}
-    unfinished: dict[int, set[str]] = {run.id: set() for run in runs}
+    unfinished: dict[int, dict[str, datetime]] = {run.id: {} for run in runs}
     wanted = ("id", "sequence_id", "subscriber_id", "run", "entered_step_at")
     columns = {name: [getattr(run, name) for run in runs] for name in wanted}
-    for run_id, step_key, is_unfinished, left in sql.fetch("sequences", "facts", columns):
-        if is_unfinished:
-            unfinished[run_id].add(step_key)
+    for run_id, step_key, may_leave, left in sql.fetch("sequences", "facts", columns):
+        if may_leave:
+            unfinished[run_id][step_key] = may_leave
         if left:
             left_at[run_id][step_key] = left
     return {
         run.id: Facts(
             entered_at=run.entered_step_at,
             left_at=left_at[run.id],
-            unfinished=frozenset(unfinished[run.id]),
+            unfinished=unfinished[run.id],
             workspace_id=run.workspace_id,
             subscriber_id=run.subscriber_id,
         )

@@ -6,16 +6,14 @@ can be asked at any time and as often as one likes: it never moves a run on too 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from emailseq.lib import localtime, sticky
-from emailseq.lib.localtime import Window
 from sequences import schedule
-from sequences.actions import SetField
 from sequences.conditions import RuleHolds
+from sequences.passes import Act, Effect, Enter, Facts, Outcome, Queue, fields_set
 from sequences.program import (
     ActionStep,
     Arm,
@@ -34,107 +32,9 @@ LOOK_AGAIN = timedelta(minutes=10)  # the net under the event that says a messag
 ASK_AGAIN = timedelta(hours=1)  # the net under the events that may make a rule hold
 MAX_HOPS = 1000
 
-UTC = ZoneInfo("UTC")
-
 
 class TooManyHops(RuntimeError):
     """A run that passes a thousand steps without a wait is a mistake in the program, or in us."""
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known of a run.
-
-    `entered_at`: when it came to its position; at the start, when what let it in happened.
-    `left_at`: by step key, when a message left, or may have (in doubt), or will not any more
-    (skipped, failed). `unfinished`: messages still in the outbox; one in doubt is in both.
-    `zone` and `fields` are the subscriber's; the windows must all be open for a message to leave.
-
-    By `step/arm`, as an outcome `wants` it: `answers`, whether the rule of an arm holds now;
-    `happened`, when that for which an arm waits first happened after `Outcome.entered_at`, None if
-    it has not. `weights` of variants by step key, where they are not those of the program.
-    """
-
-    entered_at: datetime
-    left_at: Mapping[str, datetime] = field(default_factory=dict)
-    unfinished: frozenset[str] = frozenset()
-    zone: ZoneInfo = UTC
-    fields: Mapping[str, object] = field(default_factory=dict)
-    windows: tuple[Window, ...] = ()
-    workspace_id: int = 0
-    subscriber_id: int = 0
-    weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    answers: Mapping[str, bool] = field(default_factory=dict)
-    happened: Mapping[str, datetime | None] = field(default_factory=dict)
-
-    def after(
-        self,
-        outcome: Outcome,
-        *,
-        answers: Mapping[str, bool],
-        happened: Mapping[str, datetime | None],
-    ) -> Facts:
-        """The same with what an outcome `wants`, its effects being done: to go on from there."""
-        queued = {effect.step.key for effect in outcome.effects if isinstance(effect, Queue)}
-        return replace(
-            self,
-            entered_at=outcome.entered_at,
-            unfinished=self.unfinished | queued,
-            fields={**self.fields, **_fields_set(outcome.effects)},
-            answers=answers,
-            happened=happened,
-        )
-
-
-@dataclass(frozen=True)
-class Enter:
-    """The run came to a step; with `arm`, it went into that arm of it. `note` says what is odd.
-
-    A branch or a split is entered by an arm; a wait-until first without one, then by one.
-    """
-
-    step: Step
-    arm: str = ""
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Queue:
-    """Its message is to enter the outbox, and may leave from `run_at` on."""
-
-    step: EmailStep
-    run_at: datetime
-    variant: str
-    template_version_id: int
-
-
-@dataclass(frozen=True)
-class Act:
-    """Its action is to be done."""
-
-    step: ActionStep
-
-
-Effect = Enter | Queue | Act
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Where a run stands now, since when, and when to look again.
-
-    `effects`: what is to be done, in order. `awaits`: the key of the step whose message it waits
-    for; '' when only time has to pass. `ended`: with a `reason` if it was told to exit. `wants`:
-    facts without which it cannot go on: do the effects and call again with `Facts.after`.
-    """
-
-    position: str
-    due_at: datetime
-    entered_at: datetime
-    effects: tuple[Effect, ...] = ()
-    awaits: str = ""
-    ended: bool = False
-    reason: str = ""
-    wants: tuple[str, ...] = ()
 
 
 def run(program: Program, position: str, facts: Facts, now: datetime) -> Outcome:
@@ -154,8 +54,8 @@ class _Walk:
     def __init__(self, program: Program, position: str, facts: Facts, now: datetime) -> None:
         self.program, self.facts, self.now = program, facts, now
         self.position, self.entered_at, self.moment = position, facts.entered_at, facts.entered_at
+        self.unfinished = dict(facts.unfinished)
         self.effects: list[Effect] = []
-        self.queued: dict[str, datetime] = {}  # in this pass: by step key, when it may leave
 
     def walk(self) -> Outcome:
         step = self.program.at(self.position)
@@ -231,7 +131,7 @@ class _Walk:
         in_time = {
             key: moment
             for key, moment in moments.items()
-            if moment and (moment <= deadline or pending)  # the deadline is not known, then
+            if moment and (moment <= deadline or pending)  # the deadline is not known yet, then
         }
         if in_time:
             return next(
@@ -243,8 +143,8 @@ class _Walk:
         return self._await(pending) if pending else block.arms[-1]
 
     def _moment(self, block: Block, arm: Arm, deadline: datetime) -> datetime | None:
-        """When the fact of an arm came about. A rule is only known to hold now: that is in time,
-        because what made it hold would have woken the run before."""
+        """When the fact of an arm came about. Of a rule one knows only that it holds now, but not
+        since when: in time, for the benefit of the doubt."""
         if self.facts.answers.get(ref(block, arm)):
             return min(self.now, deadline)
         return self.facts.happened.get(ref(block, arm))
@@ -259,18 +159,18 @@ class _Walk:
 
         Clocks that disagree shorten no wait.
         """
-        left = {**self.queued, **self.facts.left_at}
+        left = {**self.unfinished, **self.facts.left_at}  # at the earliest, if it has not
         recent = self.program.emails_just_before(step)
         return max([self.entered_at, *(left[key] for key in recent if key in left)])
 
     def _pending(self, step: Step) -> str:
         """A message just before a wait that has not left; '' if there is none."""
-        unfinished = self.queued.keys() | self.facts.unfinished - self.facts.left_at.keys()
-        return max(self.program.emails_just_before(step) & unfinished, default="")
+        waiting = self.unfinished.keys() - self.facts.left_at.keys()
+        return max(self.program.emails_just_before(step) & waiting, default="")
 
     def _queue(self, step: EmailStep) -> Queue:
         run_at = localtime.next_open(self.facts.windows, self.now, self.facts.zone)
-        self.queued[step.key] = run_at
+        self.unfinished[step.key] = run_at
         if not step.variants:
             return Queue(step, run_at, "", step.template_version_id)
         weights = self.facts.weights.get(step.key, {})
@@ -284,17 +184,16 @@ class _Walk:
         return sticky.choose(weights, self.facts.workspace_id, step.key, self.facts.subscriber_id)
 
     def _fields(self) -> dict[str, object]:
-        return {**self.facts.fields, **_fields_set(self.effects)}
+        return {**self.facts.fields, **fields_set(self.effects)}
 
     def _end(self, reason: str = "") -> Outcome:
-        unfinished = self.facts.unfinished | self.queued.keys()
-        awaited = [key for key in self.program.emails if key in unfinished]
+        awaited = [key for key in self.program.emails if key in self.unfinished]
         if awaited:
             return self._await(awaited[-1])
         return replace(self._stand(self.now), ended=True, reason=reason)
 
     def _await(self, step_key: str) -> Outcome:
-        leaves_at = max([self.now, *self.queued.values()])
+        leaves_at = max(self.now, self.unfinished[step_key])
         return replace(self._stand(leaves_at + LOOK_AGAIN), awaits=step_key)
 
     def _stand(self, due_at: datetime) -> Outcome:
@@ -304,8 +203,3 @@ class _Walk:
 def ref(block: Block, arm: Arm) -> str:
     """What facts call an arm."""
     return f"{block.key}/{arm.key}"
-
-
-def _fields_set(effects: Iterable[Effect]) -> dict[str, object]:
-    actions = (effect.step.action for effect in effects if isinstance(effect, Act))
-    return {each.field: each.value for each in actions if isinstance(each, SetField)}

@@ -174,6 +174,7 @@ def test_a_wake_up_is_not_lost_while_the_engine_is_at_the_run():
     engine.advance()
     long_ago = clock.now() - 2 * DAY
     Enrollment.objects.update(due_at=long_ago + DAY, entered_step_at=long_ago)
+    Outbox.objects.update(run_at=long_ago)
     finished, may_commit = threading.Event(), threading.Event()
 
     def leave():

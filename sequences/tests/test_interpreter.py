@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sequences import interpreter, program
-from sequences.interpreter import LOOK_AGAIN, Enter, Facts, Outcome, Queue
+from sequences.interpreter import LOOK_AGAIN
+from sequences.passes import Enter, Facts, Outcome, Queue
 from sequences.program import EmailStep, Program, WaitStep
 from sequences.schedule import Delay
 
@@ -56,19 +57,19 @@ def stands(position, due_at, *, entered=(), awaits="", ended=False):
         ),
         pytest.param(
             "rest",
-            Facts(NOW - DAY, unfinished=frozenset({"hello"})),
+            Facts(NOW - DAY, unfinished={"hello": NOW - DAY}),
             stands("rest", NOW + LOOK_AGAIN, awaits="hello"),
             id="the wait is over but the message has not left",
         ),
         pytest.param(
             "rest",
-            Facts(NOW - DAY + HOUR, unfinished=frozenset({"hello"})),
+            Facts(NOW - DAY + HOUR, unfinished={"hello": NOW - DAY}),
             stands("rest", NOW + HOUR),
             id="neither is the wait over nor has the message left",
         ),
         pytest.param(
             "rest",
-            Facts(NOW - DAY, left_at={"hello": NOW - DAY}, unfinished=frozenset({"hello"})),
+            Facts(NOW - DAY, left_at={"hello": NOW - DAY}, unfinished={"hello": NOW - DAY}),
             stands("tips", NOW + LOOK_AGAIN, entered=(TIPS,), awaits="tips"),
             id="a message in doubt does not hold up the next one",
         ),
@@ -80,19 +81,19 @@ def stands(position, due_at, *, entered=(), awaits="", ended=False):
         ),
         pytest.param(
             "tips",
-            Facts(NOW - HOUR, unfinished=frozenset({"tips"})),
+            Facts(NOW - HOUR, unfinished={"tips": NOW - HOUR}),
             stands("tips", NOW + LOOK_AGAIN, awaits="tips"),
             id="the last message has not left",
         ),
         pytest.param(
             "tips",
-            Facts(NOW - HOUR, left_at={"tips": NOW}, unfinished=frozenset({"hello"})),
+            Facts(NOW - HOUR, left_at={"tips": NOW}, unfinished={"hello": NOW - DAY}),
             stands("tips", NOW + LOOK_AGAIN, awaits="hello"),
             id="an earlier message has not left",
         ),
         pytest.param(
             "tips",
-            Facts(NOW - HOUR, left_at={"tips": NOW}, unfinished=frozenset({"tips"})),
+            Facts(NOW - HOUR, left_at={"tips": NOW}, unfinished={"tips": NOW - HOUR}),
             stands("tips", NOW + LOOK_AGAIN, awaits="tips"),
             id="a last message in doubt keeps the run open",
         ),
@@ -192,7 +193,9 @@ def test_every_message_is_sent_once_and_never_early_and_every_run_ends(made, dat
     queued_at, left_at = {}, {}
     for _ in range(20 * len(made.steps) + 20):
         left = {key: at for key, at in left_at.items() if at <= now}
-        facts = Facts(entered_at, left, frozenset(queued_at.keys() - left.keys()))
+        facts = Facts(
+            entered_at, left, {key: queued_at[key] for key in queued_at.keys() - left.keys()}
+        )
         outcome = interpreter.run(made, position, facts, now)
         if outcome.ended:
             break
