@@ -8,9 +8,12 @@ Tags, lists and sequences are named by their public ids, as in rules.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
+
+from emailseq.lib.errors import Invalid
+from subscribers.segments import reading
+from subscribers.segments.reading import Object, fault, word
 
 
 @dataclass(frozen=True)
@@ -88,15 +91,28 @@ KINDS: dict[str, type[Action]] = {
 _NAMES = {kind: name for name, kind in KINDS.items()}
 
 
-def parse(found: Mapping[str, Any]) -> Action:
-    """The action that `dump` wrote. Raises KeyError, ValueError or TypeError for anything else."""
-    settings = dict(found)
-    name = settings.pop("kind")
-    if name not in KINDS:
-        raise ValueError(f"There is no action of the kind {name!r}.")
-    return KINDS[name](**settings)
+def parse(data: Any, *, at: str = "") -> Action:
+    """The action in `data`. Raises Invalid, with the JSON pointer (below `at`) of every fault."""
+    given = Object(data, at)
+    kind = given.take("kind", word(KINDS))
+    if kind is None:
+        raise Invalid(given.faults)
+    settings = {
+        each.name: given.take(each.name, _value if each.name == "value" else reading.text)
+        for each in fields(KINDS[kind])
+    }
+    given.close()
+    return KINDS[kind](**settings)
 
 
 def dump(action: Action) -> dict[str, Any]:
     """As JSON; `parse` is the inverse."""
     return {"kind": _NAMES[type(action)], **asdict(action)}
+
+
+def _value(value: Any, at: str) -> Any:
+    if isinstance(value, str):
+        return reading.text(value, at)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    raise fault(at, "invalid", "This must be text, a number, true, false or null.")

@@ -141,7 +141,8 @@ class Program:
     def arm(self, ref: str) -> Arm:
         """The arm that `step/arm` names. Raises KeyError for a foreign one."""
         step_key, _, key = ref.partition("/")
-        for arm in getattr(self.at(step_key), "arms", ()):
+        block = self.at(step_key)
+        for arm in block.arms if isinstance(block, Block) else ():
             if arm.key == key:
                 return arm
         raise KeyError(f"The program has no arm {ref!r}.")
@@ -215,7 +216,7 @@ def freeze(program: Program) -> dict[str, Any]:
 
 
 def load(frozen: Mapping[str, Any]) -> Program:
-    """What `freeze` made. Raises KeyError, ValueError or TypeError for anything else."""
+    """What `freeze` made. Raises KeyError, ValueError or Invalid for anything else."""
     return Program(tuple(_load_step(step) for step in frozen["steps"]))
 
 
@@ -258,13 +259,13 @@ def _freeze_arms(arms: tuple[Arm, ...]) -> dict[str, Any]:
 
 def _load_step(frozen: Mapping[str, Any]) -> Step:
     key = frozen["key"]
-    settings = {name: value for name, value in frozen.items() if name not in ("kind", "key")}
     match frozen["kind"]:
         case "email":
             variants = tuple(Variant(**variant) for variant in frozen.get("variants", ()))
             return EmailStep(key, frozen["template_version_id"], variants, frozen.get("thread", ""))
         case "wait":
-            return WaitStep(key, schedule.parse(settings))
+            wait = {name: frozen[name] for name in frozen.keys() - {"kind", "key"}}
+            return WaitStep(key, schedule.parse(wait))
         case "wait_until":
             return WaitUntilStep(key, _load_arms(frozen), timedelta(seconds=frozen["timeout"]))
         case "branch":

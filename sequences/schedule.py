@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -14,6 +15,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from emailseq.lib import localtime
+from subscribers.segments import reading
+from subscribers.segments.comparisons import FIRST_DAY, LAST_DAY
+from subscribers.segments.reading import Object, each, fault
+
+MAX_WAIT = timedelta(days=3660)
 
 
 @dataclass(frozen=True)
@@ -62,8 +68,8 @@ def over_at(
     A date that is past, missing or no date holds up nobody: see `objection`.
     """
     match wait:
-        case Delay(length):
-            return since + length
+        case Delay():
+            return since + wait.length
         case UntilTime(clock):
             return localtime.next_at(clock, since, zone)
         case UntilWeekday(weekdays, clock):
@@ -90,12 +96,12 @@ def _date_reached(wait: UntilDate, day: date, since: datetime, zone: ZoneInfo) -
     return next(instant for instant in instants if instant >= since)
 
 
-def _anniversaries(day: date, year: int) -> Iterator[date]:
-    for each in count(year):
+def _anniversaries(day: date, first_year: int) -> Iterator[date]:
+    for year in count(first_year):
         try:
-            yield day.replace(year=each)
+            yield day.replace(year=year)
         except ValueError:
-            yield date(each, 2, 28)  # of 29 February
+            yield date(year, 2, 28)  # of 29 February
 
 
 def _date(value: object, zone: ZoneInfo) -> date | None:
@@ -108,32 +114,37 @@ def _date(value: object, zone: ZoneInfo) -> date | None:
     if isinstance(value, datetime):
         value = (value.astimezone(zone) if value.tzinfo else value).date()
     # 0001-01-01 and 9999-12-31 are how some systems say that there is none.
-    return value if isinstance(value, date) and 1000 < value.year < 9000 else None
+    return value if isinstance(value, date) and FIRST_DAY <= value <= LAST_DAY else None
 
 
-def parse(found: Mapping[str, Any]) -> Wait:
-    """The wait that `dump` wrote. Raises ValueError or TypeError for anything else."""
-    match dict(found):
-        case {"seconds": seconds, **rest} if not rest:
-            return Delay(timedelta(seconds=seconds))
-        case {"weekdays": [_, *_] as days, "time": at, **rest} if not rest and _are_weekdays(days):
-            return UntilWeekday(frozenset(days), time.fromisoformat(at))
-        case {"field": str(field), "time": at, **rest} if not rest.keys() - {
-            "offset_days",
-            "yearly",
-        }:
-            offset = timedelta(days=rest.get("offset_days", 0))
-            return UntilDate(field, offset, time.fromisoformat(at), rest.get("yearly", False))
-        case {"time": at, **rest} if not rest:
-            return UntilTime(time.fromisoformat(at))
-    raise ValueError(f"Neither a delay nor a local time, weekday or date: {found!r:.200}")
+def parse(data: Any, *, at: str = "") -> Wait:
+    """The wait in `data`. Raises Invalid, with the JSON pointer (below `at`) of every fault."""
+    given = Object(data, at)
+    if "seconds" in given.left:
+        wait: Wait = Delay(given.take("seconds", length))
+    elif "weekdays" in given.left:
+        days = given.take("weekdays", lambda value, place: each(value, place, _weekday))
+        wait = UntilWeekday(frozenset(days or ()), given.take("time", _time))
+    elif "field" in given.left:
+        wait = UntilDate(
+            given.take("field", reading.text),
+            given.take("offset_days", _days, default=timedelta(0)),
+            given.take("time", _time),
+            given.take("yearly", _flag, default=False),
+        )
+    elif "time" in given.left:
+        wait = UntilTime(given.take("time", _time))
+    else:
+        raise fault(at, "required", "This must have one of seconds, time, weekdays, field.")
+    given.close()
+    return wait
 
 
 def dump(wait: Wait) -> dict[str, Any]:
     """As JSON; `parse` is the inverse."""
     match wait:
-        case Delay(length):
-            return {"seconds": length.total_seconds()}
+        case Delay():
+            return {"seconds": wait.length.total_seconds()}
         case UntilTime(at):
             return {"time": at.isoformat("minutes")}
         case UntilWeekday(weekdays, at):
@@ -147,5 +158,32 @@ def dump(wait: Wait) -> dict[str, Any]:
             }
 
 
-def _are_weekdays(days: list[Any]) -> bool:
-    return {*days} <= {*range(1, 8)}
+def length(value: Any, at: str) -> timedelta:
+    """A number of seconds, as time that passes. Raises Invalid."""
+    if type(value) not in (int, float) or not 0 < value <= MAX_WAIT.total_seconds():
+        raise fault(at, "invalid", f"This must be seconds, of at most {MAX_WAIT.days} days.")
+    return timedelta(seconds=value)
+
+
+def _time(value: Any, at: str) -> time:
+    if isinstance(value, str) and re.fullmatch("([01][0-9]|2[0-3]):[0-5][0-9]", value):
+        return time.fromisoformat(value)
+    raise fault(at, "invalid", "This must be a time of day like 09:00.")
+
+
+def _weekday(value: Any, at: str) -> int:
+    if type(value) is int and 1 <= value <= 7:
+        return value
+    raise fault(at, "invalid", "This must be a day of the week: 1 is Monday, 7 is Sunday.")
+
+
+def _days(value: Any, at: str) -> timedelta:
+    if type(value) is int and abs(value) <= MAX_WAIT.days:
+        return timedelta(days=value)
+    raise fault(at, "invalid", f"This must be whole days, at most {MAX_WAIT.days}.")
+
+
+def _flag(value: Any, at: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise fault(at, "invalid", "This must be true or false.")
