@@ -47,7 +47,7 @@ class Secret:
 
 
 if TYPE_CHECKING:
-    _TextField = models.TextField[Secret, Secret]
+    _TextField = models.TextField[Any, Any]  # a Secret, or None where the column allows it
 else:
     _TextField = models.TextField
 
