@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import cache
 
-RESOURCES = ("subscribers", "lists", "templates", "sequences", "campaigns", "delivery", "reports")
+RESOURCES = (
+    *("subscribers", "lists", "events", "templates"),
+    *("sequences", "campaigns", "delivery", "reports"),
+)
 DANGEROUS = (
     "subscriptions:confirm",  # record somebody's consent on their behalf
     "sequences:publish",
@@ -17,8 +20,9 @@ DANGEROUS = (
     "delivery:pause",
 )
 _READ = frozenset(f"{resource}:read" for resource in RESOURCES)
+_SERVERS = frozenset({"keys:write", "webhooks:read", "webhooks:write"})
 _WRITE = frozenset(f"{resource}:write" for resource in RESOURCES)
-ALL = _READ | _WRITE | frozenset(DANGEROUS) | {"keys:write", "team:write", "audit:read"}
+ALL = _READ | _WRITE | frozenset(DANGEROUS) | _SERVERS | {"team:write", "audit:read"}
 
 _CONTENT = frozenset({"templates:write", "sequences:write", "campaigns:write"})
 ROLES: dict[str, frozenset[str]] = {
@@ -27,9 +31,9 @@ ROLES: dict[str, frozenset[str]] = {
     | _CONTENT
     | {"subscribers:write", "lists:write", "subscriptions:confirm"}
     | {"sequences:publish", "campaigns:send", "delivery:pause"},
-    "Author": _CONTENT | {"reports:read", "lists:read"},
+    "Author": _CONTENT | {"reports:read", "lists:read", "events:read"},
     "Analyst": _READ - {"subscribers:read", "delivery:read"},  # the message log names people
-    "Integrator": _READ | {"keys:write"},
+    "Integrator": _READ | _SERVERS | {"events:write"},
     "Operator": frozenset({"delivery:write", "delivery:pause", "reports:read", "audit:read"}),
 }
 

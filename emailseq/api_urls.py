@@ -11,7 +11,7 @@ from campaigns.api import Campaigns
 from delivery.api import Renderings, SenderIdentities, Timeline
 from emailseq.lib.api.schema import Generator
 from sequences.api import Enrollments, Sequences, Steps, SubscriberEnrollments
-from subscribers.api import Lists, Subscribers, Suppressions
+from subscribers.api import EventCatalogue, Events, Lists, Subscribers, Suppressions
 from templates_app.api import Templates
 
 router = SimpleRouter(trailing_slash=False)
@@ -27,6 +27,9 @@ router.register("v1/campaigns", Campaigns, "campaigns")
 
 schema = SpectacularJSONAPIView.as_view(generator_class=Generator)
 timeline = Timeline.as_view({"get": "list"}, basename="timeline")
+events = Events.as_view({"get": "list", "post": "create"}, basename="events")
+event_batch = Events.as_view({"post": "batch"}, basename="events")
+catalogue = EventCatalogue.as_view({"get": "list"}, basename="event-catalogue")
 render = Renderings.as_view({"post": "render"}, basename="templates")
 enrollments = SubscriberEnrollments.as_view({"get": "list"}, basename="subscriber-enrollments")
 
@@ -39,6 +42,9 @@ urlpatterns = [
     path("v1/auth/token/revoke", Auth.as_view({"post": "revoke"}, basename="auth")),
     path("v1/subscribers/<str:id>/timeline", timeline),
     path("v1/subscribers/<str:id>/enrollments", enrollments),
+    path("v1/events", events),
+    path("v1/events/batch", event_batch),
+    path("v1/events/catalogue", catalogue),
     path("v1/templates/<str:id>/render", render),
     *router.urls,
 ]

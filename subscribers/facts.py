@@ -17,7 +17,7 @@ MAX_BYTES, MAX_MEMBERS, MAX_DEPTH = 32 * 1024, 100, 5
 AHEAD = timedelta(minutes=5)  # what a caller's clock may be fast
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 # Of JSON's kinds of values, the words that the catalogue has; null is none.
-_KINDS = {str: "text", bool: "boolean", int: "number", float: "number", list: "list", dict: "group"}
+KINDS = {str: "text", bool: "boolean", int: "number", float: "number", list: "list", dict: "group"}
 
 
 class CustomEvent(NamedTuple):
@@ -61,7 +61,7 @@ def problems_of(fact: CustomEvent, now: datetime) -> Iterator[Problem]:
 def kinds_of(properties: Mapping[str, Any]) -> dict[str, str]:
     """The kind of each property: `{"total": 12.5}` -> `{"total": "number"}`."""
     values = properties.items()
-    return {name: _KINDS[type(value)] for name, value in values if value is not None}
+    return {name: KINDS[type(value)] for name, value in values if value is not None}
 
 
 def _too_much(properties: Mapping[str, Any]) -> Iterator[Problem]:

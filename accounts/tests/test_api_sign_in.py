@@ -74,6 +74,7 @@ def test_a_person_signs_in_and_says_who_they_are():
     assert answer.json()["id"] == member.user.public_id
     assert answer.json()["scopes"] == [
         "campaigns:read",
+        "events:read",
         "lists:read",
         "reports:read",
         "sequences:read",

@@ -36,6 +36,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "state_conflict": (409, "The state forbids it."),
     "stale": (412, "Somebody else changed it first."),
     "body_too_large": (413, "The body is too large."),
+    "batch_too_large": (413, "There are too many items."),
     "unsupported_media_type": (415, "The body must be application/json."),
     "precondition_required": (428, "If-Match is missing."),
     "rate_limited": (429, "Too many requests."),
@@ -67,11 +68,11 @@ def handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """The framework's EXCEPTION_HANDLER. None for what is our own fault: Django reports that."""
     match error:
         case Invalid():
-            return _invalid(error.errors)
+            return _answer(invalid(error))
         case AppError():
             return _answer(document(error.code, error.detail, **error.members))
         case exceptions.ValidationError():
-            return _invalid(list(_problems(error.detail, "")))
+            return _answer(invalid(faults(error)))
         case exceptions.ParseError():
             return _answer(document("malformed_json", str(error.detail)))
         case exceptions.APIException():
@@ -97,6 +98,19 @@ def document(code: str, detail: str = "", **members: Any) -> dict[str, Any]:
     }
 
 
+def invalid(error: Invalid) -> dict[str, Any]:
+    """The body of a problem that names every fault of a request, or of an item of a batch."""
+    count = len(error.errors)
+    detail = "1 member needs attention." if count == 1 else f"{count} members need attention."
+    errors = [asdict(one) for one in error.errors[:MAX_ERRORS]]
+    return document("invalid", detail, errors=errors)
+
+
+def faults(error: exceptions.ValidationError) -> Invalid:
+    """The framework's nested errors, as ours."""
+    return Invalid(list(_problems(error.detail, "")))
+
+
 def step(pointer: str, name: str | int) -> str:
     """The JSON pointer (RFC 6901) of a member, or an item, of what `pointer` points at."""
     return f"{pointer}/{str(name).replace('~', '~0').replace('/', '~1')}"
@@ -104,13 +118,6 @@ def step(pointer: str, name: str | int) -> str:
 
 def _answer(body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
     return Response(body, status=body["status"], headers=headers, content_type=MEDIA_TYPE)
-
-
-def _invalid(problems: list[Problem]) -> Response:
-    count = len(problems)
-    detail = "1 member needs attention." if count == 1 else f"{count} members need attention."
-    errors = [asdict(one) for one in problems[:MAX_ERRORS]]
-    return _answer(document("invalid", detail, errors=errors))
 
 
 def _of_framework(error: exceptions.APIException) -> Response | None:
