@@ -33,6 +33,27 @@ IMPORT_MOVES = {
 }
 
 
+class SegmentKind(models.TextChoices):
+    DYNAMIC = "dynamic", _("Dynamic")
+    FROZEN = "frozen", _("Frozen")
+
+
+class SegmentState(models.TextChoices):
+    """A refresh that would lose many members asks first."""
+
+    BUILDING = "building", _("Being built")
+    READY = "ready", _("Ready")
+    ASKING = "asking", _("Asks before many leave")
+
+
+SEGMENT_MOVES = {
+    "rebuild": Move(tuple(SegmentState.values), SegmentState.BUILDING),
+    "settle": Move(tuple(SegmentState.values), SegmentState.READY),
+    "ask": Move((SegmentState.READY, SegmentState.ASKING), SegmentState.ASKING),
+    "confirm": Move((SegmentState.ASKING,), SegmentState.READY),
+}
+
+
 class OptIn(models.TextChoices):
     SINGLE = "single", _("Single opt-in")
     DOUBLE = "double", _("Double opt-in")

@@ -4,6 +4,7 @@ from subscribers.models.event import Cursor, Event, EventKey, EventName
 from subscribers.models.field import CustomField
 from subscribers.models.imports import Import
 from subscribers.models.list import List, ListQuerySet, Subscription
+from subscribers.models.segment import Segment, SegmentMember
 from subscribers.models.subscriber import Subscriber
 from subscribers.models.suppression import Suppression
 from subscribers.models.tag import Tag, TagAssignment
@@ -17,6 +18,8 @@ __all__ = [
     "Import",
     "List",
     "ListQuerySet",
+    "Segment",
+    "SegmentMember",
     "Subscriber",
     "Subscription",
     "Suppression",
