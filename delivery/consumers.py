@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from accounts.audit import SYSTEM
 from delivery import kinds
+from delivery.services import webhooks
+from delivery.webhooks import tell
 from subscribers import services as people
 from subscribers.feed import consumer
 from subscribers.models import Event, Subscriber
@@ -25,3 +27,9 @@ def on_failed(batch: Sequence[Event]) -> None:
             note=event.properties.get("reason", ""),
             message_id=event.message_id,
         )
+
+
+@consumer(webhooks.CONSUMER)
+def on_anything(batch: Sequence[Event]) -> None:
+    """Tell whoever wants to hear of it; nobody reads this cursor while nobody listens."""
+    tell(batch)

@@ -7,10 +7,14 @@ from dataclasses import asdict
 from celery import shared_task
 from celery.worker import state as worker
 from django.conf import settings
+from django.core.cache import cache
 
-from delivery import engine, hits
+from delivery import engine, hits, webhooks
+from delivery.models import WebhookEndpoint
+from delivery.services.webhooks import CONSUMER
 from delivery.transports.smtp import Server
 from emailseq.lib import clock, partitions
+from subscribers import feed
 
 PUMP_SECONDS = 45
 
@@ -46,3 +50,26 @@ def _is_stopping() -> bool:
     """Celery notes a signal to stop as an exit code, which may be 0; None and False mean: go on."""
     flags: tuple[object, ...] = (worker.should_stop, worker.should_terminate)
     return any(flag is not None and flag is not False for flag in flags)
+
+
+@shared_task
+def feed_webhooks() -> int:
+    """While nobody listens, nobody reads the log for them."""
+    listening = WebhookEndpoint.objects.enabled().exists()
+    return feed.run(CONSUMER) if listening else 0
+
+
+@shared_task
+def call_webhooks() -> int:
+    """Runs for seconds where receivers are slow: one at a time, so that the ticks have room."""
+    if not cache.add("webhooks:running", True, timeout=60):
+        return 0
+    try:
+        return webhooks.deliver()
+    finally:
+        cache.delete("webhooks:running")
+
+
+@shared_task
+def forget_webhook_calls() -> int:
+    return webhooks.forget()

@@ -22,7 +22,10 @@ app.conf.update(
     task_time_limit=120,
     task_default_queue="tick",
     # Pumps run for most of a minute: in a worker of their own they never starve the ticks.
-    task_routes={"delivery.tasks.pump": {"queue": "send"}},
+    task_routes={
+        "delivery.tasks.pump": {"queue": "send"},
+        "delivery.tasks.call_webhooks": {"queue": "webhook"},
+    },
     broker_connection_retry_on_startup=True,
     broker_transport_options={
         "socket_timeout": 10,
@@ -41,6 +44,9 @@ TICKS: dict[str, tuple[str, float, tuple[Any, ...]]] = {
     "feed-sequences": ("subscribers.tasks.feed_consumer", 1, ("sequences",)),
     "feed-bounces": ("subscribers.tasks.feed_consumer", 1, ("bounces",)),
     "feed-rollups": ("subscribers.tasks.feed_consumer", 1, ("rollups",)),
+    "feed-webhooks": ("delivery.tasks.feed_webhooks", 1, ()),
+    "call-webhooks": ("delivery.tasks.call_webhooks", 1, ()),
+    "forget-webhook-calls": ("delivery.tasks.forget_webhook_calls", 600, ()),
     "reap": ("delivery.tasks.reap", 10, ()),
     "forget-event-keys": ("subscribers.tasks.forget_event_keys", 60, ()),
     "event-partitions": ("subscribers.tasks.make_event_partitions", 3600, ()),

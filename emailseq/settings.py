@@ -114,6 +114,8 @@ CELERY_BROKER_URL = urls.redis_url("broker")
 # --- Mail -------------------------------------------------------------------------------
 EMAIL_URL = urls.email_url(urls.read("EMAIL_URL") or "inbox://")
 TRACKING_URL = env.str("TRACKING_URL", SITE_URL).rstrip("/")
+SPF_MECHANISMS = urls.mechanisms("EMAILSEQ_SPF")
+DNS_SERVERS = env.list("EMAILSEQ_DNS_SERVERS", [])
 LEASE_SECONDS = env.int("EMAILSEQ_LEASE_SECONDS", 45)
 INBOX_DIR = DATA_DIR / "inbox"
 
@@ -271,6 +273,7 @@ LOGGING = {
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {"httpx": {"level": "WARNING"}},  # it would log others' URLs
 }
 structlog.configure(
     processors=[*_SHARED_PROCESSORS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

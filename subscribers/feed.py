@@ -29,7 +29,7 @@ Handler = Callable[[Sequence[Event]], None]
 
 
 class Consumer(NamedTuple):
-    """A reader of the log: which kinds it wants, and what it does with a batch of them."""
+    """A reader of the log: which kinds it wants (none named: all), and what it does with them."""
 
     name: str
     kinds: tuple[str, ...]
@@ -39,8 +39,8 @@ class Consumer(NamedTuple):
 consumers: dict[str, Consumer] = {}
 
 
-def consumer(name: str, *, kinds: Sequence[str]) -> Callable[[Handler], Handler]:
-    """Register a function as the consumer `name` of the events of `kinds`."""
+def consumer(name: str, *, kinds: Sequence[str] = ()) -> Callable[[Handler], Handler]:
+    """Register a function as the consumer `name` of the events of `kinds`, or of all events."""
 
     def register(handle: Handler) -> Handler:
         consumers[name] = Consumer(name, tuple(kinds), handle)
@@ -62,6 +62,16 @@ def run(name: str, *, batches: int = 10) -> int:
         if count < BATCH:
             break
     return handled
+
+
+@transaction.atomic
+def skip(name: str) -> None:
+    """Move a consumer's cursor to the present: what lies in the log has no effect."""
+    Cursor.objects.get_or_create(name=name)
+    cursor = Cursor.objects.select_for_update().get(name=name)
+    horizon = _horizon(consumers[name])
+    place = max((horizon - 1, _MAX_ID), (cursor.xid, cursor.event_id))
+    _move(cursor, place, poison=None, error=None)
 
 
 @transaction.atomic
@@ -91,6 +101,11 @@ def _read(reader: Consumer, cursor: Cursor, limit: int) -> tuple[list[Event], in
     rows = list(Event.objects.raw(sql.load("subscribers", "read_events"), place | wanted))
     horizon: int = rows[0].horizon  # type: ignore[attr-defined]
     return [row for row in rows if row.pk], horizon
+
+
+def _horizon(reader: Consumer) -> int:
+    nowhere = Cursor(name=reader.name, xid=_MAX_ID, event_id=_MAX_ID)
+    return _read(reader, nowhere, 1)[1]
 
 
 def _handle(reader: Consumer, events: Sequence[Event]) -> tuple[int, Exception | None]:

@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from delivery.admin import messages
+from delivery.admin import messages, webhooks
 
-__all__ = ["messages"]
+__all__ = ["messages", "webhooks"]

@@ -4,6 +4,13 @@ from delivery.models.domain import DkimKey, SendingDomain
 from delivery.models.message import Hit, Lease, Message, Outbox, OutboxQuerySet, SendLedger
 from delivery.models.source import MessageSource, SenderIdentity, Source, SourceKey
 from delivery.models.transport import Lane, RecipientDomain, Transport
+from delivery.models.webhook import (
+    WebhookAttempt,
+    WebhookCall,
+    WebhookCallQuerySet,
+    WebhookEndpoint,
+    WebhookEndpointQuerySet,
+)
 
 __all__ = [
     "DkimKey",
@@ -21,4 +28,9 @@ __all__ = [
     "Source",
     "SourceKey",
     "Transport",
+    "WebhookAttempt",
+    "WebhookCall",
+    "WebhookCallQuerySet",
+    "WebhookEndpoint",
+    "WebhookEndpointQuerySet",
 ]

@@ -12,10 +12,13 @@ from unfold.decorators import display
 
 # Every state there is, by the colour of its badge; the word is always there too.
 _TONES = {
-    "info": ("draft", "pending", "running"),
+    "info": ("draft", "pending", "running", "queued"),
     "primary": ("sending",),
-    "success": ("active", "confirmed", "finished", "live", "sent", "completed"),
-    "warning": ("paused", "skipped", "exited", "unsubscribed"),
+    "success": (
+        *("active", "confirmed", "finished", "live", "sent", "completed"),
+        *("delivered", "enabled"),
+    ),
+    "warning": ("paused", "skipped", "exited", "unsubscribed", "disabled"),
     "danger": ("failed", "cancelled"),
 }
 BADGES = {state: tone for tone, states in _TONES.items() for state in states}

@@ -62,6 +62,8 @@ SECTIONS: list[tuple[Any, list[Entry]]] = [
         [
             Entry(_("Team"), "diversity_3", "accounts_membership", "team:write"),
             Entry(_("API keys"), "key", "accounts_apikey", "keys:write"),
+            Entry(_("Webhooks"), "webhook", "delivery_webhookendpoint", "webhooks:read"),
+            Entry(_("Webhook calls"), "list", "delivery_webhookcall", "webhooks:read"),
             Entry(_("Audit log"), "history", "accounts_auditentry", "audit:read"),
         ],
     ),

@@ -16,7 +16,7 @@ from emailseq.embedded.place import dies_with_us
 GRACE_SECONDS = 30
 PYTHON = sys.executable
 _CELERY = ("celery", "-A", "emailseq", "--quiet")
-WORKER = (*_CELERY, "worker", "-O", "fair", "-Q", "tick", "-c", "1")
+WORKER = (*_CELERY, "worker", "-O", "fair", "-Q", "tick,webhook", "-c", "2")
 SENDER = (*_CELERY, "worker", "-Q", "send", "-P", "solo", "-n", "sender@%h")
 BEAT = (*_CELERY, "beat", "-S", "celery.beat.Scheduler")
 

@@ -8,7 +8,7 @@ SELECT event.*, horizon.xid AS horizon
          FROM subscribers_event
         WHERE (xid, id) > (%(xid)s, %(event_id)s)
           AND xid < horizon.xid
-          AND kind = ANY(%(kinds)s)
+          AND (cardinality(%(kinds)s::text[]) = 0 OR kind = ANY(%(kinds)s))
         ORDER BY xid, id
         LIMIT %(limit)s
        ) AS event ON true

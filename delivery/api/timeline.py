@@ -7,41 +7,15 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from accounts.api.resources import Resource, reads
-from accounts.authentication import ApiRequest, require
-from delivery import letters, services
-from delivery.models import SenderIdentity, Source
+from accounts.api.resources import Resource
+from accounts.authentication import ApiRequest
+from delivery.models import Source
 from delivery.states import SourceKind
-from emailseq.lib.api.fields import Email, Reference, ResourceSerializer, Strict
-from emailseq.lib.errors import Invalid
+from emailseq.lib.api.fields import Strict
 from subscribers.models import Event, List, Subscriber
-from templates_app import rendering
-from templates_app.compiler import compile_template
-from templates_app.liquid import TemplateError
-from templates_app.models import Template
 
 # What of an event's properties means something outside; the rest is between consumers.
 _SHOWN = ("by", "fields", "link", "reason", "run", "tag")
-
-
-class SenderIdentitySerializer(ResourceSerializer):
-    email = Email(max_length=254)
-    reply_to = Email(max_length=254, required=False)
-
-    class Meta:
-        model = SenderIdentity
-        fields = ["id", "name", "email", "reply_to", "created_at"]
-
-
-class SenderIdentities(Resource):
-    """From names and addresses, and where answers go."""
-
-    queryset = SenderIdentity.objects.all()
-    serializer_class = SenderIdentitySerializer
-    permissions = reads("delivery", create="delivery:write")
-
-    def create(self, request: ApiRequest) -> Response:
-        return self.make(services.create_sender)
 
 
 class EventFilters(Strict):
@@ -103,35 +77,3 @@ class Timeline(Resource):
             "sources": {(source.kind, source.source_id): source.name for source in sources},
         }
         return self.get_paginated_response(EventSerializer(events, many=True, context=names).data)
-
-
-class Render(Strict):
-    subscriber = Reference(Subscriber.objects.all())
-
-
-class RenderedSerializer(serializers.Serializer[Any]):
-    subject = serializers.CharField()
-    html = serializers.CharField()
-    text = serializers.CharField()
-
-
-class Renderings(Resource):
-    """Templates, as people would see them."""
-
-    queryset = Template.objects.all()
-    serializer_class = RenderedSerializer
-    inputs = {"render": Render}
-    permissions = {"render": "templates:read"}
-
-    def render(self, request: ApiRequest, **_: Any) -> Response:
-        """The draft of a template as one person would get it; its links are not tracked."""
-        require(request, "subscribers:read")
-        template, subscriber = self.get_object(), self.body()["subscriber"]
-        try:
-            compiled = compile_template(
-                subject=template.subject, html=template.html, text=template.text
-            )
-            preview = rendering.preview(compiled, letters.context_of(subscriber))
-        except (TemplateError, rendering.RenderError) as error:
-            raise Invalid.field("", "template_invalid", str(error)) from error
-        return Response(self.get_serializer(preview).data)
