@@ -10,3 +10,6 @@ MESSAGE_IN_DOUBT = "message.in_doubt"  # the worker died, and it may or may not 
 MESSAGE_OPENED = "message.opened"  # its pixel was fetched; an estimate
 MESSAGE_CLICKED = "message.clicked"  # its link number `link` was followed
 MESSAGE_UNSUBSCRIBED = "message.unsubscribed"  # made its reader leave
+
+DOMAIN_FAILING = "domain.failing"  # a sending domain lost a record that it needs
+DOMAIN_RECOVERED = "domain.recovered"  # … and has it again

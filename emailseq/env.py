@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
+import re
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,8 @@ MAIL_SCHEMES: dict[str, tuple[int, Tls]] = {
     "smtp+tls": (587, "starttls"),
     "smtps": (465, "implicit"),
 }
+
+_HOSTED = re.compile(r"(?:a|include):[a-z0-9_.-]+")
 
 
 class SettingError(ValueError):
@@ -135,6 +138,18 @@ def email_url(value: str) -> EmailUrl:
     return EmailUrl(url.hostname, _port(url) or port, username, password, tls)
 
 
+def mechanisms(name: str) -> tuple[str, ...]:
+    """SPF mechanisms, separated by blanks. Raises SettingError."""
+    found = tuple((read(name) or "").lower().split())
+    for each in found:
+        kind, _, value = each.partition(":")
+        if not (_is_network(value, kind) if kind in ("ip4", "ip6") else _HOSTED.fullmatch(each)):
+            raise SettingError(
+                f"{name} holds ip4:ADDRESS, ip6:ADDRESS, a:HOST or include:DOMAIN, not {each}"
+            )
+    return found
+
+
 def _write_secret(path: Path, value: str) -> None:
     """Write the file whole or not at all: another process may be making it, or reading it."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
@@ -151,6 +166,13 @@ def _port(url: SplitResult) -> int | None:
         return url.port
     except ValueError as error:
         raise SettingError("EMAIL_URL has a port that is not between 0 and 65535") from error
+
+
+def _is_network(value: str, kind: str) -> bool:
+    try:
+        return ipaddress.ip_network(value, strict=False).version == int(kind[-1])
+    except ValueError:
+        return False
 
 
 def _is_loopback(host: str) -> bool:

@@ -167,6 +167,23 @@ def test_a_ring_has_a_name_for_each_key(tmp_path, monkeypatch):
             env.ring("FIELD_KEYS", tmp_path)
 
 
+def test_spf_mechanisms_name_mail_servers(monkeypatch):
+    monkeypatch.setenv(
+        "EMAILSEQ_SPF", " IP4:192.0.2.1  ip6:2001:db8::/64 a:mail.example include:x.y "
+    )
+    assert env.mechanisms("EMAILSEQ_SPF") == (
+        "ip4:192.0.2.1",
+        "ip6:2001:db8::/64",
+        "a:mail.example",
+        "include:x.y",
+    )
+
+    for wrong in ("192.0.2.1", "ip4:2001:db8::1", "ip4:mail.example", "a:", "ptr:x.y", "include:"):
+        monkeypatch.setenv("EMAILSEQ_SPF", wrong)
+        with pytest.raises(SettingError, match="EMAILSEQ_SPF holds"):
+            env.mechanisms("EMAILSEQ_SPF")
+
+
 def test_a_ring_is_made_up_in_development(tmp_path, monkeypatch):
     monkeypatch.delenv("FIELD_KEYS", raising=False)
     monkeypatch.setenv("ENVIRONMENT", "development")
