@@ -12,13 +12,17 @@ from accounts.models import Workspace
 from accounts.tests.factories import WorkspaceFactory
 from campaigns.models import Campaign
 from campaigns.tests.factories import CampaignFactory
-from delivery.models import SenderIdentity
+from delivery.models import SenderIdentity, WebhookCall, WebhookEndpoint
+from delivery.services import webhooks
 from sequences.models import Enrollment, Sequence, Step, Trigger
 from sequences.tests.factories import EMAIL, make_live, make_runs
 from subscribers.models import Event, List, Subscriber, Subscription, Suppression
 from subscribers.services import suppress
 from subscribers.states import SuppressionReason
 from templates_app.models import Template
+
+
+WEBHOOK = "https://93.184.216.34/hook"
 
 
 @dataclass(frozen=True)
@@ -51,15 +55,15 @@ class World:
     workspace: Workspace
     ids: dict[str, str]
 
-    def fill(self, path: str, *, sequence: str | None = None) -> str:
-        """The path with this workspace's objects in it."""
-        collection = path.split("/")[3]
-        kind = "steps" if "/steps/" in path else collection
-        return path.format(
-            id=self.ids.get(kind),
-            sequence=sequence or self.ids["sequences"],
-            email=self.ids["email"],
-        )
+    def fill(self, path: str, **others: str) -> str:
+        """The path with this workspace's objects in it, or `others` by collection.
+
+        What stands in braces is an object of the collection that is named before it.
+        """
+        ids, filled = {**self.ids, **others}, list[str]()
+        for part in path.split("/"):
+            filled.append(ids[filled[-1]] if part.startswith("{") else part)
+        return "/".join(filled)
 
     def snapshot(self) -> dict[str, Any]:
         """Every row of the workspace that a call could have changed."""
@@ -70,6 +74,7 @@ class World:
             for model in (
                 *(List, Subscriber, Suppression, Template, Sequence, Campaign),
                 *(SenderIdentity, Enrollment, Event),
+                *(WebhookEndpoint, WebhookCall),
             )
         }
         rows[Step] = list(Step.objects.filter(**by_sequence).order_by("pk").values())
@@ -87,12 +92,13 @@ def make_world() -> World:
     suppression = suppress(
         workspace, email="no@example.com", reason=SuppressionReason.MANUAL, by=SYSTEM
     )
+    endpoint, _ = webhooks.create_endpoint(workspace, url=WEBHOOK, types=["*"], by=SYSTEM)
     return World(
         workspace,
         {
             "lists": sequence.list.public_id,
             "subscribers": run.subscriber.public_id,
-            "email": run.subscriber.email,
+            "by-email": run.subscriber.email,
             "suppressions": suppression.public_id,
             "templates": campaign.template.public_id,
             "sender-identities": sequence.sender.public_id,
@@ -100,5 +106,7 @@ def make_world() -> World:
             "steps": sequence.steps.get().key,
             "enrollments": run.public_id,
             "campaigns": campaign.public_id,
+            "webhook-endpoints": endpoint.public_id,
+            "deliveries": webhooks.send_test(endpoint, by=SYSTEM).public_id,
         },
     )
