@@ -140,7 +140,9 @@ def _data(events: Sequence[Event]) -> dict[int, dict[str, Any]]:
 
 
 def _person(subscriber: Subscriber | None) -> dict[str, Any] | None:
-    return subscriber and {
+    if subscriber is None:
+        return None
+    return {
         "id": subscriber.public_id,
         "email": subscriber.email,
         "first_name": subscriber.first_name,

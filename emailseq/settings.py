@@ -245,7 +245,7 @@ EVENT_LATE_AFTER = timedelta(hours=env.int("EVENT_LATE_HOURS", 72))
 
 # --- Webhooks: where calls may lead besides the public internet -------------------------
 WEBHOOK_ALLOW_PRIVATE = env.bool("WEBHOOK_ALLOW_PRIVATE", False)
-WEBHOOK_ALLOWED_HOSTS = env.list("WEBHOOK_ALLOWED_HOSTS", [])
+WEBHOOK_ALLOWED_HOSTS: list[str] = env.list("WEBHOOK_ALLOWED_HOSTS", [])
 
 # --- Observation ------------------------------------------------------------------------
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO")

@@ -99,7 +99,12 @@ def enable_endpoint(endpoint: WebhookEndpoint, *, by: Actor) -> bool:
     """Tell it again what happens, and first what still waits. False when it is enabled."""
     if not WebhookEndpoint.objects.enabled().exists():
         feed.skip(CONSUMER)
-    fresh = {"failure_count": 0, "failing_since": None, "rests_until": None, "disabled_reason": ""}
+    fresh: dict[str, Any] = {
+        "failure_count": 0,
+        "failing_since": None,
+        "rests_until": None,
+        "disabled_reason": "",
+    }
     enabled = state.move_one(endpoint, "enable", ENDPOINT_MOVES, **fresh)
     if enabled:
         audit.record(endpoint.workspace_id, "webhook_endpoint.enabled", by=by, on=endpoint)
