@@ -149,7 +149,7 @@ class _Pump:
             except (RenderError, ValueError) as error:
                 failed.finish(row.id, Outcome.FAILED, reason=f"render: {error}")
         await self._settle(failed)
-        return rendered
+        return await asyncio.to_thread(letters.sign, rendered, now=now)
 
     async def _paper(self, row: Claimed) -> Stationery:
         if row.stationery_key not in self._stationery:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.conf import settings
 
-from delivery import envelope
+from delivery import dkim, envelope
+from delivery.dkim import Signer
 from delivery.envelope import Letterhead
 from delivery.tracking import Links
 from delivery.transports.smtp import Envelope
 from emailseq.lib import signing
+from emailseq.lib.encrypted import Secret
 from subscribers.models import Subscriber
 from templates_app import rendering
 from templates_app.compiler import Compiled
@@ -69,18 +71,24 @@ class Stationery(NamedTuple):
 
     letterhead: Letterhead
     workspace: Mapping[str, str]
+    signers: tuple[Signer, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A claimed message, ready for the wire."""
+    """A claimed message, ready for the wire once its signers have signed it."""
 
     row: Claimed
     envelope: Envelope
+    signers: tuple[Signer, ...] = ()
 
 
 def stationery(row: Claimed, shared: Mapping[str, Any]) -> Stationery:
-    """The stationery of a row; `shared` is the row of `stationery.sql` that belongs to it."""
+    """The stationery of a row; `shared` is the row of `stationery.sql` that belongs to it.
+
+    Raises Undecipherable for a key that FIELD_KEYS does not open: better nothing leaves than a
+    message that its own domain disowns.
+    """
     domain = shared["from_email"].rpartition("@")[2]
     workspace_slug = shared["workspace_slug"]
     list_id = None
@@ -95,11 +103,15 @@ def stationery(row: Claimed, shared: Mapping[str, Any]) -> Stationery:
         one_click=True,
     )
     workspace = {"name": shared["workspace_name"], "postal_address": shared["postal_address"]}
-    return Stationery(letterhead, workspace)
+    signers = tuple(
+        Signer.of(shared["signing_domain"], selector, Secret(token).reveal())
+        for selector, token in shared["signing_keys"] or ()
+    )
+    return Stationery(letterhead, workspace, signers)
 
 
 def write(row: Claimed, paper: Stationery, compiled: Compiled, *, now: datetime) -> Letter:
-    """The complete message for a row. Deterministic but for its Date. Raises RenderError."""
+    """The message for a row, not signed yet. Deterministic but for its Date. Raises RenderError."""
     links = Links(settings.TRACKING_URL, row.id)
     unsubscribe_url = links.unsubscribe
     parts = rendering.render(
@@ -120,7 +132,21 @@ def write(row: Claimed, paper: Stationery, compiled: Compiled, *, now: datetime)
         text_qp=parts.text_qp,
         html_qp=parts.html_qp,
     )
-    return Letter(row, Envelope(row.id, paper.letterhead.from_email, row.email, data))
+    sender = paper.letterhead.from_email
+    return Letter(row, Envelope(row.id, sender, row.email, data), paper.signers)
+
+
+def sign(letters: Iterable[Letter], *, now: datetime) -> list[Letter]:
+    """The letters, each signed by the domain it comes from.
+
+    RSA takes as long as the rendering, and OpenSSL lets other threads run meanwhile: use one.
+    """
+    return [_signed(letter, now) if letter.signers else letter for letter in letters]
+
+
+def _signed(letter: Letter, now: datetime) -> Letter:
+    data = dkim.sign(letter.envelope.data, letter.signers, at=now)
+    return replace(letter, envelope=replace(letter.envelope, data=data))
 
 
 def subscriber_fields(row: Claimed | Subscriber) -> dict[str, Any]:

@@ -1,8 +1,24 @@
--- What all messages of one source, sender and list share: who writes, for whom, about which list.
+-- What all messages of one source, sender and list share: who writes, for whom, about which list,
+-- and who signs for it: the longest domain of the workspace that the From address lies in and that
+-- has keys. RSA signs first: a receiver that knows no Ed25519 may look no further than that.
 SELECT sender.name AS from_name, sender.email AS from_email, sender.reply_to,
        workspace.name AS workspace_name, workspace.slug AS workspace_slug,
-       workspace.postal_address, list.name AS list_name, list.slug AS list_slug
+       workspace.postal_address, list.name AS list_name, list.slug AS list_slug,
+       signing.domain AS signing_domain, signing.keys AS signing_keys
   FROM delivery_senderidentity AS sender
   JOIN accounts_workspace AS workspace ON workspace.id = sender.workspace_id
   LEFT JOIN subscribers_list AS list ON list.id = %(list_id)s
+  LEFT JOIN LATERAL (
+       SELECT domain.name AS domain,
+              jsonb_agg(jsonb_build_array(key.selector, key.private_key)
+                        ORDER BY key.algorithm DESC) AS keys
+         FROM delivery_sendingdomain AS domain
+         JOIN delivery_dkimkey AS key ON key.domain_id = domain.id AND key.state = 'active'
+        WHERE domain.workspace_id = sender.workspace_id
+          AND right('.' || split_part(sender.email, '@', 2), length(domain.name) + 1)
+              = '.' || domain.name
+        GROUP BY domain.id
+        ORDER BY length(domain.name) DESC
+        LIMIT 1
+  ) AS signing ON true
  WHERE sender.id = %(sender_id)s
