@@ -6,12 +6,23 @@ import pytest
 from django.db import connection
 
 from delivery import engine
+from delivery.tests.names import NameServer
 from delivery.tests.wire import Wire
 
 
 @pytest.fixture
 def wire(tmp_path):
     return Wire(tmp_path)
+
+
+@pytest.fixture
+def names(settings):
+    """The name server that checks ask, and an installation that it can approve of."""
+    settings.SPF_MECHANISMS = ("ip4:192.0.2.1",)
+    settings.TRACKING_URL = "https://links.harbour.example"
+    with NameServer() as server:
+        settings.DNS_SERVERS = [server.address]
+        yield server
 
 
 @pytest.fixture

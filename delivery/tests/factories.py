@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import factory
 
+from accounts.audit import SYSTEM
 from accounts.tests.factories import WorkspaceFactory
 from delivery import services
-from delivery.models import Outbox, SenderIdentity
-from delivery.services import NewMessage
+from delivery.dkim import RSA_2048
+from delivery.models import Outbox, SenderIdentity, SendingDomain
+from delivery.services import NewMessage, domains
 from delivery.states import SourceKind
+from delivery.tests.names import NameServer
 from emailseq.lib import clock
 from subscribers.models import List, Subscriber
 from templates_app.tests.factories import TemplateVersionFactory
@@ -20,6 +23,21 @@ class SenderFactory(factory.django.DjangoModelFactory):
     name = "Mié at Harbour"
     email = "mie@harbour.example"
     reply_to = "help@harbour.example"
+
+
+def make_domain(
+    names: NameServer, *algorithms: str, name: str = "harbour.example", **given
+) -> SendingDomain:
+    """A verified domain that signs by RSA, or by what is given."""
+    domain = domains.create_domain(
+        given.pop("workspace", None) or WorkspaceFactory(), name=name, by=SYSTEM, **given
+    )
+    for algorithm in algorithms:
+        domains.rotate_key(domain, algorithm=algorithm, by=SYSTEM)
+    if algorithms and RSA_2048 not in algorithms:
+        domain.keys.filter(algorithm=RSA_2048).delete()
+    names.publish(domain)
+    return domains.check_domain(domain, by=SYSTEM)
 
 
 def queue(

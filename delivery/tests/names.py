@@ -41,6 +41,18 @@ class NameServer:
             for text in texts
         ]
 
+    def publish(self, domain):
+        """Show all that a sending domain needs, mailed for by 192.0.2.1."""
+        self.text(domain.bounce_domain, "v=spf1 ip4:192.0.2.1 ~all")
+        self.text(domain.name, "v=spf1 ip4:192.0.2.1 ~all")
+        self.text(f"_dmarc.{domain.name}", "v=DMARC1; p=none")
+        self.zone[domain.bounce_domain, "MX"] = ["10 mail.harbour.example."]
+        self.zone["mail.harbour.example", "A"] = ["192.0.2.1"]
+        self.zone["1.2.0.192.in-addr.arpa", "PTR"] = ["mail.harbour.example."]
+        self.zone["links.harbour.example", "A"] = ["192.0.2.2"]
+        for key in domain.keys.published():
+            self.text(key.host, key.record)
+
     def __enter__(self):
         self._thread.start()
         return self
