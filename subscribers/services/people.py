@@ -55,9 +55,10 @@ def upsert(
     if changed:
         subscriber.updated_at = clock.now()
         subscriber.save(update_fields=[*changed, "updated_at"])
-    if created or changed:
-        kind = kinds.SUBSCRIBER_CREATED if created else kinds.SUBSCRIBER_UPDATED
-        events.record(subscriber, kind, fields=changed, by=by.kind)
+    if created:
+        events.record(subscriber, kinds.SUBSCRIBER_CREATED, fields=list(changed), by=by.kind)
+    elif changed:
+        _record_changes(subscriber, changed, by=by)
     placed = bool(subscriptions) and take_places(subscriber, subscriptions, by=by)
     return subscriber, "created" if created else "updated" if changed or placed else "unchanged"
 
@@ -84,16 +85,34 @@ def _check_attributes(workspace: Workspace, attributes: Mapping[str, Any]) -> No
     check_fields(workspace, attributes.get("fields") or {})
 
 
-def _merge(subscriber: Subscriber, attributes: Mapping[str, Any]) -> list[str]:
-    """Set what differs on the instance; returns the names of the columns that changed."""
+def _merge(subscriber: Subscriber, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Set what differs on the instance; returns the columns that changed, and what was there."""
     wanted = {name: value for name, value in attributes.items() if name != "fields"}
     if "fields" in attributes:
         merged = {**subscriber.fields, **(attributes["fields"] or {})}
         wanted["fields"] = {key: value for key, value in merged.items() if value is not None}
-    changed = [name for name, value in wanted.items() if getattr(subscriber, name) != value]
+    changed = {
+        name: before
+        for name, value in wanted.items()
+        if (before := getattr(subscriber, name)) != value
+    }
     for name in changed:
         setattr(subscriber, name, wanted[name])
     return changed
+
+
+def _record_changes(subscriber: Subscriber, before: Mapping[str, Any], *, by: Actor) -> None:
+    """Say of each column and custom field what it was and what it is: `{"plan": [old, new]}`."""
+    custom = before.get("fields", {})
+    changed = {
+        key: [custom.get(key), subscriber.fields.get(key)]
+        for key in {**custom, **subscriber.fields}
+        if "fields" in before and custom.get(key) != subscriber.fields.get(key)
+    }
+    for name in before.keys() - {"fields"}:
+        changed[name] = [before[name], getattr(subscriber, name)]
+    kind, fields = kinds.SUBSCRIBER_UPDATED, list(before)
+    events.record(subscriber, kind, fields=fields, changed=changed, by=by.kind)
 
 
 def _set_archived(subscriber: Subscriber, instant: datetime | None, *, by: Actor) -> bool:

@@ -218,6 +218,10 @@ def test_what_a_row_says_overwrites_and_what_it_leaves_empty_stays(file, news, e
     bob.refresh_from_db()
     assert (bob.fields, bob.updated_at) == ({"city": "Bern"}, before)
     assert counts(job) == {"created": 0, "updated": 1, "unchanged": 1, "refused": 0}
+    [event] = Event.objects.of(news.workspace).filter(kind="subscriber.updated")
+    assert event.subscriber == ada
+    changed = {"first_name": ["Augusta", "Ada"], "city": ["London", "Rome"]}
+    assert event.properties["changed"] == changed
 
 
 def test_the_same_file_twice_changes_nothing(file, news, errors):

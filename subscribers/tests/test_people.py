@@ -49,7 +49,8 @@ def test_the_same_address_is_the_same_person(workspace):
     assert (same.first_name, same.last_name, same.email) == ("Ada", "King", "ada@example.com")
     assert same.updated_at > ada.updated_at
     assert elsewhere != ada
-    assert recorded(ada)[1:] == [("subscriber.updated", {"fields": ["last_name"], "by": "system"})]
+    changed = {"fields": ["last_name"], "changed": {"last_name": ["", "King"]}, "by": "system"}
+    assert recorded(ada)[1:] == [("subscriber.updated", changed)]
 
 
 def test_nothing_new_changes_and_records_nothing(workspace):
@@ -75,6 +76,30 @@ def test_fields_are_merged_member_by_member_and_none_clears(workspace):
     )
 
     assert person.fields == {"a": 1, "b": {"d": 3}}
+    assert recorded(person)[-1][1]["changed"] == {"b": [[2], {"d": 3}], "c": ["x", None]}
+
+
+def test_a_change_says_what_was_there_before(workspace):
+    address = "ada@example.com"
+    services.upsert(workspace, email=address, by=SYSTEM, fields={"plan": "free"})
+
+    services.upsert(
+        workspace,
+        **{"email": address, "by": SYSTEM},
+        time_zone="Europe/Berlin",
+        fields={"plan": "pro", "seats": 3},
+    )
+
+    [event] = Event.objects.filter(kind="subscriber.updated")
+    assert event.properties == {
+        "fields": ["time_zone", "fields"],
+        "changed": {
+            "plan": ["free", "pro"],
+            "seats": [None, 3],
+            "time_zone": ["", "Europe/Berlin"],
+        },
+        "by": "system",
+    }
 
 
 @pytest.mark.parametrize(
