@@ -6,10 +6,9 @@ A fragment is NULL where the value is missing or of another type: it does not ma
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg.sql import SQL, Composable
 from psycopg.types.json import Jsonb
@@ -22,8 +21,7 @@ Bind = Callable[[Any], Composable]  # makes a value a parameter of the statement
 NOTHING = SQL("NULL")
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """Where a value is found, by the type it is wanted as; `given` is whatever it is, as text."""
 
     given: Composable

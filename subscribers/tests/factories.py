@@ -5,7 +5,7 @@ import factory
 from accounts.models import Workspace
 from accounts.tests.factories import WorkspaceFactory
 from emailseq.lib import clock
-from subscribers.models import CustomField, List, Subscriber, Subscription
+from subscribers.models import CustomField, List, Segment, Subscriber, Subscription
 from subscribers.services import parse_address
 from subscribers.states import FieldKind, OptIn, SubscriptionState
 
@@ -73,3 +73,15 @@ def make_audience(count: int, *, on: List) -> list[Subscriber]:
     places = [SubscriptionFactory.build(list=on, subscriber=person) for person in people]
     Subscription.objects.bulk_create(places, batch_size=5000)
     return people
+
+
+class SegmentFactory(factory.django.DjangoModelFactory):
+    """A segment as `create_segment` leaves it: being built, without members."""
+
+    class Meta:
+        model = Segment
+
+    workspace = factory.SubFactory(WorkspaceFactory)
+    name = factory.Sequence(lambda n: f"Segment {n}")
+    slug = factory.Sequence(lambda n: f"segment-{n}")
+    rule = factory.LazyFunction(lambda: {"field": "email", "op": "exists"})
