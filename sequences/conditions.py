@@ -68,8 +68,7 @@ def dump(when: When) -> dict[str, Any]:
             return {"reply": True}
         case Engages(verb, step_key):
             return {verb: step_key or True}
-        case RuleHolds(rule):
-            return {"rule": rules.dump(rule)}
+    return {"rule": rules.dump(when.rule)}
 
 
 def _event(given: Object) -> When:

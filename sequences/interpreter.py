@@ -92,14 +92,16 @@ class _Walk:
                 self.moment = self.now
             case WaitUntilStep() | BranchStep() | SplitStep():
                 arm = self._choose(step)
-                return arm if isinstance(arm, Outcome) else self._into(step, arm)
+                return arm if isinstance(arm, Outcome) else self._into(arm, of=step)
             case ExitStep():
                 return self._end(step.reason)
         return self.program.after(self.position)
 
-    def _into(self, block: Block, arm: Arm) -> Step | None:
-        self.position = f"{block.key}/{arm.key}"
-        self.effects.append(Enter(block, arm.key))
+    def _into(self, arm: Arm, *, of: Block) -> Step | None:
+        self.position = ref(of, arm)
+        self.effects.append(Enter(of, arm.key))
+        if isinstance(of, WaitUntilStep):
+            self.moment = self.now
         return arm.steps[0] if arm.steps else self.program.after(self.position)
 
     def _wait(self, step: WaitStep) -> Outcome | None:
@@ -120,9 +122,8 @@ class _Walk:
             case BranchStep():
                 holds = (arm for arm in block.arms if self.facts.answers.get(ref(block, arm)))
                 return next(holds, block.arms[-1])
-            case SplitStep():
-                weights = ((arm.key, arm.weight) for arm in block.arms)
-                return self.program.arm(f"{block.key}/{self._draw(block, weights)}")
+        weights = ((arm.key, arm.weight) for arm in block.arms)
+        return self.program.arm(f"{block.key}/{self._draw(block, weights)}")
 
     def _first(self, block: WaitUntilStep) -> Arm | Outcome:
         """The arm of what happened first, if that was in time."""

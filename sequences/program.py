@@ -238,8 +238,7 @@ def _freeze_step(step: Step) -> dict[str, Any]:
             return {"kind": "split", "key": key, **_freeze_arms(arms)}
         case ActionStep(key, action):
             return {"kind": "action", "key": key, "action": actions.dump(action)}
-        case ExitStep(key, reason):
-            return {"kind": "exit", "key": key, "reason": reason}
+    return {"kind": "exit", "key": step.key, "reason": step.reason}
 
 
 def _freeze_arms(arms: tuple[Arm, ...]) -> dict[str, Any]:
@@ -267,9 +266,10 @@ def _load_step(frozen: Mapping[str, Any]) -> Step:
             wait = {name: frozen[name] for name in frozen.keys() - {"kind", "key"}}
             return WaitStep(key, schedule.parse(wait))
         case "wait_until":
-            return WaitUntilStep(key, _load_arms(frozen), timedelta(seconds=frozen["timeout"]))
+            timeout = timedelta(seconds=frozen["timeout"])
+            return WaitUntilStep(key, _load_arms(frozen, last=TIMEOUT), timeout)
         case "branch":
-            return BranchStep(key, _load_arms(frozen))
+            return BranchStep(key, _load_arms(frozen, last=ELSE))
         case "split":
             return SplitStep(key, _load_arms(frozen))
         case "action":
@@ -280,8 +280,8 @@ def _load_step(frozen: Mapping[str, Any]) -> Step:
             raise ValueError(f"A program has no steps of the kind {kind!r}.")
 
 
-def _load_arms(frozen: Mapping[str, Any]) -> tuple[Arm, ...]:
-    return tuple(
+def _load_arms(frozen: Mapping[str, Any], *, last: str = "") -> tuple[Arm, ...]:
+    arms = tuple(
         Arm(
             arm["key"],
             tuple(_load_step(step) for step in arm["steps"]),
@@ -291,3 +291,6 @@ def _load_arms(frozen: Mapping[str, Any]) -> tuple[Arm, ...]:
         )
         for arm in frozen["arms"]
     )
+    if not arms or arms[-1].key != (last or arms[-1].key):
+        raise ValueError(f"The last arm of {frozen['key']!r} is not {last!r}.")
+    return arms

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import count
@@ -74,9 +74,8 @@ def over_at(
             return localtime.next_at(clock, since, zone)
         case UntilWeekday(weekdays, clock):
             return localtime.next_at(clock, since, zone, on=weekdays)
-        case UntilDate():
-            day = _date(fields.get(wait.field), zone)
-            return _date_reached(wait, day, since, zone) if day else since
+    day = _date(fields.get(wait.field), zone)
+    return _date_reached(wait, day, since, zone) if day else since
 
 
 def objection(wait: Wait, *, zone: ZoneInfo, fields: Mapping[str, object]) -> str:
@@ -90,18 +89,17 @@ def _date_reached(wait: UntilDate, day: date, since: datetime, zone: ZoneInfo) -
     if not wait.yearly:
         return max(since, localtime.at(day + wait.offset, wait.time, zone))
     instants = (
-        localtime.at(anniversary + wait.offset, wait.time, zone)
-        for anniversary in _anniversaries(day, since.year - 2)
+        localtime.at(_anniversary(day, year) + wait.offset, wait.time, zone)
+        for year in count((since - wait.offset).year - 1)
     )
     return next(instant for instant in instants if instant >= since)
 
 
-def _anniversaries(day: date, first_year: int) -> Iterator[date]:
-    for year in count(first_year):
-        try:
-            yield day.replace(year=year)
-        except ValueError:
-            yield date(year, 2, 28)  # of 29 February
+def _anniversary(day: date, year: int) -> date:
+    try:
+        return day.replace(year=year)
+    except ValueError:
+        return date(year, 2, 28)  # of 29 February
 
 
 def _date(value: object, zone: ZoneInfo) -> date | None:
@@ -149,13 +147,12 @@ def dump(wait: Wait) -> dict[str, Any]:
             return {"time": at.isoformat("minutes")}
         case UntilWeekday(weekdays, at):
             return {"weekdays": sorted(weekdays), "time": at.isoformat("minutes")}
-        case UntilDate(field, offset, at, yearly):
-            return {
-                "field": field,
-                "offset_days": offset.days,
-                "time": at.isoformat("minutes"),
-                "yearly": yearly,
-            }
+    return {
+        "field": wait.field,
+        "offset_days": wait.offset.days,
+        "time": wait.time.isoformat("minutes"),
+        "yearly": wait.yearly,
+    }
 
 
 def length(value: Any, at: str) -> timedelta:

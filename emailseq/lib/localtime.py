@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 DAY = timedelta(days=1)
@@ -53,7 +53,7 @@ def zone_or(name: str, fallback: ZoneInfo) -> tuple[ZoneInfo, bool]:
         return fallback, False
 
 
-def at(day: date, clock: time, zone: ZoneInfo) -> datetime:
+def at(day: date, clock: time, zone: tzinfo) -> datetime:
     """The instant at which `clock` is shown on `day` (in UTC)."""
     shown = datetime.combine(day, clock, zone)
     instant = shown.astimezone(UTC)
@@ -62,7 +62,7 @@ def at(day: date, clock: time, zone: ZoneInfo) -> datetime:
     return _end_of_gap(shown)
 
 
-def days(since: datetime, zone: ZoneInfo, *, back: int = 0) -> Iterator[date]:
+def days(since: datetime, zone: tzinfo, *, back: int = 0) -> Iterator[date]:
     """The local days from that of `since` on, or from `back` days earlier; without skipped ones."""
     day = since.astimezone(zone).date() - back * DAY
     while True:
@@ -72,7 +72,7 @@ def days(since: datetime, zone: ZoneInfo, *, back: int = 0) -> Iterator[date]:
 
 
 def next_at(
-    clock: time, since: datetime, zone: ZoneInfo, *, on: frozenset[int] = EVERY_DAY
+    clock: time, since: datetime, zone: tzinfo, *, on: frozenset[int] = EVERY_DAY
 ) -> datetime:
     """The first instant from `since` on that shows `clock`, on one of these days of the week."""
     return next(
@@ -82,7 +82,7 @@ def next_at(
     )
 
 
-def next_open(windows: Iterable[Window], since: datetime, zone: ZoneInfo) -> datetime:
+def next_open(windows: Iterable[Window], since: datetime, zone: tzinfo) -> datetime:
     """The first instant from `since` on that lies in every window, for somebody in `zone`.
 
     Raises NeverOpen when there is none.
@@ -93,10 +93,10 @@ def next_open(windows: Iterable[Window], since: datetime, zone: ZoneInfo) -> dat
         if opening == instant:
             return instant
         instant = opening
-    raise NeverOpen(f"The send windows have no time in common in {zone.key}.")
+    raise NeverOpen(f"The send windows have no time in common in {zone}.")
 
 
-def _next_open(window: Window, since: datetime, zone: ZoneInfo) -> datetime:
+def _next_open(window: Window, since: datetime, zone: tzinfo) -> datetime:
     zone = ZoneInfo(window.zone) if window.zone else zone
     overnight = DAY if window.closes <= window.opens else timedelta(0)
     for day in days(since, zone, back=1):

@@ -4,10 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from sequences import interpreter, program
+from sequences import interpreter
 from sequences.interpreter import LOOK_AGAIN
 from sequences.passes import Enter, Facts, Outcome, Queue
 from sequences.program import EmailStep, Program, WaitStep
@@ -157,85 +155,3 @@ def test_a_wait_at_the_end_ends_the_run_when_it_is_over():
 def test_a_position_of_another_program_is_refused():
     with pytest.raises(KeyError, match="no step 'elsewhere'"):
         interpreter.run(WELCOME, "elsewhere", Facts(NOW), NOW)
-
-
-# How long after it was queued each message leaves, and how long after it was due a run is looked
-# at, over and over again: anything may be late, and the engine may be asked for no reason at all.
-DELAYS = st.timedeltas(timedelta(seconds=1), timedelta(days=30))
-LATENESS = st.timedeltas(timedelta(0), timedelta(days=3))
-STEPS = st.one_of(
-    st.just(EmailStep("", 1)), st.builds(WaitStep, st.just(""), st.builds(Delay, DELAYS))
-)
-
-
-def keyed(steps):
-    return Program(
-        tuple(
-            WaitStep(f"s{n}", step.wait) if isinstance(step, WaitStep) else EmailStep(f"s{n}", n)
-            for n, step in enumerate(steps)
-        )
-    )
-
-
-PROGRAMS = st.lists(STEPS, max_size=8).map(keyed)
-
-
-@settings(deadline=None)  # a busy machine is no counterexample
-@given(PROGRAMS)
-def test_a_program_survives_freezing(made):
-    assert program.load(program.freeze(made)) == made
-
-
-@settings(deadline=None)  # a busy machine is no counterexample
-@given(PROGRAMS, st.data())
-def test_every_message_is_sent_once_and_never_early_and_every_run_ends(made, data):
-    now, position, entered_at = NOW, "", NOW
-    queued_at, left_at = {}, {}
-    for _ in range(20 * len(made.steps) + 20):
-        left = {key: at for key, at in left_at.items() if at <= now}
-        facts = Facts(
-            entered_at, left, {key: queued_at[key] for key in queued_at.keys() - left.keys()}
-        )
-        outcome = interpreter.run(made, position, facts, now)
-        if outcome.ended:
-            break
-        assert outcome.due_at > now
-        for effect in outcome.effects:
-            if isinstance(effect, Queue):
-                key = effect.step.key
-                assert key not in queued_at, "queued twice"
-                queued_at[key] = now
-                left_at[key] = now + data.draw(LATENESS, label=f"{key} leaves after")
-        entered_at = outcome.entered_at
-        position = outcome.position
-        woken_at = left_at[outcome.awaits] if outcome.awaits else outcome.due_at
-        woken_at = data.draw(st.sampled_from([woken_at, outcome.due_at, now]), label="woken")
-        now = max(now, woken_at) + data.draw(LATENESS, label="late by")
-    else:
-        pytest.fail("the run does not end")
-
-    emails = [step for step in made.steps if isinstance(step, EmailStep)]
-    assert [*queued_at] == [step.key for step in emails]
-    assert all(at <= now for at in left_at.values()), "ended before its last message left"
-    since = NOW  # when the step before was done at the earliest
-    for before, step in zip((None, *made.steps), made.steps, strict=False):
-        if isinstance(step, EmailStep):
-            assert queued_at[step.key] >= since
-            since = queued_at[step.key]
-        else:
-            since = (
-                max(since, left_at.get(before.key, since) if before else since) + step.wait.length
-            )
-
-
-@pytest.mark.parametrize(
-    ("frozen", "error"),
-    [
-        ({}, KeyError),
-        ({"steps": [{"kind": "email", "key": "a"}]}, KeyError),
-        ({"steps": [{"kind": "dance", "key": "a"}]}, ValueError),
-    ],
-)
-def test_what_is_no_program_is_refused(frozen, error):
-    with pytest.raises(error):
-        program.load(frozen)
