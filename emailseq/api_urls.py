@@ -8,7 +8,14 @@ from rest_framework.routers import SimpleRouter
 
 from accounts.api.sign_in import Auth, Me
 from campaigns.api import Campaigns
-from delivery.api import Renderings, SenderIdentities, Timeline, WebhookCalls, WebhookEndpoints
+from delivery.api import (
+    Renderings,
+    SenderIdentities,
+    SendingDomains,
+    Timeline,
+    WebhookCalls,
+    WebhookEndpoints,
+)
 from emailseq.lib.api.schema import Generator
 from sequences.api import Enrollments, Sequences, Steps, SubscriberEnrollments
 from subscribers.api import EventCatalogue, Events, Lists, Subscribers, Suppressions
@@ -20,6 +27,7 @@ router.register("v1/subscribers", Subscribers, "subscribers")
 router.register("v1/suppressions", Suppressions, "suppressions")
 router.register("v1/templates", Templates, "templates")
 router.register("v1/sender-identities", SenderIdentities, "sender-identities")
+router.register("v1/sending-domains", SendingDomains, "sending-domains")
 router.register("v1/webhook-endpoints", WebhookEndpoints, "webhook-endpoints")
 router.register(
     "v1/webhook-endpoints/(?P<endpoint>[^/]+)/deliveries", WebhookCalls, "webhook-calls"

@@ -228,9 +228,11 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "CallState": "delivery.states.CallState",
+        "DomainState": "delivery.states.DomainState",
         "EndpointState": "delivery.states.EndpointState",
         "CampaignState": "campaigns.states.CampaignState",
         "EnrollmentState": "sequences.states.EnrollmentState",
+        "KeyState": "delivery.states.KeyState",
         "SequenceState": "sequences.states.SequenceState",
         "SourceKind": "delivery.states.SourceKind",
         "StepKind": "sequences.states.StepKind",

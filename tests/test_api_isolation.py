@@ -41,6 +41,7 @@ def test_the_matrix_holds_every_route(names):
         "enrollments",
         "lists",
         "sender-identities",
+        "sending-domains",
         "sequences",
         "subscribers",
         "suppressions",

@@ -1,8 +1,16 @@
 from __future__ import annotations
 
+from delivery.api.domains import SendingDomains
 from delivery.api.renderings import Renderings
 from delivery.api.senders import SenderIdentities
 from delivery.api.timeline import Timeline
 from delivery.api.webhooks import WebhookCalls, WebhookEndpoints
 
-__all__ = ["Renderings", "SenderIdentities", "Timeline", "WebhookCalls", "WebhookEndpoints"]
+__all__ = [
+    "Renderings",
+    "SenderIdentities",
+    "SendingDomains",
+    "Timeline",
+    "WebhookCalls",
+    "WebhookEndpoints",
+]

@@ -47,8 +47,12 @@ def create_domain(
 
 
 @transaction.atomic
-def update_domain(domain: SendingDomain, *, by: Actor, bounce_domain: str) -> SendingDomain:
+def update_domain(
+    domain: SendingDomain, *, by: Actor, bounce_domain: str | None = None
+) -> SendingDomain:
     """Send bounces somewhere else; DNS is asked about that within minutes. Raises Invalid."""
+    if bounce_domain is None:
+        return domain
     domain.bounce_domain = _bounce_domain(domain, bounce_domain)
     domain.checked_at = None
     domain.save(update_fields=["bounce_domain", "checked_at"])

@@ -12,15 +12,20 @@ from accounts.models import Workspace
 from accounts.tests.factories import WorkspaceFactory
 from campaigns.models import Campaign
 from campaigns.tests.factories import CampaignFactory
-from delivery.models import SenderIdentity, WebhookCall, WebhookEndpoint
-from delivery.services import webhooks
+from delivery.models import (
+    DkimKey,
+    SenderIdentity,
+    SendingDomain,
+    WebhookCall,
+    WebhookEndpoint,
+)
+from delivery.services import domains, webhooks
 from sequences.models import Enrollment, Sequence, Step, Trigger
 from sequences.tests.factories import EMAIL, make_live, make_runs
 from subscribers.models import Event, List, Subscriber, Subscription, Suppression
 from subscribers.services import suppress
 from subscribers.states import SuppressionReason
 from templates_app.models import Template
-
 
 WEBHOOK = "https://93.184.216.34/hook"
 
@@ -73,12 +78,14 @@ class World:
             model: list(model.objects.filter(**own).order_by("pk").values())
             for model in (
                 *(List, Subscriber, Suppression, Template, Sequence, Campaign),
-                *(SenderIdentity, Enrollment, Event),
+                *(SenderIdentity, SendingDomain, Enrollment, Event),
                 *(WebhookEndpoint, WebhookCall),
             )
         }
         rows[Step] = list(Step.objects.filter(**by_sequence).order_by("pk").values())
         rows[Trigger] = list(Trigger.objects.filter(**by_sequence).order_by("pk").values())
+        keys = DkimKey.objects.filter(domain__workspace=self.workspace)
+        rows[DkimKey] = list(keys.order_by("pk").values())
         places = Subscription.objects.filter(list__workspace=self.workspace)
         rows[Subscription] = list(places.order_by("pk").values())
         return rows
@@ -92,6 +99,7 @@ def make_world() -> World:
     suppression = suppress(
         workspace, email="no@example.com", reason=SuppressionReason.MANUAL, by=SYSTEM
     )
+    domain = domains.create_domain(workspace, name="harbour.example", by=SYSTEM)
     endpoint, _ = webhooks.create_endpoint(workspace, url=WEBHOOK, types=["*"], by=SYSTEM)
     return World(
         workspace,
@@ -106,6 +114,7 @@ def make_world() -> World:
             "steps": sequence.steps.get().key,
             "enrollments": run.public_id,
             "campaigns": campaign.public_id,
+            "sending-domains": domain.public_id,
             "webhook-endpoints": endpoint.public_id,
             "deliveries": webhooks.send_test(endpoint, by=SYSTEM).public_id,
         },
