@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from sequences import actions, conditions, schedule
 from sequences.actions import Action
@@ -38,6 +38,7 @@ class EmailStep:
     the earlier step whose message this one answers.
     """
 
+    kind: ClassVar = "email"
     key: str
     template_version_id: int
     variants: tuple[Variant, ...] = ()
@@ -48,6 +49,7 @@ class EmailStep:
 class WaitStep:
     """Let time pass; after emails it counts from when the last of them left."""
 
+    kind: ClassVar = "wait"
     key: str
     wait: Wait
 
@@ -67,6 +69,7 @@ class Arm:
 class WaitUntilStep:
     """Wait for the first of several things to happen, or else for `timeout` to pass."""
 
+    kind: ClassVar = "wait_until"
     key: str
     arms: tuple[Arm, ...]
     timeout: timedelta
@@ -76,6 +79,7 @@ class WaitUntilStep:
 class BranchStep:
     """Take the first arm whose rule holds, or else the last."""
 
+    kind: ClassVar = "branch"
     key: str
     arms: tuple[Arm, ...]
 
@@ -84,6 +88,7 @@ class BranchStep:
 class SplitStep:
     """Divide people by weight; each takes the same arm every time."""
 
+    kind: ClassVar = "split"
     key: str
     arms: tuple[Arm, ...]
 
@@ -92,6 +97,7 @@ class SplitStep:
 class ActionStep:
     """Do something else than sending, at once."""
 
+    kind: ClassVar = "action"
     key: str
     action: Action
 
@@ -100,6 +106,7 @@ class ActionStep:
 class ExitStep:
     """End the run, for this reason."""
 
+    kind: ClassVar = "exit"
     key: str
     reason: str
 
@@ -221,24 +228,25 @@ def load(frozen: Mapping[str, Any]) -> Program:
 
 
 def _freeze_step(step: Step) -> dict[str, Any]:
+    return {"kind": step.kind, "key": step.key, **_freeze_settings(step)}
+
+
+def _freeze_settings(step: Step) -> dict[str, Any]:
     match step:
-        case EmailStep(key, version_id, variants, thread):
-            email = {"kind": "email", "key": key, "template_version_id": version_id}
+        case EmailStep(_, version_id, variants, thread):
+            email: dict[str, Any] = {"template_version_id": version_id}
             if variants:
                 email["variants"] = [asdict(variant) for variant in variants]
             return email | {"thread": thread} if thread else email
-        case WaitStep(key, wait):
-            return {"kind": "wait", "key": key, **schedule.dump(wait)}
-        case WaitUntilStep(key, arms, timeout):
-            seconds = timeout.total_seconds()
-            return {"kind": "wait_until", "key": key, "timeout": seconds, **_freeze_arms(arms)}
-        case BranchStep(key, arms):
-            return {"kind": "branch", "key": key, **_freeze_arms(arms)}
-        case SplitStep(key, arms):
-            return {"kind": "split", "key": key, **_freeze_arms(arms)}
-        case ActionStep(key, action):
-            return {"kind": "action", "key": key, "action": actions.dump(action)}
-    return {"kind": "exit", "key": step.key, "reason": step.reason}
+        case WaitStep(_, wait):
+            return schedule.dump(wait)
+        case WaitUntilStep(_, arms, timeout):
+            return {"timeout": timeout.total_seconds(), **_freeze_arms(arms)}
+        case BranchStep(_, arms) | SplitStep(_, arms):
+            return _freeze_arms(arms)
+        case ActionStep(_, action):
+            return {"action": actions.dump(action)}
+    return {"reason": step.reason}
 
 
 def _freeze_arms(arms: tuple[Arm, ...]) -> dict[str, Any]:
