@@ -38,9 +38,16 @@ letters = st.characters(categories=["L", "N", "P"], max_codepoint=0x24F)
 words = st.sampled_from([*WORDS, *DAYS]) | st.text(letters, min_size=1, max_size=4)
 numbers = st.sampled_from(NUMBERS) | st.integers(-9, 9)
 scalars = words | numbers | st.booleans()
-values = scalars | st.sampled_from([None, "", [], ["pro"], {}, {"a": 1}])
-members = st.dictionaries(st.sampled_from(KEYS), values, max_size=4)
 days = st.sampled_from(DAYS)
+instants = st.builds(
+    "{}T{}:{}:00{}Z".format,
+    days,
+    st.sampled_from(["00", "03", "12", "99"]),
+    st.sampled_from(["29", "30"]),
+    st.sampled_from(["", ".5", ".000001"]),
+)
+values = scalars | instants | st.sampled_from([None, "", [], ["pro"], {}, {"a": 1}])
+members = st.dictionaries(st.sampled_from(KEYS), values, max_size=4)
 spans = st.integers(1, 40).map(lambda number: f"P{number}D")
 pairs = st.lists(numbers, min_size=2, max_size=2) | st.lists(days, min_size=2, max_size=2)
 

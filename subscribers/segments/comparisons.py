@@ -18,7 +18,9 @@ from subscribers.segments.reading import Object, Reader, each, fault
 MAX_CHOICES, MAX_NUMBER, MAX_SPAN = 1000, 10**15, timedelta(days=3660)
 
 FIRST_DAY, LAST_DAY = date(1000, 1, 1), date(2999, 12, 31)
-SHAPE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"  # what makes text a date, for Python and PostgreSQL alike
+# What makes text a date, and what an instant (in UTC), for Python and PostgreSQL alike.
+DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+INSTANT = DATE + "T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?Z"
 DAYS = ("before", "after", "on", "in_last", "in_next", "anniversary_in")
 
 _SPAN = re.compile(
@@ -122,7 +124,7 @@ def _choices(value: Any, at: str) -> tuple[Any, ...]:
 
 def _day(value: Any, at: str) -> date:
     try:
-        if isinstance(value, str) and re.fullmatch(SHAPE, value):
+        if isinstance(value, str) and re.fullmatch(DATE, value):
             day = date.fromisoformat(value)
             if FIRST_DAY <= day <= LAST_DAY:
                 return day

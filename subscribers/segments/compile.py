@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -104,11 +105,15 @@ class _Compiler:
         ids: Collection[int] | None = None,
     ) -> None:
         self._found = found
-        self._today = today(now, workspace.time_zone)
+        self._compare = partial(
+            operators.compare,
+            bind=self._bind,
+            today=today(now, workspace.time_zone),
+            zone=workspace.time_zone,
+        )
         self._parameters: dict[str, Any] = {}
         self._joins: dict[tuple[str, int], Composable] = {}
-        self._counting = Counting(found, now, self._today, self._bind)
-        self._zone = self._bind(workspace.time_zone)
+        self._counting = Counting(found, now, self._bind, self._compare)
         self._workspace = self._bind(workspace.pk)
         self._ids = None if ids is None else self._bind(list(ids))
 
@@ -133,7 +138,7 @@ class _Compiler:
                 return _group(kind, [self.condition(one) for one in rules])
             case Field(name, comparison):
                 value = self._field(name)
-                return operators.compare(comparison, value, bind=self._bind, today=self._today)
+                return self._compare(comparison, value)
             case Tagged(tag, has):
                 return _present(self._join("tag", tag), has)
             case InSegment(segment):
@@ -157,7 +162,7 @@ class _Compiler:
         if name in COLUMNS:
             return operators.text_column(COLUMNS[name])
         if name == "created_at":
-            return operators.instant_column(SQL("subscriber.created_at"), zone=self._zone)
+            return operators.instant_column(SQL("subscriber.created_at"))
         return operators.json_member(SQL("subscriber.fields"), self._bind(name))
 
     def _join(self, noun: str, ref: str) -> Composable | None:

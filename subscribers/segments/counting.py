@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from psycopg.sql import SQL, Composable, Identifier
 
@@ -21,8 +21,10 @@ LEEWAY = timedelta(hours=1)
 class Counting:
     """Conditions on counts, and the join that makes those counts."""
 
-    def __init__(self, found: Found, now: datetime, today: date, bind: Bind) -> None:
-        self._found, self._now, self._today, self._bind = found, now, today, bind
+    def __init__(
+        self, found: Found, now: datetime, bind: Bind, compare: Callable[..., Composable]
+    ) -> None:
+        self._found, self._now, self._bind, self._compare = found, now, bind, compare
         self._wanted: dict[Happened, Composable] = {}  # what is counted, and which rows it is
 
     def condition(self, rule: Happened) -> Composable:
@@ -81,7 +83,7 @@ class Counting:
             )
         for name, comparison in ((one.name, one.comparison) for one in rule.where):
             value = operators.json_member(SQL("event.properties"), self._bind(name))
-            wanted.append(operators.compare(comparison, value, bind=self._bind, today=self._today))
+            wanted.append(self._compare(comparison, value))
         return SQL(" AND ").join([SQL("({})").format(one) for one in wanted])
 
     def _recent(self) -> Composable:

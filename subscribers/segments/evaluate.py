@@ -3,7 +3,8 @@
 `compile.py` says the same in SQL for any number of people; a property test holds them together.
 
 1. **Nothing is an error.** A value that is missing, or of another type than the operator compares,
-   does not match: a number is never text, a date is text of the shape 2026-12-24.
+   does not match: a number is never text. A date is text of the shape 2026-12-24, an instant text
+   of the shape 2026-12-24T18:00:00Z.
 2. **A negation is the opposite.** `is_not`, `not_in`, `not_contains`, `has_not`, `none`: whoever
    the positive does not match. So people without a plan are among those whose plan is not “pro”.
 3. **`exists`** is any value but null and the empty text; `missing` is the opposite.
@@ -11,8 +12,8 @@
    compared as decimals. `between` includes both ends.
 5. **Dates** are compared with today in the workspace's zone; `in_last` and `in_next` include today
    and the day at the other end. An instant, like `created_at`, stands for its day in that zone.
-   `anniversary_in` looks at day and month alone: from today on, so many days ahead. Who was born
-   on 29 February has their day on the 28th when there is no 29th.
+   `anniversary_in` looks at day and month alone (an instant's in UTC): from today on, so many days
+   ahead. Who was born on 29 February has their day on the 28th when there is no 29th.
 6. **Events** are counted by when they occurred: `within` P30D is from exactly 30 days ago on.
    Opens and clicks are those with the verdict human, unless the rule says another or any.
 7. **Nobody** who is archived matches any rule.
@@ -25,12 +26,12 @@ import re
 from calendar import isleap
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from subscribers.segments.comparisons import SHAPE, Comparison, Entry, is_of_days
+from subscribers.segments.comparisons import DATE, INSTANT, Comparison, Entry, is_of_days
 from subscribers.segments.rules import (
     Count,
     Field,
@@ -102,7 +103,7 @@ def compares(comparison: Comparison, value: Any, now: datetime, zone: str) -> bo
     if comparison.op == "exists":
         return value is not None and value != ""
     if is_of_days(comparison):
-        return _is_on(comparison, _day(value, zone), today(now, zone))
+        return _is_on(comparison, value, today(now, zone), zone)
     return TESTS[comparison.op](_plain(value), _plain(comparison.value))
 
 
@@ -110,23 +111,44 @@ def today(now: datetime, zone: str) -> date:
     return now.astimezone(ZoneInfo(zone)).date()
 
 
-def day_range(comparison: Comparison, today: date) -> tuple[str, str]:
-    """The days, both included, that a comparison of dates asks for, but for anniversaries."""
+class Days(NamedTuple):
+    """From the `first` day to the one before `after`; None: without an end."""
+
+    first: date | None
+    after: date | None
+
+    def dates(self) -> list[str | None]:
+        """As dates are written: they compare like text."""
+        return [day.isoformat() if day else None for day in self]
+
+    def instants(self, zone: str) -> list[datetime | None]:
+        """When they begin in the zone, and when they are over."""
+        return [
+            datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC) if day else None
+            for day in self
+        ]
+
+
+def days_of(comparison: Comparison, today: date) -> Days:
+    """The days that a comparison of dates asks for, but for anniversaries."""
     value: Any = comparison.value
     match comparison.op:
         case "before":
-            low, high = date.min, value - DAY
+            return Days(None, value)
         case "after":
-            low, high = value + DAY, date.max
+            return Days(value + DAY, None)
         case "on":
-            low, high = value, value
+            return Days(value, value + DAY)
         case "in_last":
-            low, high = today - value, today
+            return Days(today - value, today + DAY)
         case "in_next":
-            low, high = today, today + value
-        case _:
-            low, high = value
-    return low.isoformat(), high.isoformat()
+            return Days(today, today + value + DAY)
+    return Days(value[0], value[1] + DAY)
+
+
+def written(instant: datetime | None) -> str | None:
+    """How the text of an instant begins: texts of instants compare like they do."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S") if instant else None
 
 
 def anniversaries(ahead: timedelta, today: date) -> frozenset[str]:
@@ -190,21 +212,17 @@ def _settled(comparison: Comparison, entry: Mapping[str, Any]) -> Comparison:
     return comparison
 
 
-def _day(value: Any, zone: str) -> str | None:
-    """The date that a value is, as text: dates compare like text."""
-    if isinstance(value, datetime):
-        return value.astimezone(ZoneInfo(zone)).date().isoformat()
-    return value if isinstance(value, str) and re.fullmatch(SHAPE, value) else None
-
-
-def _is_on(comparison: Comparison, day: str | None, today: date) -> bool:
-    if day is None:
+def _is_on(comparison: Comparison, value: Any, today: date, zone: str) -> bool:
+    text = f"{written(value)}Z" if isinstance(value, datetime) else str(value)
+    is_instant = re.fullmatch(INSTANT, text)
+    if not (is_instant or re.fullmatch(DATE, text)):
         return False
     if comparison.op == "anniversary_in":
         ahead: Any = comparison.value
-        return day[5:] in anniversaries(ahead, today)
-    low, high = day_range(comparison, today)
-    return low <= day <= high
+        return text[5:10] in anniversaries(ahead, today)
+    days = days_of(comparison, today)
+    start, end = map(written, days.instants(zone)) if is_instant else days.dates()
+    return (start is None or start <= text) and (end is None or text < end)
 
 
 def _plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ A fragment is NULL where the value is missing or of another type: it does not ma
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from psycopg.sql import SQL, Composable
 from psycopg.types.json import Jsonb
 
-from subscribers.segments.comparisons import SHAPE, Comparison, is_of_days
-from subscribers.segments.evaluate import OPPOSITES, anniversaries, day_range, fold
+from subscribers.segments.comparisons import DATE, INSTANT, Comparison, is_of_days
+from subscribers.segments.evaluate import OPPOSITES, Days, anniversaries, days_of, fold, written
 
 Bind = Callable[[Any], Composable]  # makes a value a parameter of the statement
 
@@ -25,20 +25,18 @@ class Value(NamedTuple):
     """Where a value is found, by the type it is wanted as; `given` is whatever it is, as text."""
 
     given: Composable
-    day: Composable
     text: Composable = NOTHING
     number: Composable = NOTHING
     json: Composable = NOTHING
+    instant: Composable | None = None  # of a column that never is anything else
 
 
 def text_column(column: Composable) -> Value:
-    return Value(given=column, day=_day(column), text=column)
+    return Value(given=column, text=column)
 
 
-def instant_column(column: Composable, *, zone: Composable) -> Value:
-    """An instant stands for its day in the zone."""
-    day = SQL("to_char({column} AT TIME ZONE {zone}, 'YYYY-MM-DD')")
-    return Value(given=SQL("{}::text").format(column), day=day.format(column=column, zone=zone))
+def instant_column(column: Composable) -> Value:
+    return Value(given=SQL("({}::text)").format(column), instant=column)
 
 
 def json_member(column: Composable, name: Composable) -> Value:
@@ -46,7 +44,6 @@ def json_member(column: Composable, name: Composable) -> Value:
     given = SQL("({} ->> {}::text)").format(column, name)
     return Value(
         given=given,
-        day=_day(given),
         text=SQL("CASE WHEN jsonb_typeof({json}) = 'string' THEN {given} END").format(
             json=json, given=given
         ),
@@ -57,16 +54,21 @@ def json_member(column: Composable, name: Composable) -> Value:
     )
 
 
-def compare(comparison: Comparison, value: Value, *, bind: Bind, today: date) -> Composable:
-    """The condition that the value compares so."""
-    op, wanted = comparison.op, comparison.value
+def compare(
+    comparison: Comparison, value: Value, *, bind: Bind, today: date, zone: str
+) -> Composable:
+    """The condition that the value compares so; `zone` is the workspace's."""
+    op = comparison.op
+    wanted: Any = comparison.value
     if positive := OPPOSITES.get(op):
-        same = compare(Comparison(positive, wanted), value, bind=bind, today=today)
+        same = compare(Comparison(positive, wanted), value, bind=bind, today=today, zone=zone)
         return SQL("({}) IS NOT TRUE").format(same)
     if op == "exists":
         return SQL("{} <> ''").format(value.given)
     if is_of_days(comparison):
-        return _compare_days(comparison, value, bind, today)
+        if op == "anniversary_in":
+            return _has_anniversary(value, bind(sorted(anniversaries(wanted, today))))
+        return _lies(days_of(comparison, today), value, bind, zone)
     match wanted[0] if isinstance(wanted, tuple) else wanted:
         case bool():
             return SQL("{} = {}::jsonb").format(value.json, bind(Jsonb(wanted)))
@@ -94,18 +96,38 @@ NUMBERS = {
 }
 
 
-def _day(text: Composable) -> Composable:
-    """Dates are text of one shape, and compare like text."""
-    return SQL("CASE WHEN {text} ~ {shape} THEN {text} END").format(text=text, shape=f"^{SHAPE}$")
+def _has_anniversary(value: Value, days: Composable) -> Composable:
+    if value.instant:
+        day = SQL("to_char({} AT TIME ZONE 'UTC', 'MM-DD')").format(value.instant)
+    else:
+        day = SQL("CASE WHEN {given} ~ {shape} THEN substr({given}, 6, 5) END").format(
+            given=value.given, shape=f"^({DATE}|{INSTANT})$"
+        )
+    return SQL("{} = ANY({}::text[])").format(day, days)
 
 
-def _compare_days(comparison: Comparison, value: Value, bind: Bind, today: date) -> Composable:
-    if comparison.op == "anniversary_in":
-        ahead: Any = comparison.value
-        days = bind(sorted(anniversaries(ahead, today)))
-        return SQL("substr({}, 6) = ANY({}::text[])").format(value.day, days)
-    low, high = map(bind, day_range(comparison, today))
-    return SQL('({}) COLLATE "C" BETWEEN {} AND {}').format(value.day, low, high)
+def _lies(days: Days, value: Value, bind: Bind, zone: str) -> Composable:
+    """Dates, and the instants of JSON, are text of one shape each, and compare like text."""
+    instants = days.instants(zone)
+    if value.instant:
+        return _is_between(value.instant, instants, bind)
+    text = SQL('{} COLLATE "C"').format(value.given)
+    return SQL(
+        "CASE WHEN {given} ~ {date} THEN {is_date} WHEN {given} ~ {instant} THEN {is_instant} END"
+    ).format(
+        given=value.given,
+        date=f"^{DATE}$",
+        instant=f"^{INSTANT}$",
+        is_date=_is_between(text, days.dates(), bind),
+        is_instant=_is_between(text, list(map(written, instants)), bind),
+    )
+
+
+def _is_between(value: Composable, bounds: Sequence[Any], bind: Bind) -> Composable:
+    start, end = bounds
+    parts = [SQL("{} >= {}").format(value, bind(start))] if start else []
+    parts += [SQL("{} < {}").format(value, bind(end))] if end else []
+    return SQL(" AND ").join(parts)
 
 
 def _folded(wanted: Any) -> Any:
