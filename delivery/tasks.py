@@ -11,6 +11,7 @@ from django.core.cache import cache
 
 from delivery import engine, hits, webhooks
 from delivery.models import WebhookEndpoint
+from delivery.services import domains
 from delivery.services.webhooks import CONSUMER
 from delivery.transports.smtp import Server
 from emailseq.lib import clock, partitions
@@ -39,6 +40,11 @@ def reap() -> int:
 @shared_task
 def drain_hits() -> int:
     return hits.drain()
+
+
+@shared_task
+def check_domains() -> int:
+    return domains.retire_keys() + domains.check_due()
 
 
 @shared_task

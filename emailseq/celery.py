@@ -49,6 +49,7 @@ TICKS: dict[str, tuple[str, float, tuple[Any, ...]]] = {
     "forget-webhook-calls": ("delivery.tasks.forget_webhook_calls", 600, ()),
     "reap": ("delivery.tasks.reap", 10, ()),
     "forget-event-keys": ("subscribers.tasks.forget_event_keys", 60, ()),
+    "check-domains": ("delivery.tasks.check_domains", 60, ()),
     "event-partitions": ("subscribers.tasks.make_event_partitions", 3600, ()),
     "ledger-partitions": ("delivery.tasks.make_ledger_partitions", 3600, ()),
 }

@@ -150,6 +150,18 @@ def mechanisms(name: str) -> tuple[str, ...]:
     return found
 
 
+def name_servers(name: str) -> tuple[tuple[str, int], ...]:
+    """`ADDRESS` or `ADDRESS:PORT` (`[ADDRESS]:PORT`), with commas between. Raises SettingError."""
+    found = []
+    for each in filter(None, map(str.strip, (read(name) or "").split(","))):
+        try:
+            url = urlsplit(f"//{f'[{each}]' if each.count(':') > 1 and each[0] != '[' else each}")
+            found.append((str(ipaddress.ip_address(url.hostname or "")), url.port or 53))
+        except ValueError as error:
+            raise SettingError(f"{name} holds addresses of name servers, not {each}") from error
+    return tuple(found)
+
+
 def _write_secret(path: Path, value: str) -> None:
     """Write the file whole or not at all: another process may be making it, or reading it."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")

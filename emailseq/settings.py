@@ -115,7 +115,7 @@ CELERY_BROKER_URL = urls.redis_url("broker")
 EMAIL_URL = urls.email_url(urls.read("EMAIL_URL") or "inbox://")
 TRACKING_URL = env.str("TRACKING_URL", SITE_URL).rstrip("/")
 SPF_MECHANISMS = urls.mechanisms("EMAILSEQ_SPF")
-DNS_SERVERS: list[str] = env.list("EMAILSEQ_DNS_SERVERS", [])
+DNS_SERVERS = urls.name_servers("EMAILSEQ_DNS_SERVERS")
 LEASE_SECONDS = env.int("EMAILSEQ_LEASE_SECONDS", 45)
 INBOX_DIR = DATA_DIR / "inbox"
 

@@ -184,6 +184,22 @@ def test_spf_mechanisms_name_mail_servers(monkeypatch):
             env.mechanisms("EMAILSEQ_SPF")
 
 
+def test_name_servers_are_addresses(monkeypatch):
+    given = "192.0.2.1, 192.0.2.2:5353,2001:db8::1,[2001:db8::2]:54"
+    monkeypatch.setenv("EMAILSEQ_DNS_SERVERS", given)
+    assert env.name_servers("EMAILSEQ_DNS_SERVERS") == (
+        ("192.0.2.1", 53),
+        ("192.0.2.2", 5353),
+        ("2001:db8::1", 53),
+        ("2001:db8::2", 54),
+    )
+
+    for wrong in ("dns.example", "192.0.2.1:x", "192.0.2.1:99999", "192.0.2.1 192.0.2.2", "[x"):
+        monkeypatch.setenv("EMAILSEQ_DNS_SERVERS", wrong)
+        with pytest.raises(SettingError, match="EMAILSEQ_DNS_SERVERS holds addresses"):
+            env.name_servers("EMAILSEQ_DNS_SERVERS")
+
+
 def test_a_ring_is_made_up_in_development(tmp_path, monkeypatch):
     monkeypatch.delenv("FIELD_KEYS", raising=False)
     monkeypatch.setenv("ENVIRONMENT", "development")

@@ -82,21 +82,14 @@ class Lookup:
             raise Unanswered(f"DNS did not answer for {kind} {host}.") from error
 
 
-def make_resolver(servers: Sequence[str] = ()) -> dns.resolver.Resolver:
-    """A resolver that asks these servers, `ADDRESS` or `ADDRESS:PORT`, or else the system's."""
+def make_resolver(servers: Sequence[tuple[str, int]] = ()) -> dns.resolver.Resolver:
+    """A resolver that asks these servers, (address, port) each, or else the system's."""
     resolver = dns.resolver.Resolver(configure=not servers)
     if servers:
-        resolver.nameservers = [_server(each) for each in servers]
+        resolver.nameservers = [dns.nameserver.Do53Nameserver(*each) for each in servers]
     resolver.timeout = 1.0
     resolver.use_edns(0, payload=1232)
     return resolver
-
-
-def _server(text: str) -> dns.nameserver.Nameserver:
-    address, _, port = text.rpartition(":")
-    if address and port.isdigit() and not address.endswith(":"):
-        return dns.nameserver.Do53Nameserver(address.strip("[]"), int(port))
-    return dns.nameserver.Do53Nameserver(text.strip("[]"))
 
 
 def _name(name: dns.name.Name) -> str:

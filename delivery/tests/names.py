@@ -29,7 +29,7 @@ class NameServer:
 
     @property
     def address(self):
-        return f"127.0.0.1:{self._socket.getsockname()[1]}"
+        return self._socket.getsockname()
 
     def text(self, name, *texts):
         """Publish TXT records, the long ones in pieces, as DNS wants them."""
