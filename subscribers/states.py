@@ -64,6 +64,8 @@ class FieldKind(models.TextChoices):
     NUMBER = "number", _("Number")
     BOOLEAN = "boolean", _("Yes or no")
     DATE = "date", _("Date")
+    DATETIME = "datetime", _("Date and time")
+    CHOICE = "choice", _("Choice")
 
 
 class SuppressionReason(models.TextChoices):

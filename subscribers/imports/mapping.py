@@ -29,6 +29,8 @@ _WRONG = {
     FieldKind.NUMBER: "is not a number such as 1234.5",
     FieldKind.BOOLEAN: "is neither yes nor no",
     FieldKind.DATE: "is not a date such as 2024-12-31",
+    FieldKind.DATETIME: "is not an instant such as 2024-12-31T18:00:00+01:00",
+    FieldKind.CHOICE: "is not one of its choices",
 }
 
 
@@ -42,6 +44,7 @@ class Column(NamedTuple):
     key: str
     kind: str
     declared: bool
+    choices: tuple[str, ...] = ()
 
 
 class Person(NamedTuple):
@@ -90,12 +93,12 @@ def person_of(cells: Sequence[str], *, columns: Sequence[Column]) -> Person:
         raise ValueError(f"The row has {len(cells)} cells, the header {len(columns)}.")
     plain = dict.fromkeys(_KNOWN, "")
     custom: dict[str, Any] = {}
-    for (name, key, kind, _), cell in zip(columns, cells, strict=False):
+    for column, cell in zip(columns, cells, strict=False):
         text = cell.strip()
-        if text and kind:
-            custom[key] = _value(name, kind, text)
-        elif text and key:
-            plain[key] = text
+        if text and column.kind:
+            custom[column.key] = _value(column, text)
+        elif text and column.key:
+            plain[column.key] = text
     address = addresses.parse(plain.pop("email"))
     _check(**plain)
     written = json.dumps(custom)
@@ -111,7 +114,8 @@ def _column(number: int, name: str, known: dict[str, CustomField]) -> Column:
     if meaning := _MEANINGS.get(key):
         return Column(name.strip(), meaning, "", declared=True)
     if field := known.get(key):
-        return Column(name.strip(), field.key, field.kind, declared=True)
+        choices = tuple(field.choices)
+        return Column(name.strip(), field.key, field.kind, declared=True, choices=choices)
     if not key[:1].isalpha():
         key = f"column_{key or number}"
     return Column(name.strip(), key[:50], FieldKind.TEXT, declared=False)
@@ -123,11 +127,12 @@ def _key(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
 
 
-def _value(name: str, kind: str, text: str) -> Any:
+def _value(column: Column, text: str) -> Any:
     try:
-        return fields.from_text(kind, text)
+        return fields.from_text(column.kind, text, choices=column.choices)
     except ValueError as error:
-        raise ValueError(f"{name}: “{text[:50]}” {_WRONG[FieldKind(kind)]}.") from error
+        wrong = _WRONG[FieldKind(column.kind)]
+        raise ValueError(f"{column.name}: “{text[:50]}” {wrong}.") from error
 
 
 def _check(first_name: str, last_name: str, time_zone: str) -> None:

@@ -16,6 +16,8 @@ class CustomField(WorkspaceModel):
     key = models.CharField(max_length=50, validators=[RegexValidator(r"^[a-z][a-z0-9_]*\Z")])
     label = models.CharField(max_length=100)
     kind = models.CharField(max_length=10, choices=FieldKind.choices, default=FieldKind.TEXT)
+    # Of a field whose kind is choice: what its values are picked from, in the order shown.
+    choices = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     objects = WorkspaceQuerySet.as_manager()

@@ -107,10 +107,11 @@ def _people(
 def _find(workspace: Workspace, who: Collection[UUID | str]) -> dict[UUID | str, int]:
     uids = [one for one in who if isinstance(one, UUID)]
     keys = [one for one in who if isinstance(one, str)]
-    rows = Subscriber.objects.of(workspace).filter(Q(uid__in=uids) | Q(address_key__in=keys))
-    return {
-        name: pk for pk, *names in rows.values_list("pk", "uid", "address_key") for name in names
-    }
+    people = Subscriber.objects.of(workspace).filter(Q(uid__in=uids) | Q(address_key__in=keys))
+    found: dict[UUID | str, int] = {}
+    for pk, uid, key in people.values_list("pk", "uid", "address_key"):
+        found |= {uid: pk, key: pk}
+    return found
 
 
 def _record(

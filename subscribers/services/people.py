@@ -13,8 +13,7 @@ from accounts.audit import Actor
 from accounts.models import Workspace
 from emailseq.lib import clock, text
 from emailseq.lib.errors import Conflict, Invalid
-from subscribers import events, kinds
-from subscribers.fields import check_fields
+from subscribers import events, fields, kinds
 from subscribers.models import Subscriber
 from subscribers.models.subscriber import MAX_NAME
 from subscribers.services.addresses import parse_address
@@ -46,7 +45,9 @@ def upsert(
     Returns the subscriber and `created`, `updated` or `unchanged`. Raises Invalid.
     """
     address = parse_address(email)
-    _check_attributes(workspace, attributes)
+    _check_attributes(attributes)
+    if attributes.get("fields"):
+        attributes["fields"] = fields.checked(workspace, attributes["fields"])
     subscriber, created = Subscriber.objects.get_or_create(
         workspace=workspace, address_key=address.key, defaults={"email": address.email}
     )
@@ -75,14 +76,13 @@ def restore(subscriber: Subscriber, *, by: Actor) -> bool:
     return _set_archived(subscriber, None, by=by)
 
 
-def _check_attributes(workspace: Workspace, attributes: Mapping[str, Any]) -> None:
+def _check_attributes(attributes: Mapping[str, Any]) -> None:
     text.check(**attributes)
     for name in ("first_name", "last_name"):
         if len(attributes.get(name) or "") > MAX_NAME:
             raise Invalid.field(name, "too_long", f"A name takes at most {MAX_NAME} characters.")
     if attributes.get("time_zone") and attributes["time_zone"] not in clock.zones():
         raise Invalid.field("time_zone", "invalid_time_zone", "Not an IANA time zone.")
-    check_fields(workspace, attributes.get("fields") or {})
 
 
 def _merge(subscriber: Subscriber, attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,8 +111,8 @@ def _record_changes(subscriber: Subscriber, before: Mapping[str, Any], *, by: Ac
     }
     for name in before.keys() - {"fields"}:
         changed[name] = [before[name], getattr(subscriber, name)]
-    kind, fields = kinds.SUBSCRIBER_UPDATED, list(before)
-    events.record(subscriber, kind, fields=fields, changed=changed, by=by.kind)
+    told = {"fields": list(before), "changed": changed, "by": by.kind}
+    events.record(subscriber, kinds.SUBSCRIBER_UPDATED, **told)
 
 
 def _set_archived(subscriber: Subscriber, instant: datetime | None, *, by: Actor) -> bool:

@@ -74,10 +74,10 @@ def test_declared_fields_hold_values_of_their_kind(kind, good, bad):
     CustomFieldFactory(workspace=workspace, key="x", label="The X", kind=kind)
     CustomFieldFactory(key="free", kind="number")  # of another workspace
 
-    fields.check_fields(workspace, {"x": good, "free": [bad]})
-    fields.check_fields(workspace, {"x": None})
+    fields.checked(workspace, {"x": good, "free": [bad]})
+    fields.checked(workspace, {"x": None})
     with pytest.raises(Invalid) as caught:
-        fields.check_fields(workspace, {"x": bad, "free": "text"})
+        fields.checked(workspace, {"x": bad, "free": "text"})
 
     assert [(e.pointer, e.code, e.detail) for e in caught.value.errors] == [
         ("/fields/x", "field_type", f"The X is a {kind}.")
@@ -89,6 +89,6 @@ def test_fields_take_64_kilobytes():
     workspace = WorkspaceFactory()
     room = fields.MAX_BYTES - len('{"a": ""}')
 
-    fields.check_fields(workspace, {"a": "x" * room})
+    fields.checked(workspace, {"a": "x" * room})
     with pytest.raises(Invalid, match="at most 64 KB"):
-        fields.check_fields(workspace, {"a": "x" * (room + 1)})
+        fields.checked(workspace, {"a": "x" * (room + 1)})

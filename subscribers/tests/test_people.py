@@ -85,7 +85,8 @@ def test_a_change_says_what_was_there_before(workspace):
 
     services.upsert(
         workspace,
-        **{"email": address, "by": SYSTEM},
+        email=address,
+        by=SYSTEM,
         time_zone="Europe/Berlin",
         fields={"plan": "pro", "seats": 3},
     )
