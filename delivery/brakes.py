@@ -118,13 +118,20 @@ def heard(reply: Reply) -> Heard:
 
 def allowance(lane: Brakes, *, now: datetime, limits: Limits) -> int | None:
     """How many messages may leave now; None is as many as there are."""
-    if lane.state == State.PAUSED:
+    if lane.state == State.PAUSED or (lane.until and now < lane.until):
         return 0
-    if lane.state != State.OPEN:
-        return int(lane.until is not None and now >= lane.until)  # a single one, to probe it
     lane = _of_today(_eased(lane, now, limits), now, limits)
-    left = [_tokens(lane, now, limits), _left_today(lane, limits)]
+    probe = None if lane.state == State.OPEN else 1
+    left = [_tokens(lane, now, limits), _left_today(lane, limits), probe]
     return min((count for count in left if count is not None), default=None)
+
+
+def is_shut(lane: Brakes, *, now: datetime, limits: Limits) -> bool:
+    """Whether another transport should carry what comes: it rests, or has no room left today.
+
+    A lane that is only out of tokens is not shut: what comes waits for its turn.
+    """
+    return lane.state != State.OPEN or _left_today(_of_today(lane, now, limits), limits) == 0
 
 
 def take(lane: Brakes, want: int, *, now: datetime, limits: Limits) -> tuple[Brakes, int]:
@@ -135,7 +142,7 @@ def take(lane: Brakes, want: int, *, now: datetime, limits: Limits) -> tuple[Bra
         return lane, 0
     lane = _of_today(_eased(lane, now, limits), now, limits)
     if lane.state != State.OPEN:
-        return replace(lane, state=State.PROBING, until=now + 3 * limits.rest), 1
+        lane = replace(lane, state=State.PROBING, until=now + 3 * limits.rest)
     if rate := rate_of(lane, limits):
         begin = max(lane.spent_until, now - _burst(rate))
         lane = replace(lane, spent_until=begin + timedelta(seconds=count / rate))
@@ -147,7 +154,7 @@ def take(lane: Brakes, want: int, *, now: datetime, limits: Limits) -> tuple[Bra
 def give_back(lane: Brakes, count: int, *, now: datetime, limits: Limits) -> Brakes:
     """What was let through and did not leave: its tokens and its place in the day return."""
     if lane.state == State.PROBING:
-        return replace(lane, state=State.RESTING, until=now)
+        lane = replace(lane, state=State.RESTING, until=now)
     if rate := rate_of(lane, limits):
         lane = replace(lane, spent_until=lane.spent_until - timedelta(seconds=count / rate))
     if cap(lane, limits) is not None:
@@ -204,7 +211,7 @@ def hear(
     if lane.state == State.PROBING:
         failed = faults - {Heard.UNWANTED}
         return _rest(lane, why, now, limits, jitter) if failed else _opened(lane)
-    return _rest(lane, why, now, limits, jitter) if _is_in_trouble(lane, faults) else lane
+    return _rest(lane, why, now, limits, jitter) if _is_in_trouble(lane, faults, limits) else lane
 
 
 def pause(lane: Brakes, why: str) -> Brakes:
@@ -223,11 +230,13 @@ def release(lane: Brakes, *, now: datetime) -> Brakes:
     )
 
 
-def _is_in_trouble(lane: Brakes, faults: frozenset[str]) -> bool:
+def _is_in_trouble(lane: Brakes, faults: frozenset[str], limits: Limits) -> bool:
     last = lane.recent[-LOST_IN_A_ROW:]
     lost = len(last) == LOST_IN_A_ROW and not set(last) - {Heard.LOST, Heard.BUSY}
-    slow = sum(letter in (Heard.SLOW, Heard.BUSY) for letter in lane.recent[-20:]) >= SLOW_OF_20
-    return bool(faults) and (lost or (slow and not faults.isdisjoint((Heard.SLOW, Heard.BUSY))))
+    # Where there are connections to take back, 421 need not mean that messages come too fast.
+    slow = {Heard.SLOW} if limits.connections else {Heard.SLOW, Heard.BUSY}
+    slowed = sum(letter in slow for letter in lane.recent[-20:]) >= SLOW_OF_20
+    return bool(faults) and (lost or (slowed and not slow.isdisjoint(faults)))
 
 
 def _rest(lane: Brakes, why: str, now: datetime, limits: Limits, jitter: float) -> Brakes:

@@ -3,6 +3,9 @@
     claim -> render -> mark -> look -> hand over -> settle        (a pump)
     reap                                                          (a tick, for pumps that died)
 
+What is due is claimed for a lane, a transport's way to a group of domains: `claims` says how much
+for which, `lanes` how they stand, and `ready` hands it to the wires.
+
 A row of the outbox is due, leased (token), on the wire (wire mark) or in doubt. A kill at any
 instant leads back to "due" or to "in doubt", never to a loss or a silent repeat:
 
@@ -22,9 +25,8 @@ import os
 import random
 import socket
 import uuid
-from collections.abc import Callable, Sequence, Set
-from datetime import timedelta
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import structlog
 from asgiref.sync import sync_to_async
@@ -35,9 +37,15 @@ from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from delivery import letters, outcomes
+from delivery import carriers, letters, outcomes
+from delivery.brakes import heard
+from delivery.carriers import Carrier
+from delivery.claims import Claims
+from delivery.lanes import Lanes
 from delivery.letters import Claimed, Letter, Stationery
+from delivery.ready import Batch, Ready
 from delivery.replies import Reply
+from delivery.routing import LaneKey
 from delivery.settlement import Settlement
 from delivery.states import Outcome
 from delivery.transports.smtp import ConnectFailed, Connection, Result, Server, boot_time
@@ -48,14 +56,16 @@ from templates_app import versions
 from templates_app.compiler import Compiled
 from templates_app.rendering import RenderError
 
-WIRES = 8  # connections to the mail server
+WIRES = 8  # connections to a mail server, where nobody set a number
 MICRO_BATCH = 20  # messages a wire may have under way at once: the bound of doubt
 BATCH_SECONDS = 1  # a slow server gets smaller ones, so that less is in doubt and no mark grows old
-CLAIM = 400
 IDLE_SECONDS = 0.2
+HANG_UP_SECONDS = 5  # a wire with nothing to do for so long closes its connection
 MARK_SECONDS = 5  # nothing is written under a wire mark that is older
 DATABASE_RETRIES = (0.1, 0.5, 2, 5, 10)
 
+T = TypeVar("T")
+R = TypeVar("R")
 Database = AsyncConnection[Any]
 log = structlog.get_logger(__name__)
 
@@ -67,20 +77,25 @@ class LeaseLost(Exception):
 async def pump(server: Server, *, seconds: float, stopping: Callable[[], bool]) -> int:
     """Send what is due for `seconds`, or until `stopping`; returns how many messages were sent.
 
-    Any number of pumps may run, on any number of hosts.
+    `server` is where the transport leads that all workspaces share. Any number of pumps may run,
+    on any number of hosts.
     """
+    transports = await sync_to_async(_in_thread)(carriers.load, server)
     async with AsyncConnectionPool(
         kwargs=_database_parameters(), min_size=1, max_size=WIRES + 2, open=False
     ) as pool:
-        return await _Pump(server, pool).run(seconds=seconds, stopping=stopping)
+        return await _Pump(transports, pool).run(seconds=seconds, stopping=stopping)
 
 
 class _Pump:
-    def __init__(self, server: Server, pool: AsyncConnectionPool[Database]) -> None:
-        self._server = server
+    def __init__(self, transports: Iterable[Carrier], pool: AsyncConnectionPool[Database]) -> None:
         self._pool = pool
         self._token = uuid.uuid4()
-        self._ready: asyncio.Queue[Letter | None] = asyncio.Queue(WIRES * MICRO_BATCH)
+        self._lanes = Lanes(transports, wires=WIRES)
+        self._claims = Claims(self._lanes)
+        self._ready = Ready(self._lanes)
+        self._entries = {carrier_id: asyncio.Lock() for carrier_id in self._lanes.carriers}
+        self._reached: set[int] = set()  # carriers that have let a wire in
         self._stationery: dict[tuple[Any, ...], Stationery] = {}
         self._compiled: dict[int, Compiled] = {}
         self._sent_count = 0
@@ -90,9 +105,14 @@ class _Pump:
         try:
             async with asyncio.TaskGroup() as group:
                 renewal = group.create_task(self._renew_lease())
-                wires = [group.create_task(self._wire()) for _ in range(WIRES)]
+                wires = [
+                    group.create_task(self._wire(carrier, number))
+                    for carrier in self._lanes.carriers.values()
+                    for number in range(WIRES)
+                ]
                 await self._feed(boot_time() + seconds, stopping)
                 await asyncio.wait(wires)
+                await self._tell()
                 renewal.cancel()
         except* LeaseLost:
             log.error("lease_lost", token=str(self._token))
@@ -108,38 +128,32 @@ class _Pump:
         What no wire takes goes back to the outbox with the lease.
         """
         while boot_time() < until and not stopping():
-            rows = await self._claim()
-            for letter in await self._render(rows):
-                if stopping():
-                    break
-                await self._ready.put(letter)
-            if not rows:
-                await asyncio.sleep(IDLE_SECONDS)
-        while stopping() and not self._ready.empty():
-            self._ready.get_nowait()
-        await self._ready.put(None)
-
-    async def _take(self, size: int) -> list[Letter]:
-        """Letters for a wire: those that are ready, at most `size`; none when it is to go home."""
-        letter, taken = await self._ready.get(), list[Letter]()
-        while letter is not None:
-            taken.append(letter)
-            if len(taken) == size or self._ready.empty():
-                return taken
-            letter = self._ready.get_nowait()
-        self._ready.put_nowait(None)  # the other wires go home by it too
-        return taken
+            claimed = await self._claim()
+            await self._ready.put(await self._render(claimed))
+            if not claimed:
+                await self._ready.run_low(patience=IDLE_SECONDS)
+        await self._ready.close(at_once=stopping())
 
     async def _claim(self) -> list[Claimed]:
-        query = {"token": self._token, "limit": CLAIM, "now": clock.held_at()}
-        rows = await self._fetch("claim", query)
-        return [Claimed._make(row) for row in rows]
+        """A fair share of what is due, for lanes that are open."""
+        async with self._pool.connection() as database:
+            await self._claims.look(database, token=self._token)
+            shares = await self._claims.plan(database, ready=len(self._ready))
+        back = [letter.row for letter in self._ready.withdraw()]
+        claimed: list[Claimed] = []
+        if shares:
+            query = {**self._claims.places(shares), "token": self._token, "now": clock.held_at()}
+            rows = [Claimed(*row) for row in await self._fetch("claim", query)]
+            claimed, misfits = self._claims.assign(shares, rows)
+            back += misfits
+        await self._put_back(back)
+        return claimed
 
     async def _render(self, rows: Sequence[Claimed]) -> list[Letter]:
         """Rows to letters; those that cannot be rendered have failed, the others go on."""
         version_ids = {row.template_version_id for row in rows} - self._compiled.keys()
         if version_ids:
-            self._compiled |= await sync_to_async(_load_versions)(version_ids)
+            self._compiled |= await sync_to_async(_in_thread)(versions.compiled, version_ids)
         rendered, failed, now = [], Settlement(), clock.now()
         for row in rows:
             paper = await self._paper(row)
@@ -148,6 +162,7 @@ class _Pump:
                 rendered.append(letters.write(row, paper, version, now=now))
             except (RenderError, ValueError) as error:
                 failed.finish(row.id, Outcome.FAILED, reason=f"render: {error}")
+                self._lanes.hear(row.lane, back=1)
         await self._settle(failed)
         return await asyncio.to_thread(letters.sign, rendered, now=now)
 
@@ -165,29 +180,63 @@ class _Pump:
 
     # Mark, look, hand over, settle
 
-    async def _wire(self) -> None:
-        """One connection to the mail server: hand over micro-batches until there are no more."""
-        connection: Connection | None = None
-        failure_count, size = 0, 1
-        while batch := await self._take(size):
+    async def _wire(self, carrier: Carrier, number: int) -> None:
+        """One connection at a time to a mail server: hand over what is ready, until all is."""
+        while batch := await self._ready.take(carrier, wire=number):
             try:
-                if connection is None or not connection.alive:
-                    connection = await Connection.open(self._server)
-                failure_count = 0
-                rate = await self._deliver(connection, batch)
-                size = max(1, min(MICRO_BATCH, int(BATCH_SECONDS * rate)))
+                connection = await self._connect(carrier)
             except ConnectFailed as failed:
-                failure_count += 1
-                await self._not_now(batch, pause=min(30, 2**failure_count), reply=failed.reply)
+                await self._not_now(batch, failed.reply)
+            else:
+                await self._use(connection, batch, carrier, number)
+
+    async def _connect(self, carrier: Carrier) -> Connection:
+        """A session with the server. Raises ConnectFailed, and has the lanes hear of it.
+
+        Until one has succeeded one wire tries after the other: a server that is down, or that does
+        not take our password, is asked once and not eight times.
+        """
+        if carrier.id in self._reached:
+            return await self._open(carrier)
+        async with self._entries[carrier.id]:
+            return await self._open(carrier)
+
+    async def _open(self, carrier: Carrier) -> Connection:
+        whole = self._lanes[LaneKey(carrier.id)]
+        if not whole.is_open:
+            raise ConnectFailed(Reply(0, "", whole.brakes.reason, "connect"))
+        try:
+            connection = await Connection.open(carrier.server)
+        except ConnectFailed as failed:
+            log.warning("connect_failed", host=carrier.server.host, reply=str(failed.reply))
+            self._reached.discard(carrier.id)
+            whole.hear(heard(failed.reply), why=str(failed.reply))
+            await self._tell()
+            raise
+        self._reached.add(carrier.id)
+        return connection
+
+    async def _use(
+        self, connection: Connection, first: Batch, carrier: Carrier, number: int
+    ) -> None:
+        """Hand over micro-batches for as long as the connection serves and there are some."""
+        batch: Batch | None = first
+        while batch:
+            try:
+                await self._deliver(connection, batch)
             except OperationalError as error:  # the rows are leased, and stay so until the reaper
                 log.warning("pump_lost_database", error=str(error))
-        if connection is not None:
-            await connection.aclose()
+            finally:
+                await self._ready.done(batch)
+            if not connection.alive:
+                return
+            batch = await self._ready.take(carrier, wire=number, patience=HANG_UP_SECONDS)
+        await connection.aclose()
 
-    async def _deliver(self, connection: Connection, batch: Sequence[Letter]) -> float:
-        """See a micro-batch through; returns how many messages a second the wire took."""
+    async def _deliver(self, connection: Connection, batch: Batch) -> None:
+        """See a micro-batch through, and let its lane hear how it went."""
         issued, settlement, results = boot_time(), Settlement(), list[Result]()
-        passed = await self._gate(batch, settlement)
+        passed = await self._gate(batch.letters, settlement)
         began = boot_time()
         try:
             await connection.send(
@@ -196,10 +245,15 @@ class _Pump:
                 write_until=issued + MARK_SECONDS,
             )
         finally:  # also when cancelled: whatever was heard is written down
-            seconds = boot_time() - began
+            rate = len(passed) / (boot_time() - began)
+            batch.lane.batch_size = max(1, min(MICRO_BATCH, int(BATCH_SECONDS * rate)))
+            batch.lane.pace = rate * len(batch.lane.under_way)
             self._judge(results, passed, settlement)
+            back = len(batch.letters) - settlement.decided_count
+            self._lanes.hear(batch.lane.key, settlement.answers, why=settlement.why, back=back)
             await asyncio.shield(self._settle(settlement))
-        return len(passed) / seconds
+        if self._lanes.have_urgent_news:
+            await self._tell()
 
     async def _gate(self, batch: Sequence[Letter], settlement: Settlement) -> list[Letter]:
         """Mark, commit, then look. Returns the letters that may leave; the others are settled."""
@@ -226,6 +280,8 @@ class _Pump:
 
     async def _settle(self, settlement: Settlement) -> None:
         """Write down what became of messages, in one transaction; a lost database is waited for."""
+        if not settlement.ids:
+            return
         for pause in DATABASE_RETRIES:
             try:
                 await self._write_down(settlement)
@@ -247,14 +303,23 @@ class _Pump:
                 await database.execute(events.STATEMENT, events.parameters(news))
         self._sent_count += sum(outcome == Outcome.SENT for _, outcome, *_ in settlement.finished)
 
-    async def _not_now(self, batch: Sequence[Letter], *, pause: float, reply: Reply) -> None:
-        """No connection: nobody is to blame. The batch goes back, and this wire waits."""
-        log.warning("connect_failed", host=self._server.host, reply=str(reply), pause=pause)
-        settlement, run_at = Settlement(), clock.now() + timedelta(seconds=pause)
-        for letter in batch:
-            settlement.put_back(letter.row.id, run_at, refund=True, reply=str(reply))
+    async def _not_now(self, batch: Batch, reply: Reply) -> None:
+        """No connection: nobody is to blame. The letters go back, and the wire takes a breath."""
+        self._lanes.hear(batch.lane.key, back=len(batch.letters))
+        await self._put_back([letter.row for letter in batch.letters], reply=str(reply))
+        await asyncio.sleep(IDLE_SECONDS)
+        await self._ready.done(batch)
+
+    async def _put_back(self, rows: Iterable[Claimed], *, reply: str = "") -> None:
+        """These have not left, for no fault of theirs: they are due at once."""
+        settlement, now = Settlement(), clock.now()
+        for row in rows:
+            settlement.put_back(row.id, now, refund=True, reply=reply)
         await self._settle(settlement)
-        await asyncio.sleep(pause)
+
+    async def _tell(self) -> None:
+        async with self._pool.connection() as database:
+            await self._lanes.tell(database)
 
     # The lease
 
@@ -302,10 +367,10 @@ def reap(limit: int = 5000) -> int:
     return len(orphans) + len(swept)
 
 
-def _load_versions(version_ids: Set[int]) -> dict[int, Compiled]:
-    """Compiled templates, read by Django in a thread of its own; the connection ends with it."""
+def _in_thread(read: Callable[[T], R], argument: T) -> R:
+    """Something read by Django in a thread of its own; the connection ends with it."""
     try:
-        return versions.compiled(version_ids)
+        return read(argument)
     finally:
         django_connection.close()
 

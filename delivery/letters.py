@@ -12,6 +12,7 @@ from django.conf import settings
 from delivery import dkim, envelope
 from delivery.dkim import Signer
 from delivery.envelope import Letterhead
+from delivery.routing import NO_LANE, LaneKey, Place
 from delivery.tracking import Links
 from delivery.transports.smtp import Envelope
 from emailseq.lib import signing
@@ -50,16 +51,25 @@ class Claimed(NamedTuple):
     list_id: int | None
     template_version_id: int
     sender_id: int
+    message_class: str
+    priority: int
+    domain_group: str
+    transport_id: int | None  # the only one that its sender allows
     attempts: int
     email: str
     first_name: str
     last_name: str
     time_zone: str
     fields: Mapping[str, Any]
+    lane: LaneKey = NO_LANE  # by which it leaves; the pump decides
 
     @property
     def key(self) -> MessageKey:
         return MessageKey(self.kind, self.source_id, self.step_key, self.run, self.subscriber_id)
+
+    @property
+    def place(self) -> Place:
+        return Place(self.priority, self.kind, self.source_id, self.domain_group)
 
     @property
     def stationery_key(self) -> tuple[str, int, int, int | None]:

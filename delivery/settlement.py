@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from delivery import replies
+from delivery.brakes import Heard, heard
 from delivery.replies import Kind, Reply
 from delivery.states import Outcome
 from delivery.transports.smtp import Result, WireOutcome
@@ -26,6 +27,12 @@ class Settlement:
     back: list[tuple[int, datetime, int, str]] = field(default_factory=list)
     doubtful: list[tuple[int, str]] = field(default_factory=list)
     suppress: set[int] = field(default_factory=set)
+    # For the lane: the answers, as letters of `brakes.Heard`; what was refused last; and how many
+    # messages the server has decided about.
+    answers: str = ""
+    why: str = ""
+    decided_count: int = 0
+    _has_ended: bool = False
 
     def finish(self, message_id: int, outcome: str, *, reason: str = "", reply: str = "") -> None:
         """It is over. `reason` is empty for a message that was sent."""
@@ -38,6 +45,7 @@ class Settlement:
     def judge(self, result: Result, *, attempts: int, now: datetime, jitter: float) -> None:
         """Sort in one result of the wire. `attempts` counts this one; `jitter` is in [0, 1)."""
         reply = str(result.reply).replace("\0", "")
+        self._hear(result)
         if result.outcome is WireOutcome.ACCEPTED:
             self.finish(result.id, Outcome.SENT, reply=reply)
         elif result.outcome is WireOutcome.IN_DOUBT:
@@ -46,6 +54,16 @@ class Settlement:
             self.put_back(result.id, now, refund=True, reply=reply)
         else:
             self._judge_refusal(result.id, result.reply, reply, attempts, now, jitter)
+
+    def _hear(self, result: Result) -> None:
+        """Each message tells of one answer; a session that has ended, of one for all it left."""
+        self.decided_count += result.outcome is not WireOutcome.UNSENT
+        if result.outcome is WireOutcome.ACCEPTED:
+            self.answers += Heard.FINE
+        elif result.outcome is WireOutcome.REFUSED or not self._has_ended:
+            self._has_ended = result.outcome is not WireOutcome.REFUSED
+            self.answers += (said := heard(result.reply))
+            self.why = self.why if said is Heard.FINE else str(result.reply)
 
     def _judge_refusal(
         self, message_id: int, said: Reply, reply: str, attempts: int, now: datetime, jitter: float

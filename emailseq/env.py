@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from emailseq.lib.networks import is_loopback
+
 Role = Literal["broker", "cache", "buckets"]
 Tls = Literal["none", "starttls", "implicit"]
 
@@ -133,7 +135,7 @@ def email_url(value: str) -> EmailUrl:
         raise SettingError("EMAIL_URL looks like smtps://USER:PASSWORD@HOST:PORT, nothing after it")
     port, tls = MAIL_SCHEMES[url.scheme]
     username, password = unquote(url.username or ""), unquote(url.password or "")
-    if tls == "none" and (username or password) and not _is_loopback(url.hostname):
+    if tls == "none" and (username or password) and not is_loopback(url.hostname):
         raise SettingError("EMAIL_URL sends credentials in the clear: use smtp+tls:// or smtps://")
     return EmailUrl(url.hostname, _port(url) or port, username, password, tls)
 
@@ -185,10 +187,3 @@ def _is_network(value: str, kind: str) -> bool:
         return ipaddress.ip_network(value, strict=False).version == int(kind[-1])
     except ValueError:
         return False
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

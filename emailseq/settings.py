@@ -117,6 +117,8 @@ TRACKING_URL = env.str("TRACKING_URL", SITE_URL).rstrip("/")
 SPF_MECHANISMS = urls.mechanisms("EMAILSEQ_SPF")
 DNS_SERVERS = urls.name_servers("EMAILSEQ_DNS_SERVERS")
 LEASE_SECONDS = env.int("EMAILSEQ_LEASE_SECONDS", 45)
+REST_SECONDS = env.int("EMAILSEQ_REST_SECONDS", 30)
+TRANSPORT_ALLOWED_HOSTS: list[str] = env.list("TRANSPORT_ALLOWED_HOSTS", [])
 INBOX_DIR = DATA_DIR / "inbox"
 
 # --- People -----------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from django.db import transaction
 
 from delivery import services as delivery
 from delivery.services import NewMessage
-from delivery.states import SourceKind
+from delivery.states import Priority, SourceKind
 from emailseq.lib import clock, sql
 from sequences import interpreter, kinds, program
 from sequences.events import of_run
@@ -146,6 +146,7 @@ def _messages(moved: Iterable[Moved]) -> list[NewMessage]:
             list_id=run.list_id,
             template_version_id=effect.template_version_id,
             sender_id=run.sender_id,
+            priority=Priority.SEQUENCE,
         )
         for run, outcome, _ in moved
         for effect in outcome.effects

@@ -56,8 +56,10 @@ class Transport(models.Model):
     message_class = models.CharField(  # the one it carries; empty is all of them
         max_length=20, choices=MessageClass.choices, blank=True, default=""
     )
-    # Limits; none where there is no number.
+    # Limits, none where there is no number: messages a second in all and to one group of domains,
+    # connections of all pumps together, messages a day.
     rate = models.FloatField(null=True, blank=True)
+    domain_rate = models.FloatField(null=True, blank=True)
     max_connections = models.IntegerField(null=True, blank=True)
     daily = models.IntegerField(null=True, blank=True)
     warm_up = models.BooleanField(default=False)
@@ -82,6 +84,10 @@ class Transport(models.Model):
     @property
     def public_id(self) -> str:
         return ids.encode(self.prefix, self.uid)
+
+    @property
+    def is_shared(self) -> bool:
+        return self.workspace_id is None
 
 
 class Lane(models.Model):

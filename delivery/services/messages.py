@@ -19,12 +19,14 @@ from accounts.audit import Actor
 from accounts.models import Workspace
 from delivery import kinds, outcomes
 from delivery.models import Outbox, SenderIdentity, SendLedger, Source
-from delivery.states import Outcome
+from delivery.states import MessageClass, Outcome, Priority
 from emailseq.lib import clock, sql, text
 from emailseq.lib.errors import Invalid
 from subscribers import events
 from subscribers import services as people
 from subscribers.events import NewEvent
+
+MANY = 50  # people at a domain: from here on it is a group, and has lanes, of its own
 
 
 class NewMessage(NamedTuple):
@@ -40,6 +42,8 @@ class NewMessage(NamedTuple):
     list_id: int | None
     template_version_id: int
     sender_id: int
+    message_class: str = MessageClass.MARKETING
+    priority: int = Priority.CAMPAIGN
 
 
 def queue_many(messages: Iterable[NewMessage], *, now: datetime) -> int:
@@ -47,7 +51,8 @@ def queue_many(messages: Iterable[NewMessage], *, now: datetime) -> int:
     rows = list(messages)
     if not rows:
         return 0
-    return sql.run("delivery", "queue_many", {**sql.columns(NewMessage._fields, rows), "now": now})
+    columns = sql.columns(NewMessage._fields, rows)
+    return sql.run("delivery", "queue_many", {**columns, "many": MANY, "now": now})
 
 
 def mirror(*, workspace: Workspace, kind: str, source_id: int, name: str) -> None:

@@ -1,38 +1,21 @@
--- Claim due messages for a pump: a fair share of each source that is not held, oldest first, so a
--- campaign of a million never keeps a sequence waiting. Leased rows carry the pump's token.
+-- Claim due messages for a pump: so many of each place that it names, oldest first. It names only
+-- lanes that are open. Leased rows carry the pump's token.
 -- Not the ORM: choosing, locking and leasing must be one statement, or two pumps claim one row.
-WITH RECURSIVE pending AS (        -- the sources that have due rows, by hopping along the index
-    (SELECT kind, source_id
-       FROM delivery_outbox
-      WHERE lease_token IS NULL AND held_at IS NULL AND cancelled_at IS NULL
-      ORDER BY kind, source_id
-      LIMIT 1)
-    UNION ALL
-    SELECT further.kind, further.source_id
-      FROM pending
-     CROSS JOIN LATERAL (
-           SELECT kind, source_id
-             FROM delivery_outbox
-            WHERE lease_token IS NULL AND held_at IS NULL AND cancelled_at IS NULL
-              AND (kind, source_id) > (pending.kind, pending.source_id)
-            ORDER BY kind, source_id
-            LIMIT 1) AS further
-), open AS (
-    SELECT pending.kind, pending.source_id
-      FROM pending
-      JOIN delivery_source AS source USING (kind, source_id)
-     WHERE NOT source.held
-), due AS (
+WITH due AS (
     SELECT share.id
-      FROM open
+      FROM unnest(%(priorities)s::smallint[], %(kinds)s::text[], %(source_ids)s::bigint[],
+                  %(domain_groups)s::text[], %(quotas)s::int[])
+        AS place (priority, kind, source_id, domain_group, quota)
      CROSS JOIN LATERAL (
            SELECT message.id
              FROM delivery_outbox AS message
-            WHERE message.kind = open.kind AND message.source_id = open.source_id
+            WHERE message.priority = place.priority AND message.kind = place.kind
+              AND message.source_id = place.source_id AND message.domain_group = place.domain_group
               AND message.lease_token IS NULL AND message.held_at IS NULL
-              AND message.cancelled_at IS NULL AND message.run_at <= coalesce(%(now)s, clock_timestamp())
+              AND message.cancelled_at IS NULL
+              AND message.run_at <= coalesce(%(now)s, clock_timestamp())
             ORDER BY message.run_at, message.id
-            LIMIT (SELECT greatest(1, %(limit)s / greatest(count(*), 1)) FROM open)
+            LIMIT place.quota
               FOR UPDATE SKIP LOCKED) AS share
 ), claimed AS (
     UPDATE delivery_outbox
@@ -42,8 +25,10 @@ WITH RECURSIVE pending AS (        -- the sources that have due rows, by hopping
 )
 SELECT claimed.id, claimed.workspace_id, claimed.kind, claimed.source_id, claimed.step_key,
        claimed.run, claimed.subscriber_id, claimed.list_id, claimed.template_version_id,
-       claimed.sender_id, claimed.attempts,
+       claimed.sender_id, claimed.message_class, claimed.priority, claimed.domain_group,
+       sender.transport_id, claimed.attempts,
        subscriber.email, subscriber.first_name, subscriber.last_name, subscriber.time_zone,
        subscriber.fields
   FROM claimed
   JOIN subscribers_subscriber AS subscriber ON subscriber.id = claimed.subscriber_id
+  LEFT JOIN delivery_senderidentity AS sender ON sender.id = claimed.sender_id

@@ -14,10 +14,19 @@ from subscribers.tests.factories import ListFactory, make_audience
 pytestmark = pytest.mark.django_db
 
 LARGE = {"delivery_outbox", "subscribers_subscriber", "subscribers_subscription"}
-TYPES = {"token": "uuid", "limit": "int", "now": "timestamptz", "ids": "bigint[]"}
+TYPES = {
+    "token": "uuid",
+    "now": "timestamptz",
+    "ids": "bigint[]",
+    "priorities": "smallint[]",
+    "kinds": "text[]",
+    "source_ids": "bigint[]",
+    "domain_groups": "text[]",
+    "quotas": "int[]",
+}
 
 
-@pytest.mark.parametrize("name", ["claim", "mark", "look"])
+@pytest.mark.parametrize("name", ["waiting", "claim", "mark", "look"])
 def test_a_pump_reads_messages_and_people_by_key(name):
     """Of the plan that a pump's connection keeps, whatever the arguments are."""
     news = ListFactory()

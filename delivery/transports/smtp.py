@@ -16,6 +16,7 @@ import contextlib
 import ipaddress
 import math
 import re
+import socket
 import ssl
 import time
 from base64 import b64encode
@@ -27,6 +28,7 @@ from typing import Literal
 
 from delivery.replies import Reply, Stage
 from delivery.transports.conversation import Conversation, Ended, Session, parse
+from emailseq.lib.networks import is_public
 
 __all__ = [
     "ConnectFailed",
@@ -44,7 +46,9 @@ __all__ = [
 class Server:
     """Where to hand over. `tls` is a demand: nothing falls back to clear text.
 
-    Certificates are checked against the system's authorities; SSL_CERT_FILE names others.
+    Certificates are checked against the system's authorities; SSL_CERT_FILE names others. Of
+    `auth` the mechanism is demanded, too; for XOAUTH2 the password is an access token. What is
+    `guarded` leads to the public internet or nowhere. `fault` says why nobody can connect.
     """
 
     host: str
@@ -53,6 +57,9 @@ class Server:
     username: str = ""
     password: str = field(default="", repr=False)
     tls: Literal["none", "starttls", "implicit"] = "none"
+    auth: Literal["", "plain", "login", "xoauth2"] = ""
+    guarded: bool = False
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +119,8 @@ class Connection:
         connection = cls(server)
         session = connection._session
         try:
+            if server.fault:
+                raise Ended(Reply(535, "", server.fault, "auth"))
             async with asyncio.timeout(deadline):
                 await connection._connect()
         except Ended as ended:
@@ -172,11 +181,13 @@ class Connection:
     # Opening
 
     async def _connect(self) -> None:
+        implicit = self._server.tls == "implicit"
         await asyncio.get_running_loop().create_connection(
             lambda: self._session,
-            self._server.host,
+            await self._address() if self._server.guarded else self._server.host,
             self._server.port,
-            ssl=ssl.create_default_context() if self._server.tls == "implicit" else None,
+            ssl=ssl.create_default_context() if implicit else None,
+            server_hostname=self._server.host if implicit else None,
         )
         await self._ask("", stage="connect", expect=b"220")
         await self._greet()
@@ -185,6 +196,16 @@ class Connection:
             await self._greet()
         if self._server.username:
             await self._authenticate()
+
+    async def _address(self) -> str:
+        """The address to connect to, resolved once; all that it has must be public."""
+        found = await asyncio.get_running_loop().getaddrinfo(
+            self._server.host, self._server.port, type=socket.SOCK_STREAM
+        )
+        addresses = [str(each[4][0]).partition("%")[0] for each in found]
+        if not all(map(is_public, addresses)):
+            raise self._gives_up(f"{self._server.host} is not on the public internet")
+        return addresses[0]
 
     async def _ask(self, command: str, *, stage: Stage, expect: bytes) -> bytes:
         line = f"{command}\r\n".encode() if command else b""
@@ -215,19 +236,31 @@ class Connection:
 
     async def _authenticate(self) -> None:
         self._session.stage = "auth"
-        username, password = self._server.username.encode(), self._server.password.encode()
-        mechanisms = self._extensions.get("AUTH", "").split()
         if self._server.tls == "none" and not self._on_loopback():
             raise self._gives_up("credentials are not sent without TLS")
-        if "PLAIN" in mechanisms:
-            token = b64encode(b"\0" + username + b"\0" + password).decode()
-            await self._ask(f"AUTH PLAIN {token}", stage="auth", expect=b"235")
-        elif "LOGIN" in mechanisms:
-            await self._ask("AUTH LOGIN", stage="auth", expect=b"334")
-            await self._ask(b64encode(username).decode(), stage="auth", expect=b"334")
-            await self._ask(b64encode(password).decode(), stage="auth", expect=b"235")
-        else:
+        offered = self._extensions.get("AUTH", "").lower().split()
+        wanted = [self._server.auth] if self._server.auth else ["plain", "login"]
+        mechanism = next((each for each in wanted if each in offered), None)
+        if mechanism is None and self._server.auth:
+            raise self._gives_up(f"the server does not offer AUTH {self._server.auth.upper()}")
+        if mechanism is None:
             raise self._gives_up("the server offers neither AUTH PLAIN nor AUTH LOGIN")
+        username, password = self._server.username, self._server.password
+        if mechanism == "plain":
+            await self._say_who("PLAIN", f"\0{username}\0{password}")
+        elif mechanism == "xoauth2":
+            await self._say_who("XOAUTH2", f"user={username}\1auth=Bearer {password}\1\1")
+        else:
+            await self._ask("AUTH LOGIN", stage="auth", expect=b"334")
+            await self._ask(_encoded(username), stage="auth", expect=b"334")
+            await self._ask(_encoded(password), stage="auth", expect=b"235")
+
+    async def _say_who(self, mechanism: str, proof: str) -> None:
+        raw = await self._ask(f"AUTH {mechanism} {_encoded(proof)}", stage="auth", expect=b"")
+        if raw.startswith(b"334"):  # XOAUTH2: says what is wrong, and refuses once that is answered
+            raw = await self._session.ask(b"\r\n", stage="auth", expect=b"")
+        if not raw.startswith(b"235"):
+            raise Ended(parse(raw, stage="auth"))
 
     def _on_loopback(self) -> bool:
         if self._session.transport is None:
@@ -326,6 +359,10 @@ class _Batch:
             self.settle(WireOutcome.IN_DOUBT, reply)
         while self.left:
             self.settle(WireOutcome.UNSENT, reply)
+
+
+def _encoded(text: str) -> str:
+    return b64encode(text.encode()).decode()
 
 
 LONE_DOT, RESET = b".\r\n", b"RSET\r\n"

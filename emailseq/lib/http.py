@@ -7,7 +7,6 @@ is what is connected to, so a name that changes its mind between check and call 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 import time
 from collections.abc import Mapping, Sequence
@@ -18,12 +17,12 @@ from urllib.parse import urlsplit
 import httpx
 from django.conf import settings
 
+from emailseq.lib.networks import is_public
+
 CONNECT_SECONDS = 5
 DEADLINE_SECONDS = 15
 MAX_BODY = 64 * 1024
 PORTS = (443, 8443)
-# Ranges that lead elsewhere than they say: 6to4 and NAT64 wrap an IPv4 address.
-_WRAPPED = tuple(map(ipaddress.ip_network, ("2002::/16", "64:ff9b::/96", "64:ff9b:1::/48")))
 
 
 class Forbidden(ValueError):
@@ -125,14 +124,5 @@ def _check_public(parts: _Parts, addresses: Sequence[str]) -> None:
         raise Forbidden("Only https:// is called.")
     if parts.port not in PORTS:
         raise Forbidden(f"Port {parts.port} is not called: use 443 or 8443.")
-    if not all(map(_is_public, addresses)):
+    if not all(map(is_public, addresses)):
         raise Forbidden(f"{parts.host} is not on the public internet.")
-
-
-def _is_public(address: str) -> bool:
-    ip = ipaddress.ip_address(address)
-    if isinstance(ip, ipaddress.IPv6Address) and (
-        ip.ipv4_mapped or any(ip in network for network in _WRAPPED)
-    ):
-        return False
-    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)

@@ -1,0 +1,70 @@
+"""Transports as a pump uses them: where they lead, what they carry, how much is allowed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+
+from delivery.brakes import WINDOW, Limits
+from delivery.models import Transport
+from delivery.routing import LaneKey, Route
+from delivery.services.transports import server_of, shared_transport
+from delivery.transports.smtp import Server
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """A transport, read once by a pump. Limits that are None are none."""
+
+    id: int
+    route: Route
+    server: Server
+    rate: float | None
+    domain_rate: float | None
+    daily: int | None
+    warm_up: bool
+    max_connections: int | None
+
+    def limits(self, key: LaneKey, *, connections: int) -> Limits:
+        """What people have set for one of its lanes; `connections` are those of all pumps."""
+        rest = timedelta(seconds=settings.REST_SECONDS)
+        if key != key.whole:
+            return Limits(rate=self.domain_rate, warm_up=self.warm_up, rest=rest)
+        return Limits(
+            rate=self.rate,
+            daily=self.daily,
+            connections=self.max_connections or connections,
+            # A lane that is refused stops by itself; half of all answers is more than one lane.
+            unwanted=WINDOW // 2,
+            rest=rest,
+        )
+
+
+def load(shared: Server) -> list[Carrier]:
+    """All transports in use; `shared` is where the one leads that serves every workspace."""
+    shared_transport()
+    return [
+        _carrier(transport, server_of(transport, shared=shared))
+        for transport in Transport.objects.in_use().order_by("id")
+    ]
+
+
+def _carrier(transport: Transport, server: Server) -> Carrier:
+    return Carrier(
+        id=transport.pk,
+        route=Route(
+            transport_id=transport.pk,
+            workspace_id=transport.workspace_id,
+            message_class=transport.message_class,
+            preference=transport.preference,
+            weight=transport.weight,
+        ),
+        server=server,
+        rate=transport.rate,
+        domain_rate=transport.domain_rate,
+        daily=transport.daily,
+        warm_up=transport.warm_up,
+        max_connections=transport.max_connections,
+    )
