@@ -26,6 +26,10 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     with item.config.stash[blocking_manager_key].unblock():
         with connection.cursor() as cursor:
             cursor.execute("TRUNCATE delivery_ledger, subscribers_event")
+            cursor.execute(
+                "INSERT INTO subscribers_logbase (id, system_identifier, base)"
+                " SELECT 1, system_identifier, 0 FROM pg_control_system()"
+            )
         Group.objects.bulk_create([Group(name=role) for role in ROLES], ignore_conflicts=True)
         connection.close()
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from subscribers.models.event import Cursor, Event, EventKey, EventName
+from subscribers.models.event import Cursor, Event, EventKey, EventName, LogBase
 from subscribers.models.field import CustomField
 from subscribers.models.imports import Import
 from subscribers.models.list import List, ListQuerySet, Subscription
@@ -18,6 +18,7 @@ __all__ = [
     "Import",
     "List",
     "ListQuerySet",
+    "LogBase",
     "Segment",
     "SegmentMember",
     "Subscriber",

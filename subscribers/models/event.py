@@ -108,3 +108,13 @@ class Cursor(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class LogBase(models.Model):
+    """One row: what this cluster adds to its transaction ids, so that they order the whole log."""
+
+    system_identifier = models.BigIntegerField()
+    base = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.base} in {self.system_identifier}"

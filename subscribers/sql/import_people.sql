@@ -43,9 +43,10 @@ WITH merged AS (
      WHERE NOT person.created
 ), recorded AS (
     INSERT INTO subscribers_event
-           (workspace_id, subscriber_id, kind, occurred_at, source_kind, source_id, step_key,
+           (xid, workspace_id, subscriber_id, kind, occurred_at, source_kind, source_id, step_key,
             variant, verdict, properties)
-    SELECT %(workspace_id)s, id, CASE WHEN created THEN %(created)s ELSE %(updated)s END, %(now)s,
+    SELECT (SELECT subscribers_log_xid()), %(workspace_id)s, id,
+           CASE WHEN created THEN %(created)s ELSE %(updated)s END, %(now)s,
            '', 0, '', '', '',
            CASE WHEN created THEN %(properties)s::jsonb
                 ELSE %(properties)s::jsonb

@@ -25,7 +25,8 @@ WITH placed AS (
     RETURNING subscriber_id
 )
 INSERT INTO subscribers_event
-       (workspace_id, subscriber_id, kind, occurred_at, source_kind, source_id, step_key, variant,
-        verdict, properties)
-SELECT %(workspace_id)s, subscriber_id, %(placed)s, %(now)s, '', 0, '', '', '', %(properties)s::jsonb
+       (xid, workspace_id, subscriber_id, kind, occurred_at, source_kind, source_id, step_key,
+        variant, verdict, properties)
+SELECT (SELECT subscribers_log_xid()), %(workspace_id)s, subscriber_id, %(placed)s, %(now)s,
+       '', 0, '', '', '', %(properties)s::jsonb
   FROM placed

@@ -2,7 +2,11 @@
 -- Not the ORM: the horizon (the oldest transaction still running) must come from this statement's
 -- own snapshot, or an event that commits in between would be passed over for ever.
 SELECT event.*, horizon.xid AS horizon
-  FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xid) AS horizon
+  FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+               + coalesce((SELECT base FROM subscribers_logbase
+                            WHERE system_identifier = (SELECT system_identifier
+                                                         FROM pg_control_system())), 0) AS xid
+       ) AS horizon
   LEFT JOIN LATERAL (
        SELECT *
          FROM subscribers_event

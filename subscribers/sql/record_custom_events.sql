@@ -20,10 +20,10 @@ WITH told AS MATERIALIZED (
     RETURNING key, event_id, recorded_at
 ), recorded AS (
     INSERT INTO subscribers_event
-           (id, recorded_at, workspace_id, subscriber_id, kind, occurred_at, source_kind, source_id,
-            step_key, variant, verdict, properties, name, late)
-    SELECT event_id, recorded_at, %(workspace_id)s, subscriber_id, %(kind)s, occurred_at, '', 0,
-           '', '', '', properties, name, late
+           (xid, id, recorded_at, workspace_id, subscriber_id, kind, occurred_at, source_kind,
+            source_id, step_key, variant, verdict, properties, name, late)
+    SELECT (SELECT subscribers_log_xid()), event_id, recorded_at, %(workspace_id)s, subscriber_id,
+           %(kind)s, occurred_at, '', 0, '', '', '', properties, name, late
       FROM told
      WHERE key = '' OR event_id IN (SELECT event_id FROM keyed)
 )
