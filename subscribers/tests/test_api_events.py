@@ -390,9 +390,9 @@ def test_lists_and_rules_read_their_indexes(api, ada):
     """However many messages were sent to whom."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO subscribers_event (workspace_id, subscriber_id, kind, occurred_at,"
+            "INSERT INTO subscribers_event (xid, workspace_id, subscriber_id, kind, occurred_at,"
             " source_kind, source_id, step_key, variant, verdict, properties, name) "
-            "SELECT %(workspace)s, %(ada)s + n %% 1000,"
+            "SELECT n, %(workspace)s, %(ada)s + n %% 1000,"
             "       CASE WHEN n %% 10 = 0 THEN 'custom' ELSE 'message.sent' END, now(), '', 0,"
             "       '', '', '', '{}', CASE WHEN n %% 10 = 0 THEN 'name_' || n %% 97 ELSE '' END"
             "  FROM generate_series(1, 20000) AS n",

@@ -15,9 +15,9 @@ def test_a_timeline_reads_its_index_and_never_the_whole_log():
     ada = SubscriberFactory()
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO subscribers_event (workspace_id, subscriber_id, kind, occurred_at,"
+            "INSERT INTO subscribers_event (xid, workspace_id, subscriber_id, kind, occurred_at,"
             " source_kind, source_id, step_key, variant, verdict, properties) "
-            "SELECT %s, -n %% 2000, 'filler', now(), '', 0, '', '', '', '{}'"
+            "SELECT n, %s, -n %% 2000, 'filler', now(), '', 0, '', '', '', '{}'"
             "  FROM generate_series(1, 20000) AS n",
             [ada.workspace_id],
         )
