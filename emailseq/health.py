@@ -55,6 +55,7 @@ class Pulse(NamedTuple):
     horizon_pid: int | None
     stray_events: int
     sent_messages: int
+    failing_domains: int
 
 
 def checks() -> list[Check]:
@@ -72,6 +73,7 @@ def checks() -> list[Check]:
         _pumps(pulse, ages or {}),
         _outbox(pulse),
         _doubt(pulse),
+        _domains(pulse),
         _horizon(pulse),
         *_consumers(),
     ]
@@ -197,6 +199,15 @@ def _doubt(pulse: Pulse) -> Check:
         "Every message has a known fate.",
         (pulse.in_doubt, Level.DEGRADED, doubt),
         (pulse.dead_leases, Level.DEGRADED, died),
+    )
+
+
+def _domains(pulse: Pulse) -> Check:
+    failing = f"Sending domains that lost a record: {pulse.failing_domains}. Look into Delivery."
+    return _check(
+        "domains",
+        "No sending domain is failing.",
+        (pulse.failing_domains, Level.DEGRADED, failing),
     )
 
 

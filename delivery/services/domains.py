@@ -28,6 +28,15 @@ from subscribers import events
 from subscribers.events import NewEvent
 
 
+def parse_domain(name: str, *, field: str = "name") -> str:
+    """A domain name as an A-label (IDNA 2008). Raises Invalid."""
+    try:
+        return addresses.parse(f"postmaster@{name.strip().rstrip('.')}").email.partition("@")[2]
+    except addresses.BadAddress:
+        detail = f"“{name}” is no domain name such as news.example.com."
+        raise Invalid.field(field, "invalid_domain", detail) from None
+
+
 @transaction.atomic
 def create_domain(
     workspace: Workspace, *, name: str, by: Actor, bounce_domain: str = ""
@@ -36,7 +45,7 @@ def create_domain(
 
     Bounces go to `bounce.<name>` unless told otherwise. Raises Invalid and Conflict.
     """
-    name = _parsed(name, field="name")
+    name = parse_domain(name)
     domain = SendingDomain(workspace=workspace, name=name)
     domain.bounce_domain = _bounce_domain(domain, bounce_domain or f"bounce.{name}")
     with taken("sending domain", name):
@@ -125,16 +134,8 @@ def retire_keys() -> int:
     return len(keys)
 
 
-def _parsed(name: str, *, field: str) -> str:
-    try:
-        return addresses.parse(f"postmaster@{name.strip().rstrip('.')}").email.partition("@")[2]
-    except addresses.BadAddress:
-        detail = f"“{name}” is no domain name such as news.example.com."
-        raise Invalid.field(field, "invalid_domain", detail) from None
-
-
 def _bounce_domain(domain: SendingDomain, name: str) -> str:
-    name = _parsed(name, field="bounce_domain")
+    name = parse_domain(name, field="bounce_domain")
     if name != domain.name and not name.endswith(f".{domain.name}"):
         detail = f"Bounces go to {domain.name} or below, or SPF does not count for it."
         raise Invalid.field("bounce_domain", "not_below", detail)

@@ -9,8 +9,11 @@ from django.core.cache import cache
 from django.core.management import call_command
 from django.db import DatabaseError
 
+from accounts.audit import SYSTEM
+from accounts.tests.factories import WorkspaceFactory
 from delivery import services as delivery
-from delivery.models import Lease, Outbox
+from delivery.models import Lease, Outbox, SendingDomain
+from delivery.services import domains
 from delivery.tests.factories import queue
 from emailseq import health
 from emailseq.celery import TICKS
@@ -168,3 +171,14 @@ def test_metrics_take_a_token_when_there_is_one(client, settings, running):
     assert client.get("/metrics").status_code == 401
     assert client.get("/metrics", headers={"Authorization": "Bearer nope"}).status_code == 401
     assert client.get("/metrics", headers={"Authorization": "Bearer s3cret"}).status_code == 200
+
+
+def test_a_domain_that_lost_a_record_is_told(running):
+    domain = domains.create_domain(WorkspaceFactory(), name="harbour.example", by=SYSTEM)
+    assert found("domains").level == Level.HEALTHY
+
+    SendingDomain.objects.filter(pk=domain.pk).update(state="failing")
+
+    check = found("domains")
+    assert (check.level, "lost a record: 1." in check.sentence) == (Level.DEGRADED, True)
+    assert "harbour.example" not in check.sentence
