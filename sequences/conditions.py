@@ -45,7 +45,8 @@ class RuleHolds:
     rule: Rule
 
 
-When = EventHappens | Replies | Engages | RuleHolds
+Happening = EventHappens | Replies | Engages
+When = Happening | RuleHolds
 
 
 def parse(data: Any, *, at: str = "") -> When:
