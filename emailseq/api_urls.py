@@ -18,11 +18,21 @@ from delivery.api import (
 )
 from emailseq.lib.api.schema import Generator
 from sequences.api import Enrollments, Sequences, Steps, SubscriberEnrollments
-from subscribers.api import EventCatalogue, Events, Lists, Subscribers, Suppressions
+from subscribers.api import (
+    EventCatalogue,
+    Events,
+    Fields,
+    Lists,
+    Subscribers,
+    Suppressions,
+    Tags,
+)
 from templates_app.api import Templates
 
 router = SimpleRouter(trailing_slash=False)
 router.register("v1/lists", Lists, "lists")
+router.register("v1/tags", Tags, "tags")
+router.register("v1/fields", Fields, "fields")
 router.register("v1/subscribers", Subscribers, "subscribers")
 router.register("v1/suppressions", Suppressions, "suppressions")
 router.register("v1/templates", Templates, "templates")

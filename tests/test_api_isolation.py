@@ -19,6 +19,10 @@ COLLECTIONS = [
 BODIES = {
     "subscribe": lambda ids: {"list": ids["lists"]},
     "unsubscribe": lambda ids: {"list": ids["lists"]},
+    "tag": lambda ids: {"name": "VIP"},
+    "untag": lambda ids: {"tag": ids["tags"]},
+    "apply": lambda ids: {"subscribers": [ids["subscribers"]]},
+    "remove": lambda ids: {"subscribers": [ids["subscribers"]]},
     "lift": lambda ids: {"reason": "because"},
     "render": lambda ids: {"subscriber": ids["subscribers"]},
     "triggers": lambda ids: {"lists": [ids["lists"]]},
@@ -39,12 +43,14 @@ def test_the_matrix_holds_every_route(names):
     assert {one.path.split("/")[3] for one in BY_ID} == {
         "campaigns",
         "enrollments",
+        "fields",
         "lists",
         "sender-identities",
         "sending-domains",
         "sequences",
         "subscribers",
         "suppressions",
+        "tags",
         "templates",
         "webhook-endpoints",
     }
@@ -133,7 +139,7 @@ def test_ids_of_another_workspace_in_verbs_of_ones_own_name_nothing():
     ours, theirs = make_world(), make_world()
     api, before = Api(ours.workspace), theirs.snapshot()
 
-    for action in ("subscribe", "unsubscribe", "render", "triggers"):
+    for action in ("subscribe", "unsubscribe", "untag", "apply", "render", "triggers"):
         operation = next(one for one in operations() if one.action == action)
         body = BODIES[action](theirs.ids)
         answer = api(operation.method, ours.fill(operation.path), body, match="*")

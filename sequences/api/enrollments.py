@@ -6,13 +6,12 @@ from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import ErrorDetail
 from rest_framework.response import Response
 
 from accounts.api.resources import Resource, Verb, reads
 from accounts.authentication import ApiRequest
-from emailseq.lib import ids, state
-from emailseq.lib.api.fields import Reference, ResourceSerializer, Strict
+from emailseq.lib import state
+from emailseq.lib.api.fields import Reference, References, ResourceSerializer, Strict
 from emailseq.lib.errors import Conflict
 from sequences.models import Enrollment, Sequence
 from sequences.services import lifecycle
@@ -45,28 +44,12 @@ class EnrollmentFilters(Strict):
     subscriber = Reference(Subscriber.objects.all(), required=False)
 
 
-class PeopleField(serializers.ListField):
-    """Ids of people, read in one query; everyone who is not there is a fault of its own."""
-
-    child = serializers.CharField()
-
-    def to_internal_value(self, data: Any) -> list[Subscriber]:
-        uids = [ids.decode(Subscriber.prefix, name) for name in super().to_internal_value(data)]
-        of_workspace = PEOPLE.of(self.context["request"].workspace)
-        found = {person.uid: person for person in of_workspace.filter(uid__in=filter(None, uids))}
-        missing = [place for place, uid in enumerate(uids) if uid not in found]
-        if missing:
-            fault = ErrorDetail("There is no such subscriber.", "not_found")
-            raise serializers.ValidationError({str(place): [fault] for place in missing})
-        return [found[uid] for uid in uids if uid]
-
-
 class Enroll(Strict):
     """One `subscriber`, or up to a thousand `subscribers`."""
 
     sequence = Reference(Sequence.objects.all())
     subscriber = Reference(PEOPLE, required=False)
-    subscribers = PeopleField(required=False, allow_empty=False, max_length=MOST_AT_ONCE)
+    subscribers = References(PEOPLE, required=False, max_length=MOST_AT_ONCE)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("subscriber" in attrs) == ("subscribers" in attrs):

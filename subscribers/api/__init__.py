@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from subscribers.api.events import EventCatalogue, Events
+from subscribers.api.fields import Fields
 from subscribers.api.lists import Lists
 from subscribers.api.subscribers import Subscribers
 from subscribers.api.suppressions import Suppressions
+from subscribers.api.tags import Tags
 
-__all__ = ["EventCatalogue", "Events", "Lists", "Subscribers", "Suppressions"]
+__all__ = ["EventCatalogue", "Events", "Fields", "Lists", "Subscribers", "Suppressions", "Tags"]

@@ -21,11 +21,12 @@ from emailseq.lib.api.fields import (
 from subscribers import services
 from subscribers.api.addresses import AddressFilter, beginning
 from subscribers.api.lists import LISTS, OPEN_LISTS
-from subscribers.models import Subscriber, Subscription
+from subscribers.models import Subscriber, Subscription, Tag, TagAssignment
 from subscribers.services import Consent, Place
 from subscribers.states import SubscriptionState
 
 PLACES = Prefetch("subscriptions", Subscription.objects.select_related("list").order_by("id"))
+TAGS = Prefetch("tags", TagAssignment.objects.select_related("tag").order_by("id"))
 
 
 class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
@@ -38,13 +39,17 @@ class SubscriptionSerializer(serializers.ModelSerializer[Subscription]):
 
 class SubscriberSerializer(ResourceSerializer):
     subscriptions = SubscriptionSerializer(many=True, read_only=True)
+    tags = serializers.SerializerMethodField()
 
     class Meta:
         model = Subscriber
         fields = [
-            *("id", "email", "first_name", "last_name", "time_zone", "fields", "subscriptions"),
-            *("created_at", "updated_at", "archived_at"),
+            *("id", "email", "first_name", "last_name", "time_zone", "fields"),
+            *("subscriptions", "tags", "created_at", "updated_at", "archived_at"),
         ]
+
+    def get_tags(self, person: Subscriber) -> list[str]:
+        return [carried.tag.slug for carried in person.tags.all()]
 
 
 class UpsertedSerializer(SubscriberSerializer):
@@ -102,6 +107,14 @@ class Leaving(Strict):
     reason = serializers.CharField(required=False, max_length=200)
 
 
+class TagGiven(Strict):
+    name = serializers.CharField(max_length=64, help_text="Made, if there is none of that name.")
+
+
+class TagTaken(Strict):
+    tag = Reference(Tag.objects.all())
+
+
 class SubscriberFilters(AddressFilter, ArchivedFilter):
     list = Reference(LISTS, required=False, help_text="Whoever has a place on it.")
     state = serializers.ChoiceField(SubscriptionState.choices, required=False)
@@ -110,7 +123,7 @@ class SubscriberFilters(AddressFilter, ArchivedFilter):
 class Subscribers(Resource):
     """People, each with one address in the workspace."""
 
-    queryset = Subscriber.objects.prefetch_related(PLACES)
+    queryset = Subscriber.objects.prefetch_related(PLACES, TAGS)
     serializer_class = SubscriberSerializer
     filters = SubscriberFilters
     inputs = {
@@ -129,6 +142,8 @@ class Subscribers(Resource):
         "restore": Verb(services.restore, "subscribers:write"),
         "subscribe": Verb(services.subscribe, "subscribers:write", PlaceWanted),
         "unsubscribe": Verb(services.unsubscribe, "subscribers:write", Leaving),
+        "tag": Verb(services.tag, "subscribers:write", TagGiven),
+        "untag": Verb(services.untag, "subscribers:write", TagTaken),
     }
 
     def create(self, request: ApiRequest) -> Response:

@@ -17,11 +17,27 @@ from subscribers.services.custom_events import (
     record_custom_events,
     record_event,
 )
-from subscribers.services.fields import create_field
+from subscribers.services.fields import create_field, delete_field, update_field
 from subscribers.services.lists import archive_list, create_list, update_list
 from subscribers.services.people import archive, create, restore, upsert
+from subscribers.services.segments import (
+    archive_segment,
+    create_segment,
+    freeze_segment,
+    let_members_leave,
+    recount_segment,
+    update_segment,
+)
 from subscribers.services.suppression import lift, suppress
-from subscribers.services.tags import tag, untag
+from subscribers.services.tags import (
+    create_tag,
+    delete_tag,
+    tag,
+    tag_people,
+    untag,
+    untag_people,
+    update_tag,
+)
 
 __all__ = [
     "Consent",
@@ -29,22 +45,35 @@ __all__ = [
     "Recorded",
     "archive",
     "archive_list",
+    "archive_segment",
     "confirm",
     "create",
     "create_field",
     "create_list",
+    "create_segment",
+    "create_tag",
+    "delete_field",
+    "delete_tag",
     "evidence_of",
     "forget_event_keys",
+    "freeze_segment",
+    "let_members_leave",
     "lift",
     "parse_address",
     "record_custom_events",
     "record_event",
+    "recount_segment",
     "restore",
     "subscribe",
     "suppress",
     "tag",
+    "tag_people",
     "unsubscribe",
     "untag",
+    "untag_people",
+    "update_field",
     "update_list",
+    "update_segment",
+    "update_tag",
     "upsert",
 ]

@@ -22,8 +22,19 @@ from delivery.models import (
 from delivery.services import domains, webhooks
 from sequences.models import Enrollment, Sequence, Step, Trigger
 from sequences.tests.factories import EMAIL, make_live, make_runs
-from subscribers.models import Event, List, Subscriber, Subscription, Suppression
-from subscribers.services import suppress
+from subscribers.facts import CustomEvent
+from subscribers.models import (
+    CustomField,
+    Event,
+    EventName,
+    List,
+    Subscriber,
+    Subscription,
+    Suppression,
+    Tag,
+    TagAssignment,
+)
+from subscribers.services import create_field, create_tag, record_event, suppress, tag_people
 from subscribers.states import SuppressionReason
 from templates_app.models import Template
 
@@ -78,6 +89,7 @@ class World:
             model: list(model.objects.filter(**own).order_by("pk").values())
             for model in (
                 *(List, Subscriber, Suppression, Template, Sequence, Campaign),
+                *(Tag, CustomField, EventName),
                 *(SenderIdentity, SendingDomain, Enrollment, Event),
                 *(WebhookEndpoint, WebhookCall),
             )
@@ -88,6 +100,8 @@ class World:
         rows[DkimKey] = list(keys.order_by("pk").values())
         places = Subscription.objects.filter(list__workspace=self.workspace)
         rows[Subscription] = list(places.order_by("pk").values())
+        carried = TagAssignment.objects.filter(tag__workspace=self.workspace)
+        rows[TagAssignment] = list(carried.order_by("pk").values())
         return rows
 
 
@@ -101,9 +115,16 @@ def make_world() -> World:
     )
     domain = domains.create_domain(workspace, name="harbour.example", by=SYSTEM)
     endpoint, _ = webhooks.create_endpoint(workspace, url=WEBHOOK, types=["*"], by=SYSTEM)
+    vip = create_tag(workspace, name="VIP", by=SYSTEM)
+    tag_people(vip, [run.subscriber_id], by=SYSTEM)
+    boat = create_field(workspace, key="boat", label="Boat", kind="text", by=SYSTEM)
+    told = CustomEvent("order_placed", uid=run.subscriber.uid, properties={"total": 7})
+    record_event(workspace, told, by=SYSTEM)
     return World(
         workspace,
         {
+            "tags": vip.public_id,
+            "fields": boat.public_id,
             "lists": sequence.list.public_id,
             "subscribers": run.subscriber.public_id,
             "by-email": run.subscriber.email,

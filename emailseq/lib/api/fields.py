@@ -126,3 +126,23 @@ class Reference(serializers.Field[Any, str, str, Any]):
     def to_representation(self, value: Any) -> str:
         public_id: str = value.public_id
         return public_id
+
+
+class References(serializers.ListField):
+    """Several objects by public id, read in one query; whatever is not there is a fault."""
+
+    def __init__(self, rows: QuerySet[Any], **options: Any) -> None:
+        super().__init__(child=serializers.CharField(), allow_empty=False, **options)
+        self.rows = rows
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        rows: Any = self.rows
+        uids = [ids.decode(rows.model.prefix, name) for name in super().to_internal_value(data)]
+        of_workspace = rows.of(self.context["request"].workspace)
+        found = {row.uid: row for row in of_workspace.filter(uid__in=filter(None, uids))}
+        missing = [place for place, uid in enumerate(uids) if uid not in found]
+        if missing:
+            detail = f"There is no such {rows.model._meta.verbose_name}."
+            fault = ErrorDetail(detail, "not_found")
+            raise serializers.ValidationError({str(place): [fault] for place in missing})
+        return [found[uid] for uid in uids if uid]
