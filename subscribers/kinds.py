@@ -9,5 +9,7 @@ SUBSCRIPTION_CONFIRMED = "subscription.confirmed"  # may be mailed on the list `
 SUBSCRIPTION_UNSUBSCRIBED = "subscription.unsubscribed"  # left the list `list_id`
 TAG_ADDED = "tag.added"  # was given the tag `tag`
 TAG_REMOVED = "tag.removed"  # lost the tag `tag`
+SEGMENT_ENTERED = "segment.entered"  # has come to match the segment `segment_id`
+SEGMENT_LEFT = "segment.left"  # matches it no more
 IMPORT_FINISHED = "import.finished"  # an import reached the end of its file
 CUSTOM = "custom"  # what an integrator has told under a name of their own: `Event.name`

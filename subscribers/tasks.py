@@ -4,6 +4,7 @@ from celery import shared_task
 
 from emailseq.lib import clock, partitions
 from subscribers import feed, services
+from subscribers.segments import refresh
 
 
 @shared_task
@@ -19,3 +20,8 @@ def make_event_partitions() -> int:
 @shared_task
 def forget_event_keys() -> int:
     return services.forget_event_keys()
+
+
+@shared_task
+def refresh_segments() -> int:
+    return refresh.refresh_due()
