@@ -10,6 +10,10 @@ MESSAGE_IN_DOUBT = "message.in_doubt"  # the worker died, and it may or may not 
 MESSAGE_OPENED = "message.opened"  # its pixel was fetched; an estimate
 MESSAGE_CLICKED = "message.clicked"  # its link number `link` was followed
 MESSAGE_UNSUBSCRIBED = "message.unsubscribed"  # made its reader leave
+MESSAGE_DELIVERED = "message.delivered"  # the mailbox's own server took it
+MESSAGE_BOUNCED = "message.bounced"  # came back later, hard or soft, for the reason given
+MESSAGE_COMPLAINED = "message.complained"  # its reader called it spam
+MESSAGE_REPLIED = "message.replied"  # its reader answered, in person
 
 DOMAIN_FAILING = "domain.failing"  # a sending domain lost a record that it needs
 DOMAIN_RECOVERED = "domain.recovered"  # … and has it again
