@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from delivery.admin import messages, webhooks
+from delivery.admin import domains, messages, webhooks
 
-__all__ = ["messages", "webhooks"]
+__all__ = ["domains", "messages", "webhooks"]

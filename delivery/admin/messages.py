@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from delivery import services
-from delivery.models import Outbox, SenderIdentity, SendLedger, Source
+from delivery.models import Outbox, SenderIdentity, SendingDomain, SendLedger, Source
 from emailseq.backoffice.columns import BADGES, column, subscriber_link
 from emailseq.backoffice.forms import VerbForm
 from emailseq.backoffice.mixins import WorkspaceAdmin
@@ -97,5 +97,21 @@ class SenderForm(VerbForm):
 class SenderIdentityAdmin(WorkspaceAdmin):
     resource = "delivery"
     hint = _("Who messages come from.")
-    list_display = ("name", "email", "reply_to", "created_at")
+    list_display = (
+        "name",
+        "email",
+        column(
+            _("Sending domain"),
+            lambda row: (row.domain.state, str(row.domain)) if row.domain else ("unknown", "–"),
+            label=BADGES,
+        ),
+        "reply_to",
+        "created_at",
+    )
     list_verbs = (create(services.create_sender, label=_("New sender"), form=SenderForm),)
+
+    def read_beside(self, rows: list[Any]) -> None:
+        domains = SendingDomain.objects.filter(workspace__in={row.workspace_id for row in rows})
+        closest = domains.closest([row.email for row in rows])
+        for row in rows:
+            row.domain = closest.get(row.email)

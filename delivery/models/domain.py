@@ -1,10 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Length
 
 from accounts.models import WorkspaceModel, WorkspaceQuerySet
 from delivery.states import DomainState, KeyAlgorithm, KeyState
@@ -16,11 +16,13 @@ KEEP_PUBLISHED = timedelta(days=7)  # what a replaced key has signed may still b
 
 
 class SendingDomainQuerySet(WorkspaceQuerySet["SendingDomain"]):
-    def covering(self, email: str) -> SendingDomainQuerySet:
-        """Those that an address lies in, itself or below; the one that signs for it comes first."""
-        labels = email.rpartition("@")[2].split(".")
-        names = [".".join(labels[start:]) for start in range(len(labels))]
-        return self.filter(name__in=names).order_by(Length("name").desc())
+    def closest(self, emails: Iterable[str]) -> dict[str, SendingDomain]:
+        """For each address the domain that it lies in, or below; the longest, if there are several.
+
+        That is the one that signs for it, once it has a key that does (`stationery.sql`).
+        """
+        by_length = sorted(self, key=lambda domain: len(domain.name))
+        return {email: each for each in by_length for email in emails if each.covers(email)}
 
     def check_due(self, now: datetime) -> SendingDomainQuerySet:
         """Those that DNS was not asked about for a day, the longest wait first."""
@@ -58,6 +60,10 @@ class SendingDomain(WorkspaceModel):
 
     def __str__(self) -> str:
         return self.name
+
+    def covers(self, email: str) -> bool:
+        """Whether an address lies in the domain or below it."""
+        return f".{email.rpartition('@')[2]}".endswith(f".{self.name}")
 
 
 class DkimKeyQuerySet(models.QuerySet["DkimKey"]):

@@ -189,14 +189,12 @@ def test_the_tick_asks_about_one_domain_a_minute_and_each_once_a_day(names):
     assert checked_at(NOON + DAY + timedelta(hours=2)) == {"second.example"}
 
 
-def test_the_domain_that_covers_an_address(names):
+def test_the_closest_domain_of_an_address(names):
     parent = make_domain(names)
     below = domains.create_domain(parent.workspace, name="news.harbour.example", by=SYSTEM)
-    make_domain(names, name="news.harbour.example")  # of another workspace
+    make_domain(names, name="shop.harbour.example")  # of another workspace
+    emails = [f"mie@{name}" for name in ("news.harbour.example", "shop.harbour.example", "x.test")]
 
-    def covering(email):
-        return [*SendingDomain.objects.of(parent.workspace).covering(email)]
+    closest = SendingDomain.objects.of(parent.workspace).closest([*emails, "mie@arbour.example"])
 
-    assert covering("mie@news.harbour.example") == [below, parent]
-    assert covering("mie@shop.harbour.example") == [parent]
-    assert covering("mie@arbour.example") == []
+    assert closest == {emails[0]: below, emails[1]: parent}

@@ -12,14 +12,14 @@ from unfold.decorators import display
 
 # Every state there is, by the colour of its badge; the word is always there too.
 _TONES = {
-    "info": ("draft", "pending", "running", "queued"),
+    "info": ("draft", "pending", "running", "queued", "new", "unverified", "unknown"),
     "primary": ("sending",),
     "success": (
         *("active", "confirmed", "finished", "live", "sent", "completed"),
-        *("delivered", "enabled"),
+        *("delivered", "enabled", "verified", "good"),
     ),
-    "warning": ("paused", "skipped", "exited", "unsubscribed", "disabled"),
-    "danger": ("failed", "cancelled"),
+    "warning": ("paused", "skipped", "exited", "unsubscribed", "disabled", "advice", "retiring"),
+    "danger": ("failed", "cancelled", "failing", "bad"),
 }
 BADGES = {state: tone for tone, states in _TONES.items() for state in states}
 

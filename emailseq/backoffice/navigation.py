@@ -54,6 +54,7 @@ SECTIONS: list[tuple[Any, list[Entry]]] = [
             Entry(_("Messages"), "outgoing_mail", "delivery_sendledger", "delivery:read"),
             Entry(_("In doubt"), "help_center", "delivery_outbox", "delivery:read"),
             Entry(_("Senders"), "badge", "delivery_senderidentity", "delivery:read"),
+            Entry(_("Sending domains"), "dns", "delivery_sendingdomain", "delivery:read"),
             Entry(_("Inbox"), "inbox", "inbox", "delivery:read"),
         ],
     ),

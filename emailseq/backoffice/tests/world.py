@@ -14,6 +14,7 @@ from accounts.services import create_api_key
 from accounts.tests.factories import MembershipFactory
 from campaigns.tests.factories import CampaignFactory
 from delivery.models import Outbox, SendLedger
+from delivery.services import domains
 from delivery.tests.factories import queue
 from emailseq.lib import clock
 from sequences.models import Enrollment
@@ -48,11 +49,14 @@ def make_world(workspace: Workspace, *, text: str = "Harbour") -> World:
     imported = Import.objects.create(
         workspace=workspace, list=sequence.list, file_name=text, digest=f"{workspace.pk}"
     )
+    domain = domains.create_domain(workspace, name=f"w{workspace.pk}.example", by=SYSTEM)
+    domain.findings[0]["found"] = [text]
+    domain.save()
     doubtful, sent = _messages(workspace, person, sequence, text)
     audited = workspace_audit(workspace)
     made = (membership, key, audited, sequence, sequence.steps.first(), run, person, template)
     rest = (sequence.list, sequence.sender, field, suppression, campaign, imported, doubtful, sent)
-    return {type(each): each for each in (*made, *rest)}
+    return {type(each): each for each in (*made, *rest, domain)}
 
 
 def workspace_audit(workspace: Workspace) -> Any:

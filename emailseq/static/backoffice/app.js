@@ -48,3 +48,11 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   (event.shiftKey ? stops[stops.length - 1] : stops[0]).focus();
 });
+
+// A value to copy stands beside its button.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.dataset.copy);
+  button.textContent = button.dataset.copied;
+});
