@@ -45,8 +45,6 @@ RESTS_AFTER = 5  # failures in a row
 LONGEST_REST = timedelta(hours=1)
 BUDGET_SECONDS = 20.0
 IDLE_SECONDS = 0.5
-# What of an event's properties means something outside; a custom event shows all of its own.
-_SHOWN = ("by", "changed", "link", "reason", "run", "tag")
 
 
 class Claimed(NamedTuple):
@@ -133,7 +131,7 @@ def _data(events: Sequence[Event]) -> dict[int, dict[str, Any]]:
             "source": _source(event, sources),
             "verdict": event.verdict or None,
             "occurred_at": event.occurred_at.isoformat(),
-            "properties": _properties(event),
+            "properties": event.shown,
         }
         for event in events
     }
@@ -153,12 +151,6 @@ def _person(subscriber: Subscriber | None) -> dict[str, Any] | None:
 def _source(event: Event, names: Mapping[tuple[str, int], str]) -> dict[str, Any] | None:
     name = names.get((event.source_kind, event.source_id))
     return {"kind": event.source_kind, "name": name, "step": event.step_key} if name else None
-
-
-def _properties(event: Event) -> dict[str, Any]:
-    if event.kind == kinds.CUSTOM:
-        return dict(event.properties)
-    return {name: event.properties[name] for name in _SHOWN if name in event.properties}
 
 
 def _body(event: Event, data: dict[str, Any], *, thin: bool) -> str:

@@ -14,9 +14,6 @@ from delivery.states import SourceKind
 from emailseq.lib.api.fields import Strict
 from subscribers.models import Event, List, Subscriber
 
-# What of an event's properties means something outside; the rest is between consumers.
-_SHOWN = ("by", "fields", "link", "reason", "run", "tag")
-
 
 class EventFilters(Strict):
     kind = serializers.CharField(required=False, max_length=40, help_text="E.g. message.clicked")
@@ -30,28 +27,26 @@ class SourceSerializer(serializers.Serializer[Any]):
 class EventSerializer(serializers.ModelSerializer[Event]):
     """A fact about one person; the view knows the `lists` and `sources` that the page names."""
 
+    id = serializers.CharField(source="public_id", read_only=True)
     list = serializers.SerializerMethodField()
     source = serializers.SerializerMethodField()  # type: ignore[assignment]
-    properties = serializers.SerializerMethodField()
+    properties = serializers.DictField(source="shown", read_only=True)
 
     class Meta:
         model = Event
         fields = [
-            *("kind", "occurred_at", "recorded_at", "list", "source"),
+            *("id", "kind", "name", "occurred_at", "recorded_at", "list", "source"),
             *("step_key", "verdict", "properties"),
         ]
 
     def get_list(self, event: Event) -> str | None:
-        public_id: str | None = self.context["lists"].get(event.properties.get("list_id"))
+        public_id: str | None = self.context["lists"].get(event.list_id)
         return public_id
 
     @extend_schema_field(SourceSerializer(allow_null=True))
     def get_source(self, event: Event) -> dict[str, str] | None:
         name = self.context["sources"].get((event.source_kind, event.source_id))
         return {"kind": event.source_kind, "name": name} if name else None
-
-    def get_properties(self, event: Event) -> dict[str, Any]:
-        return {name: event.properties[name] for name in _SHOWN if name in event.properties}
 
 
 class Timeline(Resource):
@@ -68,7 +63,7 @@ class Timeline(Resource):
 
     def list(self, request: ApiRequest, **_: Any) -> Response:
         events: Any = self.paginate_queryset(self.get_queryset())
-        list_ids = {event.properties.get("list_id") for event in events}
+        list_ids = {event.list_id for event in events}
         sources = Source.objects.filter(
             workspace=request.workspace, source_id__in={event.source_id for event in events}
         )

@@ -78,9 +78,11 @@ def test_a_timeline_tells_what_happened_newest_first(api, workspace):
     entries = api("GET", f"/subscribers/{ada.public_id}/timeline").json()["data"]
 
     assert [entry.pop("recorded_at") > "2026" for entry in entries] == [True] * 3
+    assert [entry.pop("id")[:4] for entry in entries] == ["evt_"] * 3
     assert entries == [
         {
             "kind": "message.clicked",
+            "name": "",
             "occurred_at": "2026-03-01T12:00:00Z",
             "list": None,
             "source": {"kind": "sequence", "name": "Welcome"},
@@ -90,6 +92,7 @@ def test_a_timeline_tells_what_happened_newest_first(api, workspace):
         },
         {
             "kind": "subscription.pending",
+            "name": "",
             "occurred_at": "2026-03-01T12:00:00Z",
             "list": newsletter.public_id,
             "source": None,
@@ -99,6 +102,7 @@ def test_a_timeline_tells_what_happened_newest_first(api, workspace):
         },
         {
             "kind": "subscriber.created",
+            "name": "",
             "occurred_at": "2026-03-01T12:00:00Z",
             "list": None,
             "source": None,
@@ -124,6 +128,19 @@ def test_a_timeline_has_pages_and_one_kind_if_asked(api, workspace, django_asser
     assert [len(page["data"]) for page in (first, second, created)] == [3, 1, 1]
     assert second["next_cursor"] is None
     assert second["data"] == created["data"]
+
+
+def test_a_timeline_shows_what_was_told_and_takes_none_of_it_for_its_own(api, workspace):
+    theirs = ListFactory()
+    ada, _ = people.upsert(workspace, email="ada@example.com", by=SYSTEM)
+    told = {"list_id": theirs.pk, "fields": "boat", "anything": [1]}
+    body = {"name": "seat_added", "subscriber": {"id": ada.public_id}, "properties": told}
+    event_id = api("POST", "/events", body).json()["id"]
+
+    [entry, _] = api("GET", f"/subscribers/{ada.public_id}/timeline").json()["data"]
+
+    assert (entry["id"], entry["kind"], entry["name"]) == (event_id, "custom", "seat_added")
+    assert (entry["list"], entry["properties"]) == (None, told)
 
 
 def test_a_timeline_shows_nobody_else(api, workspace):

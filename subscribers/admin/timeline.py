@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from delivery.models import Outbox, SendLedger, Source
+from subscribers import kinds
 from subscribers.models import Event, List, Subscriber
 
 PAGE = 50
@@ -35,6 +36,7 @@ WORDS = {
     "subscription.unsubscribed": Words("person_remove", "bad", _("Left {list}")),
     "tag.added": Words("label", "plain", _("Was tagged {tag}")),
     "tag.removed": Words("label_off", "plain", _("Lost the tag {tag}")),
+    "custom": Words("bolt", "plain", _("“{name}” was told of them")),
     "message.sent": Words("send", "good", _("Was sent “{message}”")),
     "message.deferred": Words("schedule_send", "warn", _("“{message}” was put off: {reason}")),
     "message.skipped": Words("block", "warn", _("Not sent “{message}”: {reason}")),
@@ -61,6 +63,7 @@ FILTERS = {
     "messages": (_("Messages"), "message."),
     "sequences": (_("Sequences"), "enrollment."),
     "consent": (_("Consent"), "subscription."),
+    "events": (_("Events"), "custom"),
     "not_sent": (_("Not sent"), "message.skipped"),
 }
 
@@ -114,7 +117,7 @@ class _Names:
     """The names behind the ids in some events, read at once."""
 
     def __init__(self, events: list[Event]) -> None:
-        list_ids = {event.properties.get("list_id") for event in events} - {None}
+        list_ids = {event.list_id for event in events} - {None}
         self.lists = dict(List.objects.filter(pk__in=list_ids).values_list("id", "name"))
         sources = Source.objects.filter(source_id__in={event.source_id for event in events} - {0})
         self.sources = {(source.kind, source.source_id): source.name for source in sources}
@@ -127,10 +130,11 @@ class _Names:
         return self.sources.get((event.source_kind, event.source_id), default)
 
     def of(self, event: Event) -> Mapping[str, Any]:
-        facts = event.properties
+        facts = {} if event.kind == kinds.CUSTOM else event.shown
         return {
-            "list": self.lists.get(facts.get("list_id"), _("a list")),
-            "fields": ", ".join(facts.get("fields") or ()),
+            "list": self.lists.get(event.list_id or 0, _("a list")),
+            "fields": ", ".join(facts.get("changed") or facts.get("fields") or ()),
+            "name": event.name,
             "tag": facts.get("tag", ""),
             "reason": facts.get("reason") or _("no reason given"),
             "source": self.source(event, gettext("a sequence")),

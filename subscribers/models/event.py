@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import models
 
 from accounts.models import Workspace, WorkspaceQuerySet
 from emailseq.lib import ids
+from subscribers import kinds
+
+# What of an event's properties means something outside; the rest is between consumers.
+SHOWN = ("by", "changed", "fields", "link", "reason", "run", "tag")
 
 
 class Event(models.Model):
@@ -52,6 +57,18 @@ class Event(models.Model):
     @property
     def public_id(self) -> str:
         return public_id(self.pk, self.recorded_at)
+
+    @property
+    def list_id(self) -> int | None:
+        """The list that it is about; what an integrator calls so means nothing here."""
+        return None if self.kind == kinds.CUSTOM else self.properties.get("list_id")
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """Its properties as people outside may see them: all of what they have told themselves."""
+        if self.kind == kinds.CUSTOM:
+            return dict(self.properties)
+        return {name: self.properties[name] for name in SHOWN if name in self.properties}
 
 
 def public_id(event_id: int, recorded_at: datetime) -> str:

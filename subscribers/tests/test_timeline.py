@@ -4,11 +4,25 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accounts.audit import SYSTEM
 from emailseq.lib import clock
+from subscribers import services
 from subscribers.admin import timeline
+from subscribers.facts import CustomEvent
 from subscribers.tests.factories import SubscriberFactory
 
 pytestmark = pytest.mark.django_db
+
+
+def test_what_was_told_is_named_and_none_of_it_taken_for_ours():
+    ada = SubscriberFactory()
+    hostile = {"list_id": "abc", "fields": 7, "changed": "x", "tag": {}, "reason": []}
+    told = CustomEvent("seat_added", uid=ada.uid, properties=hostile)
+    services.record_event(ada.workspace, told, by=SYSTEM)
+
+    [(_, [entry])] = timeline.read(ada, show="events").days
+
+    assert entry.sentence == "“seat_added” was told of them"
 
 
 def test_a_timeline_reads_its_index_and_never_the_whole_log():
