@@ -17,3 +17,6 @@ MESSAGE_REPLIED = "message.replied"  # its reader answered, in person
 
 DOMAIN_FAILING = "domain.failing"  # a sending domain lost a record that it needs
 DOMAIN_RECOVERED = "domain.recovered"  # … and has it again
+
+SENDING_PAUSED = "sending.paused"  # nothing leaves any more, for the reason given
+SENDING_RESUMED = "sending.resumed"  # messages leave again

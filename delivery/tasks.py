@@ -11,7 +11,7 @@ from django.core.cache import cache
 
 from delivery import engine, hits, webhooks
 from delivery.models import WebhookEndpoint
-from delivery.services import domains
+from delivery.services import domains, stops
 from delivery.services.webhooks import CONSUMER
 from delivery.transports.smtp import Server
 from emailseq.lib import clock, partitions
@@ -23,6 +23,8 @@ PUMP_SECONDS = 45
 @shared_task
 def pump() -> int:
     """Runs for most of a minute; the next tick takes over. SIGTERM ends it within seconds."""
+    if stops.fence():
+        return 0
     return asyncio.run(
         engine.pump(
             Server(**asdict(settings.EMAIL_URL), helo=socket.getfqdn()),
@@ -68,7 +70,7 @@ def feed_webhooks() -> int:
 @shared_task
 def call_webhooks() -> int:
     """Runs for seconds where receivers are slow: one at a time, so that the ticks have room."""
-    if not cache.add("webhooks:running", True, timeout=60):
+    if stops.fence() or not cache.add("webhooks:running", True, timeout=60):
         return 0
     try:
         return webhooks.deliver()

@@ -17,6 +17,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import REGISTRY, Collector
 from redis import RedisError
 
+from delivery.models import SendingPause
+from delivery.services import stops
 from emailseq.celery import TICKS
 from emailseq.lib import clock, sql
 from subscribers.models import Cursor
@@ -70,6 +72,7 @@ def checks() -> list[Check]:
         _migrations(),
         _valkey(ages),
         _ticks(ages or {}),
+        _sending(),
         _pumps(pulse, ages or {}),
         _outbox(pulse),
         _doubt(pulse),
@@ -221,6 +224,20 @@ def _horizon(pulse: Pulse) -> Check:
         "Consumers read up to now.",
         (lags, Level.DEGRADED, holder),
         (pulse.stray_events, Level.DEGRADED, stray),
+    )
+
+
+def _sending() -> Check:
+    fence = stops.fence()
+    pauses = [
+        f"{pause.workspace or 'everybody'}: {pause.reason}"
+        for pause in SendingPause.objects.select_related("workspace")
+    ]
+    return _check(
+        "sending",
+        "Messages may leave.",
+        (fence, Level.DEGRADED, f"{fence} Nothing leaves until `manage.py release_fence`."),
+        (pauses, Level.DEGRADED, f"Paused for {'; '.join(pauses)}"),
     )
 
 

@@ -24,6 +24,9 @@ SITE_URL = env.str("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [urlsplit(SITE_URL).hostname or "127.0.0.1"])
 DATA_DIR = Path(env.str("EMAILSEQ_DATA_DIR", str(BASE_DIR / "var")))
 
+# Another name than the one a database knows must not send from it: the database is a copy.
+DEPLOYMENT_ID = env.str("DEPLOYMENT_ID", "")
+
 # --- Secrets: required in production, made by `quickstart` in development ---------------
 SECRET_KEY = urls.secret("SECRET_KEY", DATA_DIR)
 JWT_SIGNING_KEY = urls.secret("JWT_SIGNING_KEY", DATA_DIR)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from delivery.models.domain import DkimKey, SendingDomain
 from delivery.models.message import Hit, Lease, Message, Outbox, OutboxQuerySet, SendLedger
 from delivery.models.source import MessageSource, SenderIdentity, Source, SourceKey
+from delivery.models.stop import Deployment, SendingPause, SendingPauseQuerySet
 from delivery.models.transport import Lane, RecipientDomain, Transport
 from delivery.models.webhook import (
     WebhookAttempt,
@@ -13,6 +14,7 @@ from delivery.models.webhook import (
 )
 
 __all__ = [
+    "Deployment",
     "DkimKey",
     "Hit",
     "Lane",
@@ -25,6 +27,8 @@ __all__ = [
     "SendLedger",
     "SenderIdentity",
     "SendingDomain",
+    "SendingPause",
+    "SendingPauseQuerySet",
     "Source",
     "SourceKey",
     "Transport",

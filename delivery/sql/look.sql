@@ -4,7 +4,10 @@
 SELECT message.id,
        CASE
          WHEN message.cancelled_at IS NOT NULL THEN 'cancelled'
-         WHEN message.held_at IS NOT NULL OR source.held THEN 'held'
+         WHEN message.held_at IS NOT NULL OR source.held
+              OR EXISTS (SELECT FROM delivery_sendingpause AS pause
+                          WHERE pause.workspace_id IS NULL
+                             OR pause.workspace_id = message.workspace_id) THEN 'held'
          WHEN subscriber.archived_at IS NOT NULL THEN 'archived'
          WHEN suppression.reason IS NOT NULL THEN 'suppressed: ' || suppression.reason
          WHEN 'confirmed' NOT IN (SELECT subscription.state

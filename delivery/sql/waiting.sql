@@ -1,5 +1,5 @@
 -- The places where something is due: a priority, a source and a group of recipient domains each,
--- with what the oldest message there says of itself. Held sources are left out.
+-- with what the oldest message there says of itself. What is held or paused is left out.
 -- Not the ORM: the places are found by hopping along the index of due rows, whatever their number.
 WITH RECURSIVE place AS (
     (SELECT priority, kind, source_id, domain_group
@@ -35,3 +35,5 @@ SELECT place.priority, place.kind, place.source_id, place.domain_group,
   LEFT JOIN delivery_senderidentity AS sender ON sender.id = oldest.sender_id
  WHERE NOT source.held
    AND oldest.run_at <= coalesce(%(now)s, clock_timestamp())
+   AND NOT EXISTS (SELECT FROM delivery_sendingpause AS pause
+                    WHERE pause.workspace_id IS NULL OR pause.workspace_id = source.workspace_id)

@@ -12,8 +12,8 @@ from django.db import DatabaseError
 from accounts.audit import SYSTEM
 from accounts.tests.factories import WorkspaceFactory
 from delivery import services as delivery
-from delivery.models import Lease, Outbox, SendingDomain
-from delivery.services import domains
+from delivery.models import Deployment, Lease, Outbox, SendingDomain
+from delivery.services import domains, stops
 from delivery.tests.factories import queue
 from emailseq import health
 from emailseq.celery import TICKS
@@ -182,3 +182,12 @@ def test_a_domain_that_lost_a_record_is_told(running):
     check = found("domains")
     assert (check.level, "lost a record: 1." in check.sentence) == (Level.DEGRADED, True)
     assert "harbour.example" not in check.sentence
+
+
+def test_a_pause_and_a_fence_are_named(running):
+    stops.pause_sending(reason="DNS move", by=SYSTEM)
+    assert found("sending").sentence == "Paused for everybody: DNS move"
+
+    Deployment.objects.update(system_identifier=42)
+    assert found("sending").level is Level.DEGRADED
+    assert found("sending").sentence.endswith("Nothing leaves until `manage.py release_fence`.")

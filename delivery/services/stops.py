@@ -1,0 +1,99 @@
+"""The verbs that stop all sending, of one workspace or of everybody, and let it go on.
+
+A pause that is committed before a message's wire mark stops that message. The fence stops a copy:
+a database that was restored, or cloned for trying things out, sends nothing until somebody has
+said that it may.
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from accounts import audit
+from accounts.audit import Actor
+from accounts.models import Workspace
+from delivery import kinds
+from delivery.models import Deployment, SendingPause
+from emailseq.lib import clock
+from emailseq.lib.errors import Invalid
+from subscribers import events
+from subscribers.events import NewEvent
+
+
+@transaction.atomic
+def pause_sending(*, reason: str, by: Actor, workspace: Workspace | None = None) -> bool:
+    """Let nothing leave any more, of a workspace or of all; what is due keeps its place.
+
+    False when it is paused already. Raises Invalid without a reason.
+    """
+    if not reason.strip():
+        raise Invalid.field("reason", "required", "Say why: whoever finds it paused will ask.")
+    row, paused = SendingPause.objects.get_or_create(
+        workspace=workspace, defaults={"reason": reason[:300], "by": by.label[:254]}
+    )
+    if paused:
+        _record(row, kinds.SENDING_PAUSED, by=by, reason=reason)
+    return paused
+
+
+@transaction.atomic
+def resume_sending(*, by: Actor, workspace: Workspace | None = None) -> bool:
+    """Let messages leave again, what became due meanwhile at once. False if it was not paused."""
+    row = SendingPause.objects.filter(workspace=workspace).first()
+    if row is not None:
+        _record(row, kinds.SENDING_RESUMED, by=by)
+        row.delete()
+    return row is not None
+
+
+def fence() -> str:
+    """Why this deployment must not send from this database; '' when it may.
+
+    A database that no deployment has sent from yet becomes this one's.
+    """
+    here = _system_identifier()
+    name = settings.DEPLOYMENT_ID
+    known, _ = Deployment.objects.get_or_create(
+        pk=1, defaults={"name": name, "system_identifier": here}
+    )
+    if known.system_identifier != here:
+        return "This database was restored into another server."
+    if name and not known.name:
+        Deployment.objects.filter(pk=1, name="").update(name=name)
+    elif name != known.name and name:
+        return f"This database belongs to the deployment “{known.name}”, and this is “{name}”."
+    return ""
+
+
+@transaction.atomic
+def release_fence(*, by: Actor) -> bool:
+    """Say that this deployment may send from this database. False when it might already."""
+    if not fence():
+        return False
+    Deployment.objects.filter(pk=1).update(
+        name=settings.DEPLOYMENT_ID, system_identifier=_system_identifier()
+    )
+    deployment = Deployment.objects.get(pk=1)
+    for workspace in Workspace.objects.order_by("pk"):
+        audit.record(workspace, "fence.released", by=by, on=deployment)
+    return True
+
+
+def _record(row: SendingPause, kind: str, *, by: Actor, **details: str) -> None:
+    """In the log and the audit trail of each workspace that it concerns."""
+    own = [row.workspace] if row.workspace else list(Workspace.objects.order_by("pk"))
+    for workspace in own:
+        audit.record(workspace, kind, by=by, on=row, changes=details)
+    now = clock.now()
+    events.record_many(
+        NewEvent(workspace.pk, None, kind, now, properties={"by": by.kind, **details})
+        for workspace in own
+    )
+
+
+def _system_identifier() -> int:
+    """Made up with a database cluster; a dump does not take it along, a file copy does."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT system_identifier FROM pg_control_system()")
+        return int(cursor.fetchone()[0])
