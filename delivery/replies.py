@@ -1,17 +1,19 @@
 """What a reply means and whom it concerns: decided by a table, never by "5xx is a bounce".
 
-Pure. Enhanced codes (RFC 3463) decide first, the basic code and then phrases where the code says
-little. The same table reads the Status and Diagnostic-Code of a bounce that comes later.
+Pure. What ends the connection is decided here; what is refused by the table that also reads the
+bounces that come later, `bounces.rules`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Literal, NamedTuple
+
+from delivery.bounces import refusal, rules
+from delivery.bounces.refusal import Refusal
+from delivery.bounces.rules import Cause
 
 Stage = Literal["connect", "tls", "ehlo", "auth", "mail", "rcpt", "data", "dot"]
 
@@ -41,10 +43,9 @@ class Kind(StrEnum):
     OUR_BUG = "our_bug"  # we spoke SMTP wrongly
 
 
-class Rule(NamedTuple):
+class Verdict(NamedTuple):
     kind: Kind
     reason: str
-    applies: Callable[[Reply], object]
 
     @property
     def suppress(self) -> bool:
@@ -52,9 +53,16 @@ class Rule(NamedTuple):
         return self.kind is Kind.RECIPIENT_PERMANENT
 
 
-def classify(reply: Reply) -> Rule:
-    """The first rule that applies: it says what the reply means."""
-    return next(rule for rule in RULES if rule.applies(reply))
+def classify(reply: Reply) -> Verdict:
+    """What the reply means."""
+    if 200 <= reply.code < 300:
+        return Verdict(Kind.ACCEPTED, "accepted")
+    if reason := _breaks_off(reply):
+        return Verdict(Kind.CONNECTION, reason)
+    words = refusal.plain(reply.text)
+    refused = Refusal(reply.code, reply.enhanced, words, _STAGES.get(reply.stage, "session"))
+    cause = rules.judge(refused)
+    return Verdict((_FOR_NOW if refused.temporary else _FOR_GOOD)[cause], cause.value)
 
 
 def next_try(attempt: int, *, jitter: float) -> timedelta:
@@ -75,82 +83,48 @@ BACKOFF = (
 )
 
 
-def _code(*codes: int) -> Callable[[Reply], object]:
-    return lambda reply: reply.code in codes
+def _breaks_off(reply: Reply) -> str:
+    """Why the reply is about the connection and nobody's message, or ""."""
+    if not 400 <= reply.code < 600:
+        return "no_reply"
+    if reply.code in _CONNECTION:
+        return _CONNECTION[reply.code]
+    return "session" if reply.stage in _SESSION else ""
 
 
-def _enhanced(pattern: str) -> Callable[[Reply], object]:
-    match = re.compile(pattern).fullmatch
-    return lambda reply: match(reply.enhanced)
+_SESSION = ("connect", "tls", "ehlo", "auth")
+_CONNECTION = {
+    421: "closing",
+    454: "tls_or_auth_unavailable",
+    **dict.fromkeys((530, 534, 535, 538), "auth"),
+}
+_STAGES: dict[Stage, refusal.Stage] = {"rcpt": "rcpt", "data": "rcpt", "dot": "data"}
 
-
-def _says(pattern: str, *, code: str = "") -> Callable[[Reply], object]:
-    """The text matches, and so does the start of the basic code."""
-    search = re.compile(pattern, re.IGNORECASE).search
-    return lambda reply: str(reply.code).startswith(code) and search(reply.text)
-
-
-SESSION = ("connect", "tls", "ehlo", "auth")
-UNKNOWN = (
-    r"(user|recipient|mailbox|account|address|alias)[^.;]{0,60}"
-    r"(unknown|not (found|exist)|n't exist|no longer|invalid)"
-    r"|(unknown|no such|invalid) (local |virtual )?"
-    r"(user|recipient|mailbox|address|alias|account|host|domain)"
-    r"|not a (valid|known) (user|mailbox|recipient)|no mailbox here"
-    r"|(host|domain)[^.;]{0,60} not (found|exist)|n't have an? \S+ account"
-)
-FULL = r"(mailbox|inbox|account) (is |has been )?(over)?full|quota"
-DISABLED = r"suspended|disabled|inactive|deactivated|not active"
-RATE = r"\brate|too (many|fast|much)|throttl|TSS0[49]|reputation|complain"
-BLOCKED = r"spamhaus|barracuda|\b(black|block|deny)[ -]?list|\b(dns|r)bl\b|this hour|per hour"
-POLICY = (
-    rf"{BLOCKED}|spam|\bblocked|reputation|dmarc|\bspf\b|dkim|polic(y|ies)|\bptr\b"
-    r"|reverse (dns|host)|\brdns\b|banned|unsolicited|complain|relay|access denied"
-    r"|not (authori[sz]ed|authenticated|permitted|allowed)"
-)
-SIZE = r"(message|mail|size)[^.;]{0,40}(too (large|big)|exceed|limit)"
-VIRUS = r"virus|malware|infected"
-GREYLIST = r"gr[ae]y[ -]?list"
-
-# In order; what stands first decides.
-RULES = (
-    Rule(Kind.ACCEPTED, "accepted", lambda reply: 200 <= reply.code < 300),
-    Rule(Kind.CONNECTION, "no_reply", lambda reply: not 400 <= reply.code < 600),
-    Rule(Kind.CONNECTION, "auth", _code(530, 534, 535, 538)),
-    Rule(Kind.CONNECTION, "closing", _code(421)),
-    Rule(Kind.CONNECTION, "tls_or_auth_unavailable", _code(454)),
-    Rule(Kind.CONNECTION, "session", lambda reply: reply.stage in SESSION),
-    # codes that say enough; but a blocklist that answers 5.1.1 must not burn the address
-    Rule(Kind.SENDER_PERMANENT, "policy", _says(BLOCKED, code="55")),
-    Rule(Kind.RECIPIENT_PERMANENT, "unknown_recipient", _enhanced(r"5\.1\.(1|2|3|6|10)")),
-    Rule(Kind.SOFT_BOUNCE, "mailbox_full", _enhanced(r"[45]\.2\.2")),
-    Rule(Kind.SOFT_BOUNCE, "disabled", _enhanced(r"5\.2\.1")),
-    Rule(Kind.CONTENT, "size", _enhanced(r"5\.(3\.4|2\.3)")),
-    Rule(Kind.SENDER_PERMANENT, "smtputf8", _enhanced(r"5\.6\.7")),
-    Rule(Kind.CONTENT, "content", _enhanced(r"5\.6\.\d+")),
-    Rule(Kind.SENDER_PERMANENT, "sender_address", _enhanced(r"5\.1\.[78]")),
-    Rule(Kind.SENDER_TEMPORARY, "sender_address", _enhanced(r"4\.1\.[78]")),
-    Rule(Kind.SENDER_PERMANENT, "policy", _enhanced(r"5\.7\.\d+")),
-    Rule(Kind.OUR_BUG, "protocol", _enhanced(r"5\.5\.[1-9]\d*")),
-    Rule(Kind.RECIPIENT_TEMPORARY, "greylisted", _says(GREYLIST, code="4")),
-    Rule(Kind.RECIPIENT_TEMPORARY, "deferred", _enhanced(r"4\.[12]\.\d+")),
-    Rule(Kind.SENDER_TEMPORARY, "rate", _says(f"{RATE}|{POLICY}", code="4")),
-    Rule(
-        Kind.RECIPIENT_TEMPORARY,
-        "greylisted",
-        lambda reply: (reply.code, reply.enhanced) == (451, "4.7.1"),
-    ),
-    Rule(Kind.SENDER_TEMPORARY, "rate", _enhanced(r"4\.7\.\d+")),
-    Rule(Kind.CONNECTION, "server", _enhanced(r"4\.[34]\.\d+")),
-    # codes that leave it to the text
-    Rule(Kind.SOFT_BOUNCE, "mailbox_full", _says(FULL)),
-    Rule(Kind.RECIPIENT_TEMPORARY, "deferred", lambda reply: reply.code < 500),
-    Rule(Kind.CONTENT, "virus", _says(VIRUS)),
-    Rule(Kind.CONTENT, "size", _says(SIZE)),
-    Rule(Kind.SENDER_PERMANENT, "policy", _says(POLICY)),
-    Rule(Kind.RECIPIENT_PERMANENT, "unknown_recipient", _says(UNKNOWN, code="55")),
-    Rule(Kind.SOFT_BOUNCE, "disabled", _says(DISABLED)),
-    Rule(Kind.CONTENT, "size", _code(552)),
-    Rule(Kind.OUR_BUG, "protocol", _code(500, 501, 502, 503, 504, 555)),
-    Rule(Kind.SOFT_BOUNCE, "refused", lambda reply: True),
-)
+_FOR_GOOD = {
+    Cause.UNKNOWN_RECIPIENT: Kind.RECIPIENT_PERMANENT,
+    Cause.UNKNOWN_HOST: Kind.RECIPIENT_PERMANENT,
+    Cause.MOVED: Kind.RECIPIENT_PERMANENT,
+    Cause.MAILBOX_FULL: Kind.SOFT_BOUNCE,
+    Cause.DEFERRED: Kind.RECIPIENT_TEMPORARY,
+    Cause.GREYLISTED: Kind.RECIPIENT_TEMPORARY,
+    Cause.EXPIRED: Kind.SOFT_BOUNCE,
+    Cause.NETWORK: Kind.SOFT_BOUNCE,
+    Cause.SERVER: Kind.SOFT_BOUNCE,
+    Cause.UNDECIDED: Kind.SOFT_BOUNCE,
+    Cause.DISABLED: Kind.SOFT_BOUNCE,
+    Cause.UNWANTED: Kind.SOFT_BOUNCE,
+    Cause.REFUSED: Kind.SOFT_BOUNCE,
+    Cause.SENDER_ADDRESS: Kind.SENDER_PERMANENT,
+    Cause.POLICY: Kind.SENDER_PERMANENT,
+    Cause.RATE: Kind.SENDER_PERMANENT,
+    Cause.SPAM: Kind.SENDER_PERMANENT,
+    Cause.PROTOCOL: Kind.OUR_BUG,
+    Cause.SMTPUTF8: Kind.SENDER_PERMANENT,
+    Cause.SIZE: Kind.CONTENT,
+    Cause.VIRUS: Kind.CONTENT,
+    Cause.CONTENT: Kind.CONTENT,
+}
+_FOR_NOW = {
+    cause: {Kind.SENDER_PERMANENT: Kind.SENDER_TEMPORARY}.get(kind, kind)
+    for cause, kind in _FOR_GOOD.items()
+} | dict.fromkeys((Cause.EXPIRED, Cause.NETWORK, Cause.SERVER), Kind.CONNECTION)
