@@ -70,15 +70,17 @@ class Statement(NamedTuple):
 
 def everybody(rule: Rule, workspace: Workspace, *, now: datetime) -> Statement:
     """Selects the `id` of everybody in the workspace whom the rule matches."""
-    compiler = _Compiler(workspace, references.find([rule], workspace), now)
-    return compiler.select(SQL("subscriber.id"), where=compiler.condition(rule))
+    return _matched(rule, _Compiler(workspace, references.find([rule], workspace), now))
+
+
+def among(rule: Rule, workspace: Workspace, ids: Collection[int], *, now: datetime) -> Statement:
+    """The same of these people of the workspace, by id."""
+    return _matched(rule, _Compiler(workspace, references.find([rule], workspace), now, ids))
 
 
 def matching(rule: Rule, workspace: Workspace, ids: Collection[int], *, now: datetime) -> set[int]:
     """Whom of these people, by id, the rule matches."""
-    compiler = _Compiler(workspace, references.find([rule], workspace), now, ids)
-    statement = compiler.select(SQL("subscriber.id"), where=compiler.condition(rule))
-    return {pk for (pk,) in statement.rows()}
+    return {pk for (pk,) in among(rule, workspace, ids, now=now).rows()}
 
 
 def answers(
@@ -180,6 +182,10 @@ class _Compiler:
         if op == "not_confirmed":
             return SQL("{}.state IS DISTINCT FROM 'confirmed'").format(place)
         return SQL("{}.state = {}").format(place, self._bind(op))
+
+
+def _matched(rule: Rule, compiler: _Compiler) -> Statement:
+    return compiler.select(SQL("subscriber.id"), where=compiler.condition(rule))
 
 
 def _group(kind: str, members: list[Composable]) -> Composable:
