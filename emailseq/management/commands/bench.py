@@ -27,9 +27,10 @@ class Command(BaseCommand):
         parser.add_argument("--size", type=int, default=20_000, help="messages in all")
         parser.add_argument("--rounds", type=int, default=4, help="campaigns they are sent in")
         parser.add_argument("--senders", type=int, default=2, help="processes that send")
+        parser.add_argument("--dkim", choices=send.SIGNED_BY, help="have each message signed")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        shape = {name: options[name] for name in ("size", "rounds", "senders")}
+        shape = {name: options[name] for name in ("size", "rounds", "senders", "dkim")}
         measured = BENCHES[options["name"]](**shape, say=self._say)
         for name, value in (_machine() | measured).items():
             self.stdout.write(f"{name:>20}  {value}")
