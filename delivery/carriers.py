@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from django.conf import settings
@@ -10,6 +10,7 @@ from django.conf import settings
 from delivery.brakes import WINDOW, Limits
 from delivery.models import Transport
 from delivery.routing import LaneKey, Route
+from delivery.safety import SafeMode
 from delivery.services.transports import server_of, shared_transport
 from delivery.transports.smtp import Server
 
@@ -45,10 +46,21 @@ class Carrier:
 def load(shared: Server) -> list[Carrier]:
     """All transports in use; `shared` is where the one leads that serves every workspace."""
     shared_transport()
+    safety = safe_mode()
     return [
-        _carrier(transport, server_of(transport, shared=shared))
+        _carrier(transport, safety.server(server_of(transport, shared=shared)))
         for transport in Transport.objects.in_use().order_by("id")
     ]
+
+
+def safe_mode() -> SafeMode:
+    """What EMAILSEQ_SAFE_MODE says."""
+    kind, values = settings.SAFE_MODE
+    return SafeMode(
+        inbox=Server(**asdict(settings.INBOX), helo="") if kind == "inbox" else None,
+        redirect=values[0] if kind == "redirect" else "",
+        allow=frozenset(values) if kind == "allow" else frozenset(),
+    )
 
 
 def _carrier(transport: Transport, server: Server) -> Carrier:

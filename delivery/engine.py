@@ -46,6 +46,7 @@ from delivery.letters import Claimed, Letter, Stationery
 from delivery.ready import Batch, Ready
 from delivery.replies import Reply
 from delivery.routing import LaneKey
+from delivery.safety import Withheld
 from delivery.settlement import Settlement
 from delivery.states import Outcome
 from delivery.transports.smtp import ConnectFailed, Connection, Result, Server, boot_time
@@ -98,6 +99,7 @@ class _Pump:
         self._reached: set[int] = set()  # carriers that have let a wire in
         self._stationery: dict[tuple[Any, ...], Stationery] = {}
         self._compiled: dict[int, Compiled] = {}
+        self._safety = carriers.safe_mode()
         self._sent_count = 0
 
     async def run(self, *, seconds: float, stopping: Callable[[], bool]) -> int:
@@ -150,7 +152,7 @@ class _Pump:
         return claimed
 
     async def _render(self, rows: Sequence[Claimed]) -> list[Letter]:
-        """Rows to letters; those that cannot be rendered have failed, the others go on."""
+        """Rows to letters; those that nobody can or may get are settled, the others go on."""
         version_ids = {row.template_version_id for row in rows} - self._compiled.keys()
         if version_ids:
             self._compiled |= await sync_to_async(_in_thread)(versions.compiled, version_ids)
@@ -159,7 +161,11 @@ class _Pump:
             paper = await self._paper(row)
             try:
                 version = self._compiled[row.template_version_id]
-                rendered.append(letters.write(row, paper, version, now=now))
+                recipient = self._safety.recipient(row.email)
+                rendered.append(letters.write(row, paper, version, recipient=recipient, now=now))
+            except Withheld as error:
+                failed.finish(row.id, Outcome.SKIPPED, reason=str(error))
+                self._lanes.hear(row.lane, back=1)
             except (RenderError, ValueError) as error:
                 failed.finish(row.id, Outcome.FAILED, reason=f"render: {error}")
                 self._lanes.hear(row.lane, back=1)

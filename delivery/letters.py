@@ -120,8 +120,13 @@ def stationery(row: Claimed, shared: Mapping[str, Any]) -> Stationery:
     return Stationery(letterhead, workspace, signers)
 
 
-def write(row: Claimed, paper: Stationery, compiled: Compiled, *, now: datetime) -> Letter:
-    """The message for a row, not signed yet. Deterministic but for its Date. Raises RenderError."""
+def write(
+    row: Claimed, paper: Stationery, compiled: Compiled, *, recipient: str, now: datetime
+) -> Letter:
+    """The message for a row, not signed yet, to be handed over for `recipient`.
+
+    Deterministic but for its Date. Raises RenderError.
+    """
     links = Links(settings.TRACKING_URL, row.id)
     unsubscribe_url = links.unsubscribe
     parts = rendering.render(
@@ -143,7 +148,7 @@ def write(row: Claimed, paper: Stationery, compiled: Compiled, *, now: datetime)
         html_qp=parts.html_qp,
     )
     sender = paper.letterhead.from_email
-    return Letter(row, Envelope(row.id, sender, row.email, data), paper.signers)
+    return Letter(row, Envelope(row.id, sender, recipient, data), paper.signers)
 
 
 def sign(letters: Iterable[Letter], *, now: datetime) -> list[Letter]:

@@ -140,6 +140,18 @@ def email_url(value: str) -> EmailUrl:
     return EmailUrl(url.hostname, _port(url) or port, username, password, tls)
 
 
+def safe_mode(value: str) -> tuple[str, tuple[str, ...]]:
+    """Parse `off`, `inbox`, `redirect:ADDRESS` or `allow:DOMAIN,…`. Raises SettingError."""
+    kind, _, rest = value.partition(":")
+    values = tuple(filter(None, (each.strip().lower() for each in rest.split(","))))
+    expected = {"off": 0, "inbox": 0, "redirect": 1, "allow": len(values) or 1}
+    if expected.get(kind) != len(values) or (kind == "redirect" and "@" not in values[0]):
+        raise SettingError(
+            "EMAILSEQ_SAFE_MODE is off, inbox, redirect:ADDRESS or allow:DOMAIN,DOMAIN"
+        )
+    return kind, values
+
+
 def mechanisms(name: str) -> tuple[str, ...]:
     """SPF mechanisms, separated by blanks. Raises SettingError."""
     found = tuple((read(name) or "").lower().split())

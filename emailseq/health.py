@@ -228,7 +228,7 @@ def _horizon(pulse: Pulse) -> Check:
 
 
 def _sending() -> Check:
-    fence = stops.fence()
+    fence, safe = stops.fence(), settings.SAFE_MODE[0]
     pauses = [
         f"{pause.workspace or 'everybody'}: {pause.reason}"
         for pause in SendingPause.objects.select_related("workspace")
@@ -237,6 +237,7 @@ def _sending() -> Check:
         "sending",
         "Messages may leave.",
         (fence, Level.DEGRADED, f"{fence} Nothing leaves until `manage.py release_fence`."),
+        (safe != "off", Level.DEGRADED, f"Safe mode is on: {safe}."),
         (pauses, Level.DEGRADED, f"Paused for {'; '.join(pauses)}"),
     )
 

@@ -116,6 +116,8 @@ CELERY_BROKER_URL = urls.redis_url("broker")
 
 # --- Mail -------------------------------------------------------------------------------
 EMAIL_URL = urls.email_url(urls.read("EMAIL_URL") or "inbox://")
+INBOX = urls.email_url("inbox://")
+SAFE_MODE = urls.safe_mode(urls.read("EMAILSEQ_SAFE_MODE") or "off")
 TRACKING_URL = env.str("TRACKING_URL", SITE_URL).rstrip("/")
 SPF_MECHANISMS = urls.mechanisms("EMAILSEQ_SPF")
 DNS_SERVERS = urls.name_servers("EMAILSEQ_DNS_SERVERS")
