@@ -45,7 +45,9 @@ SECTIONS: list[tuple[Any, list[Entry]]] = [
             Entry(_("Lists"), "list_alt", "subscribers_list", "lists:read"),
             Entry(_("Imports"), "upload_file", "subscribers_import", "subscribers:read"),
             Entry(_("Suppressions"), "block", "subscribers_suppression", "subscribers:read"),
+            Entry(_("Tags"), "label", "subscribers_tag", "lists:read"),
             Entry(_("Custom fields"), "data_object", "subscribers_customfield", "lists:read"),
+            Entry(_("Events"), "bolt", "subscribers_eventname", "events:read"),
         ],
     ),
     (

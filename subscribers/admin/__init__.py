@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from subscribers.admin import audience
+from subscribers.admin import audience, fields
 
-__all__ = ["audience"]
+__all__ = ["audience", "fields"]

@@ -1,4 +1,4 @@
-"""The people, with a page that tells one person's story; lists, suppressions, fields, imports."""
+"""The people, with a page that tells one person's story; lists, suppressions, imports."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ SHOWN_ENROLLMENTS = 20
 
 
 class ProfileForm(VerbForm):
-    """Name, zone and every custom field of the workspace; an emptied field is cleared."""
+    """Name, zone and every custom field of the workspace; an emptied field is cleared.
+
+    Custom fields that nobody has touched are not sent: what they hold may not fit them any more.
+    """
 
     first_name = forms.CharField(max_length=100, required=False)
     last_name = forms.CharField(max_length=100, required=False)
@@ -48,10 +51,15 @@ class ProfileForm(VerbForm):
 
     def extra_fields(self) -> dict[str, forms.Field]:
         self.custom = list(CustomField.objects.of(self.request.workspace).order_by("id"))
-        return {
-            f"field_{field.key}": forms.CharField(label=field.label, required=False)
-            for field in self.custom
-        }
+        return {f"field_{field.key}": self._field(field) for field in self.custom}
+
+    def _field(self, field: CustomField) -> forms.Field:
+        if field.kind != FieldKind.CHOICE:
+            return forms.CharField(label=field.label, required=False)
+        kept = getattr(self.target, "fields", {}).get(field.key)  # may be a choice no longer
+        choices = dict.fromkeys(["", *field.choices, *([kept] if isinstance(kept, str) else [])])
+        offered = [(choice, choice or "–") for choice in choices]
+        return forms.ChoiceField(label=field.label, choices=offered, required=False)
 
     def values_of(self, target: Subscriber) -> dict[str, Any]:
         values = {f"field_{key}": value for key, value in target.fields.items()}
@@ -59,10 +67,13 @@ class ProfileForm(VerbForm):
 
     def arguments(self) -> dict[str, Any]:
         given = super().arguments()
-        custom = {
-            field.key: _value(field, given.pop(f"field_{field.key}")) for field in self.custom
+        custom = {field: given.pop(f"field_{field.key}") for field in self.custom}
+        touched = {
+            field.key: _value(field, text)
+            for field, text in custom.items()
+            if text != self.initial.get(f"field_{field.key}")
         }
-        return {**given, "fields": custom}
+        return {**given, "fields": touched}
 
 
 class NewSubscriberForm(ProfileForm):
@@ -109,7 +120,7 @@ class SuppressForm(VerbForm):
 
 def _value(field: CustomField, text: str) -> Any:
     try:
-        return fields.from_text(field.kind, text) if text else None
+        return fields.from_text(field.kind, text, choices=field.choices) if text else None
     except ValueError as error:
         detail = _("This is a %s.") % field.get_kind_display().lower()
         raise Invalid.field(f"field_{field.key}", "field_type", detail) from error
@@ -310,22 +321,6 @@ class SuppressionAdmin(WorkspaceAdmin):
             done=_("{} may be sent to again."),
         ),
     )
-
-
-class NewFieldForm(VerbForm):
-    label = forms.CharField(max_length=100)
-    key = forms.RegexField(
-        r"^[a-z][a-z0-9_]*\Z", max_length=50, help_text=_("In templates: {{ subscriber.KEY }}")
-    )
-    kind = forms.ChoiceField(choices=FieldKind.choices)
-
-
-@admin.register(CustomField)
-class CustomFieldAdmin(WorkspaceAdmin):
-    resource = "lists"
-    hint = _("What else you know of people, and may say in a template.")
-    list_display = ("label", "key", "kind", "created_at")
-    list_verbs = (create(services.create_field, label=_("New field"), form=NewFieldForm),)
 
 
 @admin.register(Import)

@@ -20,7 +20,8 @@ from emailseq.lib import clock
 from sequences.models import Enrollment
 from sequences.tests.factories import EMAIL, make_live, make_runs
 from subscribers import services as people
-from subscribers.models import Import
+from subscribers.facts import CustomEvent
+from subscribers.models import EventName, Import
 from subscribers.states import SuppressionReason
 
 World = dict[type[Model], Model]
@@ -38,6 +39,9 @@ def make_world(workspace: Workspace, *, text: str = "Harbour") -> World:
     template = sequence.steps.first().template
     type(template).objects.filter(pk=template.pk).update(name=text, subject=text)
     field = people.create_field(workspace, key="city", label=text, kind="text", by=SYSTEM)
+    tag = people.create_tag(workspace, name=text[:64], slug="text", by=SYSTEM)
+    told = CustomEvent("order_placed", uid=person.uid, properties={text: 1})
+    people.record_event(workspace, told, by=SYSTEM)
     suppression = people.suppress(
         workspace,
         email=f"gone-{workspace.pk}@example.com",
@@ -56,7 +60,8 @@ def make_world(workspace: Workspace, *, text: str = "Harbour") -> World:
     audited = workspace_audit(workspace)
     made = (membership, key, audited, sequence, sequence.steps.first(), run, person, template)
     rest = (sequence.list, sequence.sender, field, suppression, campaign, imported, doubtful, sent)
-    return {type(each): each for each in (*made, *rest, domain)}
+    known = EventName.objects.of(workspace).get()
+    return {type(each): each for each in (*made, *rest, domain, tag, known)}
 
 
 def workspace_audit(workspace: Workspace) -> Any:
