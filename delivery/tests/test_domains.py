@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 
 from accounts.audit import SYSTEM
 from accounts.models import AuditEntry
@@ -198,3 +200,41 @@ def test_the_closest_domain_of_an_address(names):
     closest = SendingDomain.objects.of(parent.workspace).closest([*emails, "mie@arbour.example"])
 
     assert closest == {emails[0]: below, emails[1]: parent}
+
+
+@pytest.mark.pg
+@pytest.mark.django_db(transaction=True)
+def test_two_people_who_rotate_at_once_make_one_key(names):
+    domain = make_domain(names)
+
+    rotated = at_once(lambda: domains.rotate_key(domain, by=SYSTEM).selector, 4)
+
+    assert len(set(rotated)) == 1
+    assert keys(domain) == ["active", "new"]
+
+
+@pytest.mark.pg
+@pytest.mark.django_db(transaction=True)
+def test_two_checks_at_once_hand_over_once(names):
+    domain = make_domain(names)
+    domains.rotate_key(domain, by=SYSTEM)
+    names.publish(domain)
+
+    states = at_once(lambda: check(SendingDomain.objects.get(pk=domain.pk)).state, 4)
+
+    assert states == ["verified"] * 4
+    assert keys(domain) == ["retiring", "active"]
+    assert audited(domain).count("dkim_key.activated") == 2
+
+
+def at_once(act, count):
+    """Run something on several connections at the same time."""
+
+    def on_own_connection(_):
+        try:
+            return act()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(count) as threads:
+        return [*threads.map(on_own_connection, range(count))]
