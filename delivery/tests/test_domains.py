@@ -11,7 +11,7 @@ from django.db import connection
 from accounts.audit import SYSTEM
 from accounts.models import AuditEntry
 from delivery import tasks
-from delivery.models import DkimKey, SendingDomain
+from delivery.models import DkimKey, SendingDomain, Transport
 from delivery.records import lookup
 from delivery.services import domains
 from delivery.tests.factories import make_domain
@@ -89,6 +89,25 @@ def test_faults_of_the_installation_are_no_faults_of_a_domain(names, settings):
 
     assert check(domain).state == "verified"
     assert {each["kind"] for each in domain.findings if each["level"] == "bad"} == {"ptr", "links"}
+
+
+def test_every_way_to_a_mail_server_is_looked_at(names):
+    domain = make_domain(names)
+    Transport.objects.create(
+        workspace=domain.workspace, name="Relay", host="relay.example", port=25, tls="none"
+    )
+    Transport.objects.create(
+        workspace=make_domain(names, name="x.example").workspace, name="Theirs", host="x.example"
+    )
+
+    check(domain)
+
+    ways = [each for each in domain.findings if each["kind"] == "tls"]
+    assert [(each["host"], each["level"]) for each in ways] == [
+        ("127.0.0.1", "good"),
+        ("relay.example", "advice"),
+    ]
+    assert domain.state == "verified"
 
 
 def test_nobody_fails_because_dns_does_not_answer(names, impatient):
