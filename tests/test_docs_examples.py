@@ -1,0 +1,66 @@
+"""The examples of the documents run as they stand, and are answered as the document says."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from accounts.tests.api import Api
+from accounts.tests.factories import WorkspaceFactory
+from subscribers.tests.factories import SubscriberFactory
+
+pytestmark = pytest.mark.django_db
+
+GUIDES = Path(__file__).parent.parent / "docs" / "integrators"
+BLOCK = re.compile(r"^```(sh|json)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+CURL = re.compile(r"^curl .*?(?=^curl |^\w+=|\Z)", re.MULTILINE | re.DOTALL)
+# What differs from run to run: ids, and the day on which the answers were written down.
+PASSING = re.compile(r"[a-z]{3}_[0-9a-z]{26}|2026-11-24T.+Z")
+
+
+def is_told(said, got):
+    """Whether an answer is what the document says; “…” stands for anything."""
+    if isinstance(said, dict) and isinstance(got, dict):
+        return said.keys() == got.keys() and all(is_told(said[name], got[name]) for name in said)
+    if isinstance(said, list) and isinstance(got, list):
+        return len(said) == len(got) and all(map(is_told, said, got))
+    if said == "…":
+        return bool(got)
+    if isinstance(said, str) and PASSING.fullmatch(said):
+        return isinstance(got, str) and got[:2] == said[:2]
+    return said == got
+
+
+def call(api, command, names):
+    for name, value in names.items():
+        command = command.replace(f"${name}", value)
+    words = shlex.split(command)
+    options = {"-X": "GET", "-d": None}
+    rest = iter(words[1:])
+    for word in rest:
+        if word in ("-X", "-d", "-H"):
+            options[word] = next(rest)
+        else:
+            path = word
+    body = json.loads(options["-d"]) if options["-d"] else None
+    return api(options["-X"], path.removeprefix("$API"), body)
+
+
+def test_events():
+    ada = SubscriberFactory(workspace=WorkspaceFactory(), email="ada@example.com")
+    api = Api(ada.workspace)
+    compared = 0
+    for kind, text in BLOCK.findall((GUIDES / "events.md").read_text(encoding="utf-8")):
+        if kind == "sh":
+            commands = CURL.findall(text)
+            for command in commands:
+                answer = call(api, command, {"ADA": ada.public_id})
+                assert answer.status_code < 300 or command == commands[-1], command
+        else:
+            assert is_told(json.loads(text), answer.json()), (text, answer.json())
+            compared += 1
+    assert compared == 10
