@@ -10,7 +10,7 @@ from collections.abc import Collection
 from functools import cache
 
 RESOURCES = (
-    *("subscribers", "lists", "events", "templates"),
+    *("subscribers", "lists", "segments", "events", "templates"),
     *("sequences", "campaigns", "delivery", "reports"),
 )
 DANGEROUS = (
@@ -24,7 +24,7 @@ _SERVERS = frozenset({"keys:write", "webhooks:read", "webhooks:write"})
 _WRITE = frozenset(f"{resource}:write" for resource in RESOURCES)
 ALL = _READ | _WRITE | frozenset(DANGEROUS) | _SERVERS | {"team:write", "audit:read"}
 
-_CONTENT = frozenset({"templates:write", "sequences:write", "campaigns:write"})
+_CONTENT = frozenset({"segments:write", "templates:write", "sequences:write", "campaigns:write"})
 ROLES: dict[str, frozenset[str]] = {
     "Owner": ALL,
     "Marketer": _READ

@@ -23,6 +23,8 @@ from subscribers.api import (
     Events,
     Fields,
     Lists,
+    SegmentMembers,
+    Segments,
     Subscribers,
     Suppressions,
     Tags,
@@ -33,6 +35,7 @@ router = SimpleRouter(trailing_slash=False)
 router.register("v1/lists", Lists, "lists")
 router.register("v1/tags", Tags, "tags")
 router.register("v1/fields", Fields, "fields")
+router.register("v1/segments", Segments, "segments")
 router.register("v1/subscribers", Subscribers, "subscribers")
 router.register("v1/suppressions", Suppressions, "suppressions")
 router.register("v1/templates", Templates, "templates")
@@ -52,6 +55,7 @@ timeline = Timeline.as_view({"get": "list"}, basename="timeline")
 events = Events.as_view({"get": "list", "post": "create"}, basename="events")
 event_batch = Events.as_view({"post": "batch"}, basename="events")
 catalogue = EventCatalogue.as_view({"get": "list"}, basename="event-catalogue")
+segment_members = SegmentMembers.as_view({"get": "list"}, basename="segment-members")
 render = Renderings.as_view({"post": "render"}, basename="templates")
 enrollments = SubscriberEnrollments.as_view({"get": "list"}, basename="subscriber-enrollments")
 
@@ -67,6 +71,7 @@ urlpatterns = [
     path("v1/events", events),
     path("v1/events/batch", event_batch),
     path("v1/events/catalogue", catalogue),
+    path("v1/segments/<str:id>/members", segment_members),
     path("v1/templates/<str:id>/render", render),
     *router.urls,
 ]

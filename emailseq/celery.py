@@ -43,6 +43,7 @@ TICKS: dict[str, tuple[str, float, tuple[Any, ...]]] = {
     "drain-hits": ("delivery.tasks.drain_hits", 1, ()),
     "feed-sequences": ("subscribers.tasks.feed_consumer", 1, ("sequences",)),
     "feed-bounces": ("subscribers.tasks.feed_consumer", 1, ("bounces",)),
+    "refresh-segments": ("subscribers.tasks.refresh_segments", 5, ()),
     "feed-rollups": ("subscribers.tasks.feed_consumer", 1, ("rollups",)),
     "feed-webhooks": ("delivery.tasks.feed_webhooks", 1, ()),
     "call-webhooks": ("delivery.tasks.call_webhooks", 1, ()),

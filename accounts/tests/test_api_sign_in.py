@@ -77,6 +77,7 @@ def test_a_person_signs_in_and_says_who_they_are():
         "events:read",
         "lists:read",
         "reports:read",
+        "segments:read",
         "sequences:read",
         "templates:read",
     ]

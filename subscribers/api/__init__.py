@@ -3,8 +3,19 @@ from __future__ import annotations
 from subscribers.api.events import EventCatalogue, Events
 from subscribers.api.fields import Fields
 from subscribers.api.lists import Lists
+from subscribers.api.segments import SegmentMembers, Segments
 from subscribers.api.subscribers import Subscribers
 from subscribers.api.suppressions import Suppressions
 from subscribers.api.tags import Tags
 
-__all__ = ["EventCatalogue", "Events", "Fields", "Lists", "Subscribers", "Suppressions", "Tags"]
+__all__ = [
+    "EventCatalogue",
+    "Events",
+    "Fields",
+    "Lists",
+    "SegmentMembers",
+    "Segments",
+    "Subscribers",
+    "Suppressions",
+    "Tags",
+]

@@ -28,13 +28,21 @@ from subscribers.models import (
     Event,
     EventName,
     List,
+    Segment,
     Subscriber,
     Subscription,
     Suppression,
     Tag,
     TagAssignment,
 )
-from subscribers.services import create_field, create_tag, record_event, suppress, tag_people
+from subscribers.services import (
+    create_field,
+    create_segment,
+    create_tag,
+    record_event,
+    suppress,
+    tag_people,
+)
 from subscribers.states import SuppressionReason
 from templates_app.models import Template
 
@@ -89,7 +97,7 @@ class World:
             model: list(model.objects.filter(**own).order_by("pk").values())
             for model in (
                 *(List, Subscriber, Suppression, Template, Sequence, Campaign),
-                *(Tag, CustomField, EventName),
+                *(Tag, CustomField, EventName, Segment),
                 *(SenderIdentity, SendingDomain, Enrollment, Event),
                 *(WebhookEndpoint, WebhookCall),
             )
@@ -118,6 +126,9 @@ def make_world() -> World:
     vip = create_tag(workspace, name="VIP", by=SYSTEM)
     tag_people(vip, [run.subscriber_id], by=SYSTEM)
     boat = create_field(workspace, key="boat", label="Boat", kind="text", by=SYSTEM)
+    pros = create_segment(
+        workspace, name="VIPs", slug="vips", rule={"tag": "vip", "op": "has"}, by=SYSTEM
+    )
     told = CustomEvent("order_placed", uid=run.subscriber.uid, properties={"total": 7})
     record_event(workspace, told, by=SYSTEM)
     return World(
@@ -125,6 +136,7 @@ def make_world() -> World:
         {
             "tags": vip.public_id,
             "fields": boat.public_id,
+            "segments": pros.public_id,
             "lists": sequence.list.public_id,
             "subscribers": run.subscriber.public_id,
             "by-email": run.subscriber.email,
