@@ -51,7 +51,6 @@ class Claims:
 
     async def plan(self, database: Database, *, ready: int) -> list[Share]:
         """What to claim, as the lanes allow; `ready` letters are there already."""
-        self._turn += 1
         now = self._lanes.now
         room = {
             key: most
@@ -62,7 +61,9 @@ class Claims:
         shares = routing.Plan(self._lanes_of, self._served, room).make(
             self._waiting.values(), budget=min(CLAIM, 2 * CLAIM - ready), turn=self._turn
         )
-        return await self._allowed(database, shares)
+        allowed = await self._allowed(database, shares)
+        self._turn += bool(allowed)
+        return allowed
 
     @staticmethod
     def places(shares: Iterable[Share]) -> dict[str, list[Any]]:

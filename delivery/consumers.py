@@ -3,11 +3,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from accounts.audit import SYSTEM
-from delivery import kinds
+from delivery import groups, kinds
 from delivery.services import webhooks
 from delivery.webhooks import tell
 from subscribers import services as people
 from subscribers.feed import consumer
+from subscribers.kinds import SUBSCRIPTION_CONFIRMED
 from subscribers.models import Event, Subscriber
 from subscribers.states import SuppressionReason
 
@@ -27,6 +28,12 @@ def on_failed(batch: Sequence[Event]) -> None:
             note=event.properties.get("reason", ""),
             message_id=event.message_id,
         )
+
+
+@consumer("domains", kinds=[SUBSCRIPTION_CONFIRMED])
+def on_confirmed(batch: Sequence[Event]) -> None:
+    """New people may bring new domains, which have to be grouped before they are written to."""
+    groups.count([event.subscriber_id for event in batch if event.subscriber_id])
 
 
 @consumer(webhooks.CONSUMER)

@@ -141,7 +141,7 @@ class _Pump:
         async with self._pool.connection() as database:
             await self._claims.look(database, token=self._token)
             shares = await self._claims.plan(database, ready=len(self._ready))
-        back = [letter.row for letter in self._ready.withdraw()]
+        back = [letter.row for letter in await self._ready.withdraw()]
         claimed: list[Claimed] = []
         if shares:
             query = {**self._claims.places(shares), "token": self._token, "now": clock.held_at()}
@@ -242,7 +242,7 @@ class _Pump:
     async def _deliver(self, connection: Connection, batch: Batch) -> None:
         """See a micro-batch through, and let its lane hear how it went."""
         issued, settlement, results = boot_time(), Settlement(), list[Result]()
-        passed = await self._gate(batch.letters, settlement)
+        passed = await self._gate(batch, settlement)
         began = boot_time()
         try:
             await connection.send(
@@ -261,10 +261,11 @@ class _Pump:
         if self._lanes.have_urgent_news:
             await self._tell()
 
-    async def _gate(self, batch: Sequence[Letter], settlement: Settlement) -> list[Letter]:
+    async def _gate(self, batch: Batch, settlement: Settlement) -> list[Letter]:
         """Mark, commit, then look. Returns the letters that may leave; the others are settled."""
-        ids = [letter.row.id for letter in batch]
-        marked = await self._fetch("mark", {"ids": ids, "token": self._token})
+        ids = [letter.row.id for letter in batch.letters]
+        query = {"transport_id": batch.lane.key.transport_id, "token": self._token}
+        marked = await self._fetch("mark", {"ids": ids, **query})
         ids = [message_id for (message_id,) in marked]
         looked = await self._fetch("look", {"ids": ids, "token": self._token})
         stops: dict[int, str | None] = dict(looked)
@@ -273,7 +274,7 @@ class _Pump:
                 settlement.put_back(message_id, clock.now(), refund=True)
             elif stop:
                 settlement.finish(message_id, Outcome.SKIPPED, reason=stop)
-        return [letter for letter in batch if stops.get(letter.row.id, "not ours") is None]
+        return [letter for letter in batch.letters if stops.get(letter.row.id, "not ours") is None]
 
     def _judge(
         self, results: Sequence[Result], passed: Sequence[Letter], settlement: Settlement

@@ -29,6 +29,9 @@ from emailseq.lib import clock, sql
 MOST_READY = 400  # letters that a lane holds ready
 READY_SECONDS = 30  # and no more than it can send in so long
 STUCK_SECONDS = 5  # a lane that has been silent for so long gets no more wires
+YIELD_SECONDS = (
+    2  # in so long the other pumps have given up the connections that a new one may have
+)
 
 Database = AsyncConnection[Any]
 Row = Mapping[str, Any]
@@ -98,7 +101,8 @@ class Lanes(dict[LaneKey, Lane]):
         self.carriers = {carrier.id: carrier for carrier in carriers}
         self.rank, self.pumps = 0, 1  # of this pump among all that live
         self._wires = wires
-        self._now, self._read_at = clock.now(), boot_time()
+        self._now = clock.now()
+        self._began = self._read_at = boot_time()
         self._visiting = asyncio.Lock()
 
     @property
@@ -117,18 +121,24 @@ class Lanes(dict[LaneKey, Lane]):
         most = lowered or carrier.max_connections
         if most is None:
             return self._wires
+        if self.pumps > 1 and boot_time() - self._began < YIELD_SECONDS:
+            return 0
         return min(self._wires, most // self.pumps + (self.rank < most % self.pumps))
 
     def hear(self, key: LaneKey, answers: str = "", *, why: str = "", back: int = 0) -> None:
-        """Let a lane and its transport hear something.
+        """Keep what a wire has heard, for a lane and for its transport as a whole.
 
-        The transport ignores what is the affair of one lane: that it is too fast, and what it is
-        still refused after it has closed.
+        That ignores what is the affair of one lane: to be told to slow down, and to be refused
+        once that is enough for the lane to close.
         """
         lane, whole = self[key], self[key.whole]
+        refused = (lane.brakes.recent + lane.news.answers).count(Heard.UNWANTED)
+        tell = lane.limits.unwanted - refused if lane.is_open else 0
+        for_all = answers.replace(Heard.SLOW, Heard.FINE)
+        if (beyond := for_all.count(Heard.UNWANTED) - max(0, tell)) > 0:
+            for_all = for_all[::-1].replace(Heard.UNWANTED, Heard.FINE, beyond)[::-1]
         lane.hear(answers, why=why, back=back)
-        own = Heard.SLOW if lane.is_open else Heard.SLOW + Heard.UNWANTED
-        whole.hear(answers.translate(dict.fromkeys(map(ord, own), Heard.FINE)), why=why, back=back)
+        whole.hear(for_all, why=why, back=back)
 
     @property
     def have_urgent_news(self) -> bool:

@@ -74,10 +74,11 @@ class Ready:
         batch.lane.under_way.remove(batch.began)
         await self._notify()
 
-    def withdraw(self) -> list[Letter]:
-        """Take back the letters of the lanes that have closed."""
-        closed = [key for key, lane in self._lanes.items() if not self._lanes.is_open(key)]
-        return self._clear(closed)
+    async def withdraw(self) -> list[Letter]:
+        """Take back the letters of the lanes that have closed; wires see how things stand now."""
+        withdrawn = self._clear([key for key in self._lanes if not self._lanes.is_open(key)])
+        await self._notify()
+        return withdrawn
 
     async def close(self, *, at_once: bool) -> None:
         """No more letters come: the wires go home once they are gone, or at once."""

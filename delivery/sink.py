@@ -15,6 +15,10 @@ script what happens to them, by a tag in the local part:
     ada+f_421@               421 at RCPT, and the session is closed (any stage: f_dot_421)
     ada+f_hang@              not accepted, and silence for ever after the dot (or f_rcpt_hang)
     ada+f_drop@              accepted and journalled, then closed without an answer
+
+And the server as a whole has moods, which may change while it runs: `everyone` is a tag for all
+recipients without one of their own (once_451 is greylisting), `greeting` and `auth` are answers to
+a connection and to AUTH, `most` is how many connections are let in.
 """
 
 from __future__ import annotations
@@ -52,12 +56,18 @@ class Sink:
         host: str = "127.0.0.1",
         port: int = 0,
         latency: float = 0.0,
+        everyone: str = "",
+        greeting: str = "220 sink ready",
+        auth: str = "",
+        most: int | None = None,
     ) -> None:
         """Messages are kept in `keep` as <number>.eml; replies take `latency` seconds."""
         if not ipaddress.ip_address(host).is_loopback:
             raise ValueError(f"The sink takes anything from anybody: not on {host}, only loopback.")
         self.host, self.port, self.latency = host, port, latency
+        self.everyone, self.greeting, self.auth, self.most = everyone, greeting, auth, most
         self.greylisted: set[str] = set()
+        self.visits = 0
         self._journal_path, self._keep = journal, keep
         self._sessions: set[_Session] = set()
 
@@ -105,6 +115,15 @@ class Sink:
         for recipient in recipients:
             self._record(250, rcpt=recipient, **facts)
 
+    def welcome(self) -> str:
+        """What a new session hears first."""
+        full = self.most is not None and len(self._sessions) > self.most
+        return "421 4.7.0 Too many connections" if full else self.greeting
+
+    def script(self, recipient: str) -> Script | None:
+        """What happens to a recipient, by its own tag or by that of everyone."""
+        return _script(recipient) or (_script(f"+f_{self.everyone}@") if self.everyone else None)
+
     def refuse(self, code: int, *, sender: str, recipient: str) -> None:
         self._record(code, rcpt=recipient, **{"from": sender})
 
@@ -132,7 +151,11 @@ class _Session(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
         self._sessions.add(self)
-        self._say("220 sink ready")
+        self._sink.visits += 1
+        welcome = self._sink.welcome()
+        self._say(welcome)
+        if not welcome.startswith("220"):
+            self._hang_up()
         self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -183,7 +206,11 @@ class _Session(asyncio.BufferedProtocol):
 
     def _ehlo(self, line: str) -> None:
         self._reset()
-        self._replies.append(_EXTENSIONS)
+        offers = b"250-AUTH PLAIN LOGIN\r\n" if self._sink.auth else b""
+        self._replies.append(_EXTENSIONS.replace(b"250 ", offers + b"250 "))
+
+    def _auth(self, line: str) -> None:
+        self._say(self._sink.auth or "503 5.5.1 Nobody signs in here")
 
     def _helo(self, line: str) -> None:
         self._reset()
@@ -203,7 +230,7 @@ class _Session(asyncio.BufferedProtocol):
             self._say("503 5.5.1 MAIL first" if found else "501 5.5.4 No path")
             return
         recipient = found[1]
-        script = _script(recipient)
+        script = self._sink.script(recipient)
         if script and script.stage == "once":
             script = None if recipient in self._sink.greylisted else script._replace(stage="rcpt")
             self._sink.greylisted.add(recipient)
@@ -290,6 +317,7 @@ _ENHANCED = {
     "554": "5.7.1",
 }
 _COMMANDS = {
+    "AUTH": _Session._auth,
     "EHLO": _Session._ehlo,
     "HELO": _Session._helo,
     "MAIL": _Session._mail,
@@ -319,6 +347,10 @@ def main() -> None:
     parser.add_argument("--journal", type=Path, required=True)
     parser.add_argument("--keep", type=Path, help="directory of the messages taken")
     parser.add_argument("--latency", type=float, default=0.0, help="of each reply, milliseconds")
+    parser.add_argument("--everyone", default="", help="what happens to all, e.g. rcpt_550_5.7.1")
+    parser.add_argument("--greeting", default="220 sink ready")
+    parser.add_argument("--auth", default="", help="the answer to AUTH, e.g. 535 5.7.8 No")
+    parser.add_argument("--most", type=int, help="connections that are let in")
     given = parser.parse_args()
     sink = Sink(
         journal=given.journal,
@@ -326,6 +358,10 @@ def main() -> None:
         host=given.host,
         port=given.port,
         latency=given.latency / 1000,
+        everyone=given.everyone,
+        greeting=given.greeting,
+        auth=given.auth,
+        most=given.most,
     )
     asyncio.run(_serve(sink))
 

@@ -1,19 +1,16 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from dataclasses import asdict
 
 from celery import shared_task
 from celery.worker import state as worker
-from django.conf import settings
 from django.core.cache import cache
 
-from delivery import engine, hits, webhooks
+from delivery import engine, groups, hits, webhooks
 from delivery.models import WebhookEndpoint
 from delivery.services import domains, stops
+from delivery.services.transports import shared_server
 from delivery.services.webhooks import CONSUMER
-from delivery.transports.smtp import Server
 from emailseq.lib import clock, partitions
 from subscribers import feed
 
@@ -25,13 +22,7 @@ def pump() -> int:
     """Runs for most of a minute; the next tick takes over. SIGTERM ends it within seconds."""
     if stops.fence():
         return 0
-    return asyncio.run(
-        engine.pump(
-            Server(**asdict(settings.EMAIL_URL), helo=socket.getfqdn()),
-            seconds=PUMP_SECONDS,
-            stopping=_is_stopping,
-        )
-    )
+    return asyncio.run(engine.pump(shared_server(), seconds=PUMP_SECONDS, stopping=_is_stopping))
 
 
 @shared_task
@@ -47,6 +38,11 @@ def drain_hits() -> int:
 @shared_task
 def check_domains() -> int:
     return domains.retire_keys() + domains.check_due()
+
+
+@shared_task
+def look_up_domains() -> int:
+    return groups.look_up()
 
 
 @shared_task

@@ -169,7 +169,7 @@ class RecipientDomain(models.Model):
     class Meta:
         indexes = [
             models.Index(
-                fields=["domain"], name="domain_to_look_up", condition=Q(looked_up_at=None)
+                models.F("looked_up_at").asc(nulls_first=True), "domain", name="domain_to_look_up"
             )
         ]
 

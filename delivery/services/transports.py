@@ -6,6 +6,7 @@ import asyncio
 import re
 import socket
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from django.conf import settings
@@ -149,7 +150,12 @@ def test_transport(transport: Transport, *, by: Actor) -> str:
 def choose_transport(
     sender: SenderIdentity, *, transport: Transport | None, by: Actor
 ) -> SenderIdentity:
-    """Say which transport alone carries a sender's messages; None is any of the workspace's."""
+    """Say which transport alone carries a sender's messages; None is any of the workspace's.
+
+    Raises Invalid for one that the workspace may not use.
+    """
+    if transport and transport.workspace_id not in (None, sender.workspace_id):
+        raise Invalid.field("transport", "not_found", "There is no such transport.")
     sender.transport = transport
     sender.save(update_fields=["transport"])
     changes = {"transport": str(transport or "")}
@@ -159,15 +165,7 @@ def choose_transport(
 
 def shared_server() -> Server:
     """Where EMAIL_URL leads."""
-    url = settings.EMAIL_URL
-    return Server(
-        host=url.host,
-        port=url.port,
-        helo=socket.getfqdn(),
-        username=url.username,
-        password=url.password,
-        tls=url.tls,
-    )
+    return Server(**asdict(settings.EMAIL_URL), helo=socket.getfqdn())
 
 
 def server_of(transport: Transport, *, shared: Server) -> Server:

@@ -9,10 +9,12 @@ WITH gone AS (
     RETURNING *
 )
 INSERT INTO delivery_ledger (id, workspace_id, kind, source_id, step_key, run, variant,
-                             subscriber_id, list_id, template_version_id, sender_id, queued_at,
+                             subscriber_id, list_id, template_version_id, sender_id,
+                             message_class, domain_group, queued_at,
                              attempts, finished_at, outcome, reason, reply)
 SELECT id, workspace_id, kind, source_id, step_key, run, variant, subscriber_id, list_id,
-       template_version_id, sender_id, queued_at, attempts, clock_timestamp(),
+       template_version_id, sender_id, message_class, domain_group, queued_at, attempts,
+       clock_timestamp(),
        'skipped', 'cancelled', last_reply
   FROM gone
 RETURNING id, workspace_id, subscriber_id, kind, source_id, step_key, variant, finished_at,

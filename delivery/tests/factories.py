@@ -8,7 +8,7 @@ from delivery import services
 from delivery.dkim import RSA_2048
 from delivery.models import Outbox, SenderIdentity, SendingDomain
 from delivery.services import NewMessage, domains
-from delivery.states import SourceKind
+from delivery.states import MessageClass, Priority, SourceKind
 from delivery.tests.names import NameServer
 from emailseq.lib import clock
 from subscribers.models import List, Subscriber
@@ -46,12 +46,15 @@ def queue(
     on: List | None,
     source_id: int = 1,
     kind: str = SourceKind.CAMPAIGN,
+    priority: int = Priority.CAMPAIGN,
+    message_class: str = MessageClass.MARKETING,
+    sender: SenderIdentity | None = None,
     **content,
 ) -> list[Outbox]:
     """A due message from one source to each of the people, through the public verbs."""
     workspace = people[0].workspace
     version = TemplateVersionFactory(template__workspace=workspace, **content)
-    sender = SenderFactory(workspace=workspace)
+    sender = sender or SenderFactory(workspace=workspace)
     services.mirror(workspace=workspace, kind=kind, source_id=source_id, name="November news")
     services.queue_many(
         [
@@ -66,6 +69,8 @@ def queue(
                 on and on.pk,
                 version.pk,
                 sender.pk,
+                message_class,
+                priority,
             )
             for person in people
         ],

@@ -23,6 +23,7 @@ TYPES = {
     "source_ids": "bigint[]",
     "domain_groups": "text[]",
     "quotas": "int[]",
+    "transport_id": "bigint",
 }
 
 

@@ -216,3 +216,25 @@ def test_as_a_process_it_says_where_and_leaves_on_sigterm(journal, tmp_path):
 
     assert [line["message_id"] for line in journal_of(journal)] == ["<2@example.com>"]
     assert os.listdir(tmp_path / "in") == ["1.eml"]
+
+
+def test_what_happens_to_everyone_spares_who_has_a_tag_of_their_own(say):
+    hello = b"HELO me\r\nMAIL FROM:<b@x.test>\r\n"
+    both = b"RCPT TO:<ada@x.test>\r\nRCPT TO:<bob+f_rcpt_452@x.test>\r\n"
+
+    answers = say(hello + both, everyone="rcpt_550_5.7.1")
+
+    assert answers[-3:] == ["550 5.7.1 As told", "452 4.2.2 As told", BYE]
+
+
+def test_a_server_may_turn_everybody_away(say):
+    assert say(b"", greeting="421 4.3.2 Closed") == ["421 4.3.2 Closed"]
+    assert say(b"", most=0) == ["421 4.7.0 Too many connections"]
+
+
+def test_a_server_may_refuse_to_let_people_sign_in(say):
+    answers = say(b"EHLO me\r\nAUTH PLAIN AGEAYg==\r\n", auth="535 5.7.8 No")
+
+    assert "250-AUTH PLAIN LOGIN" in answers
+    assert answers[-2:] == ["535 5.7.8 No", BYE]
+    assert say(b"AUTH PLAIN AGEAYg==\r\n")[-2] == "503 5.5.1 Nobody signs in here"

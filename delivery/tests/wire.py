@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 from delivery import engine
 from delivery.sink import Sink
@@ -17,17 +20,45 @@ class Wire:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def send(self, *, pumps: int = 1, seconds: float = 0.4, latency: float = 0.0) -> int:
-        return asyncio.run(self._send(pumps, seconds, latency))
+    def send(
+        self,
+        *,
+        pumps: int = 1,
+        seconds: float = 0.4,
+        others: Iterable[Sink] = (),
+        login: tuple[str, str] = ("", ""),
+        **moods: Any,
+    ) -> int:
+        """Pump for so long, with a sink in these moods and those that other transports lead to."""
+        return asyncio.run(self._send(pumps, seconds, others, login, moods))
 
-    async def _send(self, pumps: int, seconds: float, latency: float) -> int:
-        mail = self._folder / "mail"
-        async with Sink(journal=self.path, keep=mail, latency=latency) as sink:
-            server = Server(host=sink.host, port=sink.port, helo="test.example")
+    async def _send(
+        self,
+        pumps: int,
+        seconds: float,
+        others: Iterable[Sink],
+        login: tuple[str, str],
+        moods: dict[str, Any],
+    ) -> int:
+        username, password = login
+        async with AsyncExitStack() as stack:
+            for other in others:
+                await stack.enter_async_context(other)
+            mine = Sink(journal=self.path, keep=self._folder / "mail", **moods)
+            sink = await stack.enter_async_context(mine)
+            server = Server(
+                host=sink.host,
+                port=sink.port,
+                helo="test.example",
+                username=username,
+                password=password,
+            )
             sent = [
                 engine.pump(server, seconds=seconds, stopping=lambda: False) for _ in range(pumps)
             ]
-            return sum(await asyncio.gather(*sent))
+            total = sum(await asyncio.gather(*sent))
+            self.visits = sink.visits
+            return total
 
     @property
     def path(self) -> Path:
@@ -35,10 +66,13 @@ class Wire:
 
     @property
     def journal(self) -> list[dict]:
+        return [entry for entry in self.decisions if entry["code"] == 250]
+
+    @property
+    def decisions(self) -> list[dict]:
         if not self.path.exists():
             return []
-        entries = [json.loads(line) for line in self.path.read_text().splitlines()]
-        return [entry for entry in entries if entry["code"] == 250]
+        return [json.loads(line) for line in self.path.read_text().splitlines()]
 
     @property
     def recipients(self) -> list[str]:
