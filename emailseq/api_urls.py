@@ -17,7 +17,7 @@ from delivery.api import (
     WebhookEndpoints,
 )
 from emailseq.lib.api.schema import Generator
-from sequences.api import Enrollments, Sequences, Steps, SubscriberEnrollments
+from sequences.api import Drafts, Enrollments, Sequences, Steps, SubscriberEnrollments
 from subscribers.api import (
     EventCatalogue,
     Events,
@@ -57,6 +57,8 @@ event_batch = Events.as_view({"post": "batch"}, basename="events")
 catalogue = EventCatalogue.as_view({"get": "list"}, basename="event-catalogue")
 segment_members = SegmentMembers.as_view({"get": "list"}, basename="segment-members")
 render = Renderings.as_view({"post": "render"}, basename="templates")
+draft = Drafts.as_view({"get": "retrieve", "put": "replace"}, basename="drafts")
+undo = Drafts.as_view({"post": "undo"}, basename="drafts")
 enrollments = SubscriberEnrollments.as_view({"get": "list"}, basename="subscriber-enrollments")
 
 urlpatterns = [
@@ -73,5 +75,7 @@ urlpatterns = [
     path("v1/events/catalogue", catalogue),
     path("v1/segments/<str:id>/members", segment_members),
     path("v1/templates/<str:id>/render", render),
+    path("v1/sequences/<str:id>/draft", draft),
+    path("v1/sequences/<str:id>/draft/undo", undo),
     *router.urls,
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
@@ -25,13 +25,14 @@ from emailseq.backoffice.pages import Request, allows
 from emailseq.backoffice.verbs import Verb, archive, create, edit, pause, publish, resume
 from emailseq.lib.errors import Conflict
 from sequences import program
+from sequences.draft import trigger_document
 from sequences.models import Enrollment, Sequence, SequenceVersion, Step, Trigger
 from sequences.program import EmailStep, WaitStep
 from sequences.schedule import Delay
 from sequences.services import edit as draft
 from sequences.services import lifecycle
 from sequences.services import publish as publishing
-from sequences.states import SEQUENCE_MOVES, ReEntry, SequenceState, StepKind
+from sequences.states import SEQUENCE_MOVES, ReEntry, SequenceState, StepKind, TriggerKind
 from subscribers.models import List
 from templates_app.models import Template
 
@@ -136,6 +137,14 @@ class TriggerForm(VerbForm):
 
     def values_of(self, target: Sequence) -> dict[str, Any]:
         return {**super().values_of(target), "lists": List.objects.filter(starts__sequence=target)}
+
+    def arguments(self) -> dict[str, Any]:
+        given = super().arguments()
+        lists = given.pop("lists")
+        others = Trigger.objects.filter(sequence=cast("Sequence", self.target))
+        kept = [trigger_document(each) for each in others.exclude(kind=TriggerKind.LIST_JOINED)]
+        joined = [{"kind": TriggerKind.LIST_JOINED, "list": each} for each in lists]
+        return {**given, "triggers": [*joined, *kept]}
 
 
 def _sentence(sequence: Sequence) -> str:

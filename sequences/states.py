@@ -54,12 +54,17 @@ class StepKind(models.TextChoices):
 
 
 # Steps that own arms, and the reserved key of the arm that stands last in them, if they have one.
-LAST_ARM = {StepKind.WAIT_UNTIL: "timeout", StepKind.BRANCH: "else", StepKind.SPLIT: ""}
+LAST_ARM: dict[str, str] = {
+    StepKind.WAIT_UNTIL: "timeout",
+    StepKind.BRANCH: "else",
+    StepKind.SPLIT: "",
+}
 
 
 class TriggerKind(models.TextChoices):
     LIST_JOINED = "list_joined", _("Somebody joins a list")
     TAG_ADDED = "tag_added", _("Somebody gets a tag")
+    SEGMENT_ENTERED = "segment_entered", _("Somebody comes into a segment")
     EVENT = "event", _("Something happens to somebody")
     FIELD_CHANGED = "field_changed", _("A field of somebody changes")
     DATE = "date", _("A date of somebody comes")

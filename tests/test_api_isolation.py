@@ -26,7 +26,7 @@ BODIES = {
     "preview": lambda ids: {"rule": {"segment": ids["segments"]}},
     "lift": lambda ids: {"reason": "because"},
     "render": lambda ids: {"subscriber": ids["subscribers"]},
-    "triggers": lambda ids: {"lists": [ids["lists"]]},
+    "triggers": lambda ids: {"triggers": [{"kind": "list_joined", "list": ids["lists"]}]},
     "replay_since": lambda ids: {"since": "2026-01-01T00:00:00Z"},
     "move": lambda ids: {"to": 1},
     "create": lambda ids: {"kind": "email", "template": ids["templates"]},

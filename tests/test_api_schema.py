@@ -72,8 +72,9 @@ def test_what_needs_an_if_match_says_so(schema):
         f"{kind}_{action}"
         for kind, actions in {
             "campaigns": ("partial_update", "destroy"),
+            "drafts": ("replace", "undo"),
             "segments": ("partial_update", "destroy"),
-            "sequences": ("partial_update", "destroy", "publish", "triggers"),
+            "sequences": ("partial_update", "destroy", "publish", "triggers", "endings"),
             "steps": ("partial_update", "destroy"),
             "templates": ("partial_update", "destroy", "publish"),
         }.items()

@@ -15,7 +15,7 @@ from delivery.models import SenderIdentity
 from sequences.models import Sequence
 from sequences.services import edit
 from sequences.services.publish import publish
-from sequences.states import StepKind
+from sequences.states import StepKind, TriggerKind
 from subscribers import services as people
 from subscribers.models import List
 from templates_app import services as templates
@@ -79,7 +79,8 @@ def _publish(workspace: Workspace, newsletter: List, sender: SenderIdentity) -> 
     sequence = edit.create_sequence(
         workspace, name="Welcome", slug="welcome", sender=sender, list=newsletter, by=QUICKSTART
     )
-    edit.set_triggers(sequence, lists=[newsletter], by=QUICKSTART)
+    joined = {"kind": TriggerKind.LIST_JOINED, "list": newsletter}
+    edit.set_triggers(sequence, triggers=[joined], by=QUICKSTART)
     for number, (slug, subject) in enumerate(MAILS):
         if number:
             edit.add_step(sequence, kind=StepKind.WAIT, delay=WAIT, by=QUICKSTART)

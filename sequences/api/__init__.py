@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+from sequences.api.drafts import Drafts
 from sequences.api.enrollments import Enrollments, SubscriberEnrollments
 from sequences.api.sequences import Sequences
 from sequences.api.steps import Steps
 
-__all__ = ["Enrollments", "Sequences", "Steps", "SubscriberEnrollments"]
+__all__ = ["Drafts", "Enrollments", "Sequences", "Steps", "SubscriberEnrollments"]

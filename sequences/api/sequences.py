@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import Prefetch
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
@@ -17,40 +18,97 @@ from analytics.numbers import Numbers, numbers, numbers_by_step
 from delivery.models import SenderIdentity
 from delivery.states import SourceKind
 from emailseq.lib.api.fields import Named, Reference, ResourceSerializer, Strict
+from emailseq.lib.api.schema import Fault
+from emailseq.lib.errors import Invalid
+from sequences import draft, validate
 from sequences.models import Enrollment, Sequence, Trigger
 from sequences.services import edit, lifecycle
 from sequences.services.publish import publish
-from sequences.states import SequenceState
+from sequences.states import EndingKind, SequenceState
 from subscribers.models import List
+from subscribers.segments import comparisons
 
 LISTS = List.objects.filter(archived_at=None)
-TRIGGERS = Prefetch("triggers", Trigger.objects.order_by("id").select_related("list"))
+BESIDE = (Prefetch("triggers", Trigger.objects.select_related("list", "tag", "segment")), "endings")
+
+
+class Duration(serializers.DurationField):
+    """ISO 8601, of units that are always as long, e.g. P2D."""
+
+    def to_internal_value(self, value: Any) -> timedelta:
+        try:
+            return comparisons.span(value, "")  # the framework knows no weeks
+        except Invalid:
+            return super().to_internal_value(value)
+
+    def to_representation(self, value: Any) -> str:
+        return comparisons.written(value)
 
 
 class Triggers(Strict):
-    """What starts runs by itself: joining one of the lists."""
+    """What starts runs by itself."""
 
-    lists = serializers.ListField(child=Reference(LISTS), max_length=100)
+    triggers = serializers.ListField(
+        child=serializers.JSONField(), help_text='E.g. {"kind": "list_joined", "list": "news"}.'
+    )
+
+
+class Endings(Strict):
+    """What ends runs before their last step."""
+
+    goals = serializers.ListField(
+        child=serializers.JSONField(),
+        default=list,
+        help_text='E.g. {"name": "Bought", "when": {"event": "order_placed"}}.',
+    )
+    exits = serializers.ListField(
+        child=serializers.JSONField(),
+        default=list,
+        help_text='E.g. {"name": "Replied", "when": {"reply": true}}.',
+    )
 
 
 class SequenceSerializer(Named, ResourceSerializer):
     list = Reference(LISTS, required=False, allow_null=True)
     sender = Reference(SenderIdentity.objects.all(), required=False)
+    entry_rule = serializers.JSONField(required=False, allow_null=True)
+    window = serializers.JSONField(
+        required=False,
+        allow_null=True,
+        help_text='E.g. {"opens": "09:00", "closes": "17:00", "weekdays": [1, 2, 3, 4, 5]}.',
+    )
+    cooldown = Duration(required=False, allow_null=True)
     version = serializers.IntegerField(
         source="live_version.number", read_only=True, default=None, allow_null=True
     )
     triggers = serializers.SerializerMethodField()
+    goals = serializers.SerializerMethodField()
+    exits = serializers.SerializerMethodField()
 
     class Meta:
         model = Sequence
         fields = [
-            *("id", "name", "slug", "state", "list", "sender", "re_entry"),
-            *("version", "triggers", "created_at"),
+            *("id", "name", "slug", "state", "list", "sender", "entry_rule", "re_entry"),
+            *("cooldown", "window", "priority", "holdout_percent", "message_class", "cap_policy"),
+            *("version", "triggers", "goals", "exits", "created_at"),
         ]
 
-    @extend_schema_field(Triggers)
-    def get_triggers(self, sequence: Sequence) -> dict[str, Any]:
-        return {"lists": [each.list.public_id for each in sequence.triggers.all() if each.list]}
+    @extend_schema_field(serializers.ListField(child=serializers.JSONField()))
+    def get_triggers(self, sequence: Sequence) -> Any:
+        return [draft.trigger_document(each) for each in sequence.triggers.all()]
+
+    @extend_schema_field(serializers.ListField(child=serializers.JSONField()))
+    def get_goals(self, sequence: Sequence) -> Any:
+        return _endings(sequence, EndingKind.GOAL)
+
+    @extend_schema_field(serializers.ListField(child=serializers.JSONField()))
+    def get_exits(self, sequence: Sequence) -> Any:
+        return _endings(sequence, EndingKind.EXIT)
+
+
+def _endings(sequence: Sequence, kind: str) -> Any:
+    of_kind = (each for each in sequence.endings.all() if each.kind == kind)
+    return [draft.ending_document(each) for each in of_kind]
 
 
 class SequenceFilters(Strict):
@@ -67,25 +125,43 @@ class SequenceStatsSerializer(NumbersSerializer):
     steps = StepStatsSerializer(many=True)
 
 
+class ChecksSerializer(serializers.Serializer[Any]):
+    problems = Fault(many=True, help_text="What keeps the draft from being published.")
+    warnings = Fault(many=True, help_text="What is odd, but may be meant.")
+
+
+class Copy(Named):
+    name = serializers.CharField(max_length=100)
+
+
 def _archive_unchanged(sequence: Sequence, *, expected_revision: int, by: Actor) -> None:
     """Like `archive`, if nobody has changed it since it was read."""
     lifecycle.archive_sequence(sequence, by=by)
 
 
 class Sequences(Resource):
-    """Automations: settings and triggers, which act at once, and steps, which are published."""
+    """Automations: settings, triggers and endings, which act at once, and steps, which are
+    published."""
 
     queryset = Sequence.objects.select_related("list", "sender", "live_version").prefetch_related(
-        TRIGGERS
+        *BESIDE
     )
     serializer_class = SequenceSerializer
     filters = SequenceFilters
-    permissions = reads("sequences", create="sequences:write", stats="reports:read")
+    inputs = {"duplicate": Copy}
+    permissions = reads(
+        "sequences",
+        create="sequences:write",
+        duplicate="sequences:write",
+        checks="sequences:read",
+        stats="reports:read",
+    )
     verbs = {
         "partial_update": Verb(edit.update, "sequences:write", guarded=True),
         "destroy": Verb(_archive_unchanged, "sequences:write", guarded=True, gone=True),
         "archive": Verb(lifecycle.archive_sequence, "sequences:write"),
         "triggers": Verb(edit.set_triggers, "sequences:write", Triggers, "put", guarded=True),
+        "endings": Verb(edit.set_endings, "sequences:write", Endings, "put", guarded=True),
         "publish": Verb(publish, "sequences:publish", guarded=True),
         "pause": Verb(lifecycle.pause_sequence, "delivery:pause"),
         "resume": Verb(lifecycle.resume_sequence, "delivery:pause"),
@@ -95,6 +171,23 @@ class Sequences(Resource):
         """Make a draft without steps and triggers."""
         return self.make(edit.create_sequence)
 
+    @extend_schema(responses={201: SequenceSerializer})
+    @action(detail=True, methods=["post"])
+    def duplicate(self, request: ApiRequest, **_: Any) -> Response:
+        """Make a draft like this one, under another name."""
+        original = self.get_object()
+        return self.made(edit.duplicate_sequence(original, by=request.actor, **self.body()))
+
+    @action(detail=True, serializer_class=ChecksSerializer)
+    def checks(self, request: ApiRequest, **_: Any) -> Response:
+        """What keeps the draft from being published, and what is odd about it."""
+        sequence = self.get_object()
+        found = {
+            "problems": validate.problems(sequence),
+            "warnings": validate.warnings(sequence),
+        }
+        return Response(self.get_serializer(found).data)
+
     @action(detail=True, serializer_class=SequenceStatsSerializer)
     def stats(self, request: ApiRequest, **_: Any) -> Response:
         """What became of its messages, as a whole and by step, and how many stand where."""
@@ -102,8 +195,12 @@ class Sequences(Resource):
         by_step = numbers_by_step(SourceKind.SEQUENCE, sequence.pk)
         waiting = Enrollment.objects.waiting_by_step(sequence)
         steps = [
-            {"id": key, "waiting": waiting.get(key, 0), **asdict(by_step.get(key, Numbers()))}
-            for key in sequence.steps.order_by("position").values_list("key", flat=True)
+            {
+                "id": node.step.key,
+                "waiting": waiting.get(node.step.key, 0),
+                **asdict(by_step.get(node.step.key, Numbers())),
+            }
+            for node in draft.walk(draft.read(sequence))
         ]
         stats = {**asdict(numbers(SourceKind.SEQUENCE, sequence.pk)), "steps": steps}
         return Response(self.get_serializer(stats).data)

@@ -4,9 +4,19 @@ from django.db import models
 
 from sequences.models.sequence import Sequence
 from sequences.states import EndingKind, TriggerKind
-from subscribers.models import List, Tag
+from subscribers.models import List, Segment, Tag
 
-_NO_LIST, _NO_TAG = models.Q(list=None), models.Q(tag=None)
+_WHAT: dict[str, str] = {
+    TriggerKind.LIST_JOINED: "list",
+    TriggerKind.TAG_ADDED: "tag",
+    TriggerKind.SEGMENT_ENTERED: "segment",
+}
+
+
+def _names(kind: str, *settings: str) -> models.Q:
+    """A trigger of that kind, with what it names and nothing else."""
+    columns = {f"{name}__isnull": _WHAT.get(kind) != name for name in _WHAT.values()}
+    return models.Q(kind=kind, settings__has_keys=list(settings), **columns)
 
 
 class Trigger(models.Model):
@@ -16,6 +26,7 @@ class Trigger(models.Model):
     kind = models.CharField(max_length=20, choices=TriggerKind.choices)
     list = models.ForeignKey(List, null=True, on_delete=models.PROTECT, related_name="starts")
     tag = models.ForeignKey(Tag, null=True, on_delete=models.PROTECT, related_name="starts")
+    segment = models.ForeignKey(Segment, null=True, on_delete=models.PROTECT, related_name="starts")
     settings = models.JSONField(default=dict)
 
     class Meta:
@@ -23,20 +34,22 @@ class Trigger(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="trigger_names_what_starts_it",
-                condition=models.Q(kind=TriggerKind.LIST_JOINED, list__isnull=False) & _NO_TAG
-                | models.Q(kind=TriggerKind.TAG_ADDED, tag__isnull=False) & _NO_LIST
-                | models.Q(kind=TriggerKind.EVENT, settings__has_key="event") & _NO_LIST & _NO_TAG
-                | models.Q(
-                    kind__in=[TriggerKind.FIELD_CHANGED, TriggerKind.DATE],
-                    settings__has_key="field",
-                )
-                & _NO_LIST
-                & _NO_TAG,
+                condition=_names(TriggerKind.LIST_JOINED)
+                | _names(TriggerKind.TAG_ADDED)
+                | _names(TriggerKind.SEGMENT_ENTERED)
+                | _names(TriggerKind.EVENT, "event")
+                | _names(TriggerKind.FIELD_CHANGED, "field")
+                | _names(TriggerKind.DATE, "field", "time"),
             )
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()}: {self.list or self.tag or self.settings}"
+        return f"{self.get_kind_display()}: {self.named or self.settings}"
+
+    @property
+    def named(self) -> List | Tag | Segment | None:
+        """What it is about, where that is a row."""
+        return self.list or self.tag or self.segment
 
 
 class Ending(models.Model):

@@ -8,7 +8,7 @@ WITH asked AS (
       FROM unnest(%(uid)s::uuid[], %(sequence_id)s::bigint[], %(subscriber_id)s::bigint[])
         AS asked (uid, sequence_id, subscriber_id)
 ), open AS (
-    SELECT id, workspace_id, live_version_id, re_entry
+    SELECT id, workspace_id, live_version_id, re_entry, cooldown
       FROM sequences_sequence
      WHERE id = ANY(%(sequence_id)s)
        AND state IN ('live', 'paused')
@@ -27,11 +27,13 @@ SELECT open.workspace_id, asked.uid, open.id, open.live_version_id, subscriber.i
    AND subscriber.workspace_id = open.workspace_id
    AND subscriber.archived_at IS NULL
  CROSS JOIN LATERAL (
-       SELECT max(run) AS run
+       SELECT max(run) AS run, max(ended_at) AS ended_at
          FROM sequences_enrollment
         WHERE sequence_id = open.id
           AND subscriber_id = asked.subscriber_id) AS earlier
- WHERE earlier.run IS NULL OR open.re_entry = 'always'
+ WHERE earlier.run IS NULL
+    OR open.re_entry = 'always'
+    OR (open.re_entry = 'cooldown' AND earlier.ended_at + open.cooldown <= %(now)s)
  ORDER BY open.id, subscriber.id
     ON CONFLICT DO NOTHING
 RETURNING workspace_id, subscriber_id, sequence_id, run

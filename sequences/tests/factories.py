@@ -18,7 +18,7 @@ from sequences.services.enroll import enroll
 from sequences.services.publish import publish
 from sequences.states import StepKind
 from subscribers import feed
-from subscribers.models import Cursor, Event
+from subscribers.models import Cursor, Event, List
 from subscribers.tests.factories import ListFactory, make_audience
 from templates_app.tests.factories import TemplateFactory
 
@@ -44,8 +44,13 @@ def make_draft(*steps: str | timedelta, **fields) -> Sequence:
     sequence = SequenceFactory(**fields)
     for step in steps:
         add_step(sequence, step)
-    lists = [sequence.list] if sequence.list else []
-    return edit.set_triggers(sequence, lists=lists, by=SYSTEM)
+    triggers = [joining(sequence.list)] if sequence.list else []
+    return edit.set_triggers(sequence, triggers=triggers, by=SYSTEM)
+
+
+def joining(joined: List) -> dict[str, object]:
+    """The trigger for whoever joins a list."""
+    return {"kind": "list_joined", "list": joined}
 
 
 def make_live(*steps: str | timedelta, **fields) -> Sequence:

@@ -11,7 +11,15 @@ from delivery.tests.factories import SenderFactory
 from emailseq.lib.errors import Conflict, Invalid, Stale, StateConflict
 from sequences.models import Sequence, Step, Trigger
 from sequences.services import edit, lifecycle
-from sequences.tests.factories import DAY, EMAIL, SequenceFactory, add_step, make_draft, make_live
+from sequences.tests.factories import (
+    DAY,
+    EMAIL,
+    SequenceFactory,
+    add_step,
+    joining,
+    make_draft,
+    make_live,
+)
 from subscribers.tests.factories import ListFactory
 from templates_app.tests.factories import TemplateFactory
 
@@ -91,7 +99,7 @@ def test_a_step_keeps_its_key_when_its_settings_change():
 
 EDITS = {
     "update": lambda draft, step, **options: edit.update(draft, name="New", **options),
-    "set_triggers": lambda draft, step, **options: edit.set_triggers(draft, lists=[], **options),
+    "set_triggers": lambda draft, step, **options: edit.set_triggers(draft, triggers=[], **options),
     "add_step": lambda draft, step, **options: edit.add_step(
         draft, kind="wait", delay=DAY, **options
     ),
@@ -140,13 +148,13 @@ def test_a_step_that_somebody_else_removed_is_stale():
     ("settings", "pointer"),
     [
         ({"kind": "email"}, "/template"),
-        ({"kind": "email", "template": "ours", "delay": DAY}, "/template"),
+        ({"kind": "email", "template": "ours", "delay": DAY}, "/delay"),
         ({"kind": "email", "template": "theirs"}, "/template"),
         ({"kind": "wait"}, "/delay"),
         ({"kind": "wait", "delay": timedelta(0)}, "/delay"),
         ({"kind": "wait", "delay": -DAY}, "/delay"),
         ({"kind": "wait", "delay": 1001 * DAY}, "/delay"),
-        ({"kind": "wait", "delay": DAY, "template": "ours"}, "/delay"),
+        ({"kind": "wait", "delay": DAY, "template": "ours"}, "/template"),
         ({"kind": "dance"}, "/kind"),
     ],
 )
@@ -194,12 +202,12 @@ def test_triggers_are_replaced_as_a_whole():
     sequence = SequenceFactory()
     news = ListFactory(workspace=sequence.workspace)
 
-    edit.set_triggers(sequence, lists=[sequence.list], by=SYSTEM)
-    edit.set_triggers(sequence, lists=[news, news], by=SYSTEM)
+    edit.set_triggers(sequence, triggers=[joining(sequence.list)], by=SYSTEM)
+    edit.set_triggers(sequence, triggers=[joining(news)], by=SYSTEM)
 
     assert sequence.triggers.get().list == news
     with pytest.raises(Invalid):
-        edit.set_triggers(sequence, lists=[ListFactory()], by=SYSTEM)
+        edit.set_triggers(sequence, triggers=[joining(ListFactory())], by=SYSTEM)
     assert sequence.triggers.get().list == news
 
 

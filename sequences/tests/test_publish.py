@@ -141,8 +141,8 @@ def test_what_is_archived_is_named():
         publish(sequence, by=SYSTEM)
 
     assert [(error.pointer, error.code) for error in refusal.value.errors] == [
-        ("/triggers", "archived"),
         ("/list", "archived"),
+        ("/triggers/0", "archived"),
         ("/steps/0", "archived"),
     ]
 
