@@ -130,6 +130,15 @@ def test_which_emails_may_come_just_before_a_step(key, emails):
     assert NESTED.emails_just_before(NESTED.at(key)) == emails
 
 
+def test_a_message_before_a_wait_until_is_not_just_before_what_stands_in_its_arms():
+    until = WaitUntilStep("until", (Arm("it", (wait("rest"),), when=VIP), Arm("timeout")), DAY)
+    program = Program((EmailStep("hello", 1), until, wait("last")))
+
+    just_before = {step.key: program.emails_just_before(step) for step in program}
+
+    assert just_before == {"hello": set(), "until": {"hello"}, "rest": set(), "last": set()}
+
+
 EVERYTHING = Program(
     (
         EmailStep("mail", 1),

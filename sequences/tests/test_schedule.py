@@ -92,6 +92,15 @@ def test_the_anniversary_of_29_february():
     assert following("2028-02-29 08:01") == utc("2029-02-28 08:00")
 
 
+def test_an_anniversary_on_new_years_eve_is_that_of_the_local_year():
+    party = on_date(yearly=True, clock=time(20))
+    since, fields = utc("2026-01-01 00:30"), {"day": "1990-12-31"}
+
+    over_at = schedule.over_at(party, since, zone=NEW_YORK, fields=fields)
+
+    assert over_at == utc("2026-01-01 01:00")
+
+
 @pytest.mark.parametrize("day", [None, "", "soon", "2026-02-30", 20260501, True, "0001-01-01", {}])
 @pytest.mark.parametrize("yearly", [True, False])
 def test_without_a_date_one_goes_on_at_once(day, yearly):
