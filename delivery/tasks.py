@@ -20,7 +20,7 @@ PUMP_SECONDS = 45
 @shared_task
 def pump() -> int:
     """Runs for most of a minute; the next tick takes over. SIGTERM ends it within seconds."""
-    if stops.fence():
+    if stops.move_in():
         return 0
     return asyncio.run(engine.pump(shared_server(), seconds=PUMP_SECONDS, stopping=_is_stopping))
 
@@ -66,7 +66,7 @@ def feed_webhooks() -> int:
 @shared_task
 def call_webhooks() -> int:
     """Runs for seconds where receivers are slow: one at a time, so that the ticks have room."""
-    if stops.fence() or not cache.add("webhooks:running", True, timeout=60):
+    if stops.move_in() or not cache.add("webhooks:running", True, timeout=60):
         return 0
     try:
         return webhooks.deliver()

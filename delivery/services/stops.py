@@ -48,22 +48,30 @@ def resume_sending(*, by: Actor, workspace: Workspace | None = None) -> bool:
 
 
 def fence() -> str:
-    """Why this deployment must not send from this database; '' when it may.
-
-    A database that no deployment has sent from yet becomes this one's.
-    """
-    here = _system_identifier()
-    name = settings.DEPLOYMENT_ID
-    known, _ = Deployment.objects.get_or_create(
-        pk=1, defaults={"name": name, "system_identifier": here}
-    )
-    if known.system_identifier != here:
+    """Why this deployment must not send from this database; '' when it may."""
+    known = Deployment.objects.filter(pk=1).first()
+    if known is None:
+        return ""
+    if known.system_identifier != _system_identifier():
         return "This database was restored into another server."
-    if name and not known.name:
-        Deployment.objects.filter(pk=1, name="").update(name=name)
-    elif name != known.name and name:
-        return f"This database belongs to the deployment “{known.name}”, and this is “{name}”."
+    if settings.DEPLOYMENT_ID and known.name not in ("", settings.DEPLOYMENT_ID):
+        return (
+            f"This database belongs to the deployment “{known.name}”, "
+            f"and this is “{settings.DEPLOYMENT_ID}”."
+        )
     return ""
+
+
+def move_in() -> str:
+    """Like `fence`, for who is about to send: a database that nobody has sent from becomes ours."""
+    why = fence()
+    if not why:
+        name = settings.DEPLOYMENT_ID
+        ours = {"name": name, "system_identifier": _system_identifier()}
+        Deployment.objects.get_or_create(pk=1, defaults=ours)
+        if name:
+            Deployment.objects.filter(pk=1, name="").update(name=name)
+    return why
 
 
 @transaction.atomic

@@ -82,10 +82,10 @@ def test_a_pause_says_why_and_counts_once():
 
 def test_a_database_belongs_to_the_first_deployment_that_sends_from_it(settings):
     settings.DEPLOYMENT_ID = "live"
-    assert stops.fence() == ""
+    assert stops.move_in() == ""
 
     settings.DEPLOYMENT_ID = "staging"
-    assert stops.fence() == (
+    assert stops.move_in() == stops.fence() == (
         "This database belongs to the deployment “live”, and this is “staging”."
     )
     settings.DEPLOYMENT_ID = "live"
@@ -94,7 +94,7 @@ def test_a_database_belongs_to_the_first_deployment_that_sends_from_it(settings)
 
 def test_a_restored_database_sends_nothing_until_somebody_says_so(news, monkeypatch):
     queue(make_audience(1, on=news), on=news)
-    assert stops.fence() == ""
+    assert stops.move_in() == ""
     Deployment.objects.update(system_identifier=42)
     pumped = []
     monkeypatch.setattr(tasks.asyncio, "run", lambda job: (job.close(), pumped.append(1)))

@@ -188,6 +188,6 @@ def test_a_pause_and_a_fence_are_named(running):
     stops.pause_sending(reason="DNS move", by=SYSTEM)
     assert found("sending").sentence == "Paused for everybody: DNS move"
 
-    Deployment.objects.update(system_identifier=42)
+    Deployment.objects.create(system_identifier=42)
     assert found("sending").level is Level.DEGRADED
     assert found("sending").sentence.endswith("Nothing leaves until `manage.py release_fence`.")

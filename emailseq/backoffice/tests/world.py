@@ -14,7 +14,7 @@ from accounts.services import create_api_key
 from accounts.tests.factories import MembershipFactory
 from campaigns.tests.factories import CampaignFactory
 from delivery.models import Outbox, SendLedger
-from delivery.services import domains
+from delivery.services import domains, webhooks
 from delivery.tests.factories import queue
 from emailseq.lib import clock
 from sequences.models import Enrollment
@@ -56,12 +56,16 @@ def make_world(workspace: Workspace, *, text: str = "Harbour") -> World:
     domain = domains.create_domain(workspace, name=f"w{workspace.pk}.example", by=SYSTEM)
     domain.findings[0]["found"] = [text]
     domain.save()
+    endpoint, _ = webhooks.create_endpoint(
+        workspace, url="https://93.184.216.34/hook", types=["*"], by=SYSTEM
+    )
+    call = webhooks.send_test(endpoint, by=SYSTEM)
     doubtful, sent = _messages(workspace, person, sequence, text)
     audited = workspace_audit(workspace)
     made = (membership, key, audited, sequence, sequence.steps.first(), run, person, template)
     rest = (sequence.list, sequence.sender, field, suppression, campaign, imported, doubtful, sent)
     known = EventName.objects.of(workspace).get()
-    return {type(each): each for each in (*made, *rest, domain, tag, known)}
+    return {type(each): each for each in (*made, *rest, domain, tag, known, endpoint, call)}
 
 
 def workspace_audit(workspace: Workspace) -> Any:
