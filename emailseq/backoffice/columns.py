@@ -12,13 +12,16 @@ from unfold.decorators import display
 
 # Every state there is, by the colour of its badge; the word is always there too.
 _TONES = {
-    "info": ("draft", "pending", "running", "queued", "new", "unverified", "unknown"),
+    "info": ("draft", "pending", "running", "queued", "new", "unverified", "unknown", "building"),
     "primary": ("sending",),
     "success": (
         *("active", "confirmed", "finished", "live", "sent", "completed"),
-        *("delivered", "enabled", "verified", "good"),
+        *("delivered", "enabled", "verified", "good", "ready"),
     ),
-    "warning": ("paused", "skipped", "exited", "unsubscribed", "disabled", "advice", "retiring"),
+    "warning": (
+        *("paused", "skipped", "exited", "unsubscribed", "disabled", "advice"),
+        *("retiring", "asking"),
+    ),
     "danger": ("failed", "cancelled", "failing", "bad"),
 }
 BADGES = {state: tone for tone, states in _TONES.items() for state in states}

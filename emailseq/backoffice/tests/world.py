@@ -40,6 +40,9 @@ def make_world(workspace: Workspace, *, text: str = "Harbour") -> World:
     type(template).objects.filter(pk=template.pk).update(name=text, subject=text)
     field = people.create_field(workspace, key="city", label=text, kind="text", by=SYSTEM)
     tag = people.create_tag(workspace, name=text[:64], slug="text", by=SYSTEM)
+    segment = people.create_segment(
+        workspace, name=text, slug="text", rule={"tag": "text", "op": "has"}, by=SYSTEM
+    )
     told = CustomEvent("order_placed", uid=person.uid, properties={text: 1})
     people.record_event(workspace, told, by=SYSTEM)
     suppression = people.suppress(
@@ -65,7 +68,8 @@ def make_world(workspace: Workspace, *, text: str = "Harbour") -> World:
     made = (membership, key, audited, sequence, sequence.steps.first(), run, person, template)
     rest = (sequence.list, sequence.sender, field, suppression, campaign, imported, doubtful, sent)
     known = EventName.objects.of(workspace).get()
-    return {type(each): each for each in (*made, *rest, domain, tag, known, endpoint, call)}
+    others = (domain, tag, known, segment, endpoint, call)
+    return {type(each): each for each in (*made, *rest, *others)}
 
 
 def workspace_audit(workspace: Workspace) -> Any:
