@@ -130,7 +130,7 @@ def _freeze(campaign: Campaign, *, by: Actor) -> dict[str, Any]:
     if problems:
         raise Invalid(problems)
     return {
-        "template_version": templates.publish(campaign.template, by=by),
+        "template_version": templates.publish(campaign.template, by=by, ways=[templates.WAY_OUT]),
         "fill_until": last,
         "started_at": clock.now(),
     }

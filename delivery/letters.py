@@ -128,13 +128,12 @@ def write(
     Deterministic but for its Date. Raises RenderError.
     """
     links = Links(settings.TRACKING_URL, row.id)
-    unsubscribe_url = links.unsubscribe
     parts = rendering.render(
         compiled,
         {"subscriber": subscriber_fields(row), "workspace": paper.workspace},
         click=links.click,
         open_url=links.open_pixel,
-        unsubscribe_url=unsubscribe_url,
+        links={"unsubscribe": links.unsubscribe},
     )
     data = envelope.assemble(
         paper.letterhead,
@@ -143,7 +142,7 @@ def write(
         subject=parts.subject,
         date=now,
         message_id=row.key.message_id(paper.letterhead.from_email),
-        unsubscribe_url=unsubscribe_url,
+        unsubscribe_url=links.unsubscribe,
         text_qp=parts.text_qp,
         html_qp=parts.html_qp,
     )

@@ -1,7 +1,8 @@
 """The names that a template may read. Pure.
 
 `subscriber.<key>` is a built-in or a declared custom field (built-ins win), `workspace.…` the
-sender of the message, `links.unsubscribe` the way out.
+sender of the message, `links.unsubscribe` the way out. A message that asks people to confirm their
+subscription has `links.confirm` and `links.not_me` instead.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from templates_app.liquid import Analysis, Use
 BUILT_IN: dict[str, tuple[str, ...]] = {
     "subscriber": ("email", "first_name", "last_name", "time_zone"),
     "workspace": ("name", "postal_address"),
-    "links": ("unsubscribe",),
+    "links": ("unsubscribe", "confirm", "not_me"),
 }
 ROOTS = frozenset(BUILT_IN)
 

@@ -29,7 +29,7 @@ _REFUSED_ATTRIBUTES = frozenset({"srcdoc", "srcset", "action", "formaction", "pi
 _REFUSED_ELEMENTS = frozenset({"meta", "base", "link"})
 _WEB = re.compile(r"https?://[\w.:\[\]-]+(?=[/?#]|\Z)", re.IGNORECASE)
 _OTHER_LINK = re.compile(r"(?:mailto:|tel:|sms:|#|\Z)", re.IGNORECASE)
-_UNSUBSCRIBE = re.compile(r"\{\{-?\s*links\.unsubscribe\s*-?\}\}")
+_OUR_LINK = re.compile(r"\{\{-?\s*links\.(?:unsubscribe|confirm|not_me)\s*-?\}\}")
 _URL_BREAKS = re.compile(r"[\t\r\n]")
 
 
@@ -125,11 +125,11 @@ class Page:
     def _address(self, value: str, *, is_link: bool) -> str:
         literal = _URL_BREAKS.sub("", unescape(value)).strip()
         url = self._shield.revealed(literal)
-        if _UNSUBSCRIBE.fullmatch(url):
+        if _OUR_LINK.fullmatch(url):
             return self._restored(value, "_html")
         roots = {use.path[:1] for use in liquid.check(url).uses} if "{" in url else set()
         if ("links",) in roots:
-            raise TemplateError("{{ links.unsubscribe }} must be the whole address of its link.")
+            raise TemplateError("{{ links.… }} must be the whole address of its link.")
         if _WEB.match(url):
             # A number alone cannot tell a click which turn of a loop it came from: such a link
             # stays direct.

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from templates_app import liquid
 from templates_app.compiler import Body, Compiled, escape_outputs, join_encoded, quoted_printable
 from templates_app.liquid import Scope, Slot
+from templates_app.merge_fields import BUILT_IN
 
 
 class RenderError(Exception):
@@ -41,15 +42,16 @@ def render(
     *,
     click: Callable[[int], str],
     open_url: str,
-    unsubscribe_url: str,
+    links: Mapping[str, str],
 ) -> Parts:
     """The message of one person. `click(n)` is the address of link n; no `open_url`, no pixel.
 
-    `context` holds `subscriber` and `workspace`, plain data. Raises RenderError.
+    `context` holds `subscriber` and `workspace`, plain data; `links` are our own pages. Raises
+    RenderError.
     """
     data = {
         **context,
-        "links": {"unsubscribe": unsubscribe_url},
+        "links": links,
         "_click": [click(number) for number in range(len(compiled.links))],
         "_open": open_url,
     }
@@ -65,13 +67,13 @@ def render(
 
 
 def preview(compiled: Compiled, context: Mapping[str, Any]) -> Preview:
-    """What a person would get, but untracked: links lead to their targets, the way out nowhere."""
+    """What a person would get, but untracked: links lead to their targets, ours nowhere."""
     parts = render(
         compiled,
         context,
         click=lambda number: link_target(compiled.links, number=number, context=context),
         open_url="",
-        unsubscribe_url="#unsubscribe",
+        links={name: f"#{name}" for name in BUILT_IN["links"]},
     )
     return Preview(parts.subject, _decoded(parts.html_qp), _decoded(parts.text_qp))
 

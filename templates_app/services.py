@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from django.db import transaction
 from django.db.models import Max
@@ -21,6 +21,16 @@ from templates_app.liquid import TemplateError
 from templates_app.models import Template, TemplateVersion
 
 PARTS = ("subject", "html", "text")
+# A message leads its reader out, unless it asks whether they want to come in.
+WAY_OUT, WAY_IN = "unsubscribe", "confirm"
+WAYS = (WAY_OUT, WAY_IN)
+_MISSING = {
+    WAY_OUT: (
+        "unsubscribe_missing",
+        "Put {{{{ links.unsubscribe }}}} into the {}: everybody may leave.",
+    ),
+    WAY_IN: ("confirm_missing", "Put {{{{ links.confirm }}}} into the {}: that is what it asks."),
+}
 _EDITABLE = ("name", "slug", *PARTS)
 
 
@@ -68,22 +78,26 @@ def save_draft(
 
 @transaction.atomic
 def publish(
-    template: Template, *, by: Actor, expected_revision: int | None = None
+    template: Template,
+    *,
+    by: Actor,
+    expected_revision: int | None = None,
+    ways: Collection[str] = WAYS,
 ) -> TemplateVersion:
     """Freeze the draft into a version, or return the published one when nothing has changed.
 
     Raises Invalid: for an archived template, for no content, for content that does not compile any
-    more, and for a part without the way out. Stale as above.
+    more, and for a part with none of `ways`. Stale as above.
     """
     _lock(template, expected_revision)
     published = template.published_version
     if published and _sources(published) == _sources(template):
+        _check_ways(template, ways)
         return published
     if template.archived_at:
         raise Invalid([Problem("", "archived", f"The template “{template}” is archived.")])
     compiled = _check(template)
-    if problems := list(_unsendable(template)):
-        raise Invalid(problems)
+    _check_ways(template, ways)
     latest = template.versions.aggregate(number=Max("number"))["number"]
     version = TemplateVersion.objects.create(
         template=template,
@@ -164,12 +178,26 @@ def _faults(sources: Mapping[str, str], *, custom: set[str]) -> Iterator[Problem
                 yield Problem(f"/{part}", "unknown_field", detail)
 
 
-def _unsendable(template: Template) -> Iterator[Problem]:
+def _check_ways(template: Template, ways: Collection[str]) -> None:
+    """Raise Invalid unless there is content, and each part of it has one of the `ways`."""
     bodies = {part: source for part, source in _sources(template).items() if source.strip()}
     del bodies["subject"]
     if not bodies:
-        yield Problem("/html", "required", "The template is empty: write HTML or text.")
-    for part, source in bodies.items():
-        if all(use.path != ("links", "unsubscribe") for use in liquid.check(source).uses):
-            detail = f"Put {{{{ links.unsubscribe }}}} into the {part}: everybody may leave."
-            yield Problem(f"/{part}", "unsubscribe_missing", detail)
+        raise Invalid.field("html", "required", "The template is empty: write HTML or text.")
+    code, why = _MISSING[next(iter(ways))]
+    problems = [
+        Problem(f"/{part}", code, why.format(part))
+        for part, source in bodies.items()
+        if not _our_links(source).intersection(ways)
+    ]
+    if problems:
+        raise Invalid(problems)
+
+
+def _our_links(source: str) -> set[str]:
+    """Which of `links.…` a part uses."""
+    try:
+        uses = liquid.check(source).uses
+    except TemplateError as error:  # it was published under looser rules
+        raise Invalid.field("html", "template_invalid", str(error)) from None
+    return {use.path[1] for use in uses if use.path[:1] == ("links",) and len(use.path) > 1}

@@ -222,6 +222,23 @@ def test_a_message_without_content_or_way_out_is_not_published(content, expected
     assert not TemplateVersion.objects.exists()
 
 
+def test_what_asks_for_a_yes_needs_no_way_out_but_serves_nothing_else():
+    template = TemplateFactory(html='<a href="{{ links.confirm }}">Yes</a>', text="")
+    version = services.publish(template, by=SYSTEM)
+
+    with pytest.raises(Invalid) as refusal:
+        services.publish(template, by=SYSTEM, ways=[services.WAY_OUT])
+    assert [error.code for error in refusal.value.errors] == ["unsubscribe_missing"]
+    assert services.publish(template, by=SYSTEM, ways=[services.WAY_IN]) == version
+    assert version.links == []
+
+    newsletter = TemplateFactory(html=HTML, text="")
+    with pytest.raises(Invalid) as refusal:
+        services.publish(newsletter, by=SYSTEM, ways=[services.WAY_IN])
+    assert [error.code for error in refusal.value.errors] == ["confirm_missing"]
+    assert not newsletter.versions.exists()
+
+
 def test_text_alone_may_be_published():
     template = TemplateFactory(html="", text="Leave: {{ links.unsubscribe }}")
 

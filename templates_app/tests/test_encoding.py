@@ -64,7 +64,7 @@ def test_a_mail_reader_sees_the_plain_rendering(first, second):
         {"subscriber": {"a": first, "b": second}},
         click=str,
         open_url="",
-        unsubscribe_url="",
+        links={"unsubscribe": ""},
     )
 
     head = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable"
@@ -86,7 +86,7 @@ def test_the_bytes_of_a_message():
         {"subscriber": {"name": "Jörg & Ann", "vip": True}},
         click=str,
         open_url="https://t.example/o=1",
-        unsubscribe_url="",
+        links={"unsubscribe": ""},
     )
 
     assert parts.subject == "Hi Jörg & Ann"

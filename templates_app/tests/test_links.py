@@ -22,7 +22,7 @@ def sent(html: str) -> tuple[str, tuple[str, ...]]:
         CONTEXT,
         click=lambda number: f"https://t.example/c/{number}?a&b",
         open_url="https://t.example/o",
-        unsubscribe_url="https://t.example/u?a&b",
+        links={"unsubscribe": "https://t.example/u?a&b"},
     )
     return quopri.decodestring(parts.html_qp).decode(), compiled.links
 
