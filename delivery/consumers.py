@@ -3,12 +3,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from accounts.audit import SYSTEM
-from delivery import groups, kinds
-from delivery.services import webhooks
+from delivery import groups, kinds, opt_in
+from delivery.services import confirmations, webhooks
 from delivery.webhooks import tell
+from emailseq.lib import clock
 from subscribers import services as people
 from subscribers.feed import consumer
-from subscribers.kinds import SUBSCRIPTION_CONFIRMED
+from subscribers.kinds import SUBSCRIPTION_CONFIRMED, SUBSCRIPTION_PENDING
 from subscribers.models import Event, Subscriber
 from subscribers.states import SuppressionReason
 
@@ -34,6 +35,22 @@ def on_failed(batch: Sequence[Event]) -> None:
 def on_confirmed(batch: Sequence[Event]) -> None:
     """New people may bring new domains, which have to be grouped before they are written to."""
     groups.count([event.subscriber_id for event in batch if event.subscriber_id])
+
+
+@consumer("confirmations", kinds=[SUBSCRIPTION_PENDING])
+def on_pending(batch: Sequence[Event]) -> None:
+    """Who is pending is asked whether they mean it; whoever brings a file of people asks nobody."""
+    now = clock.now()
+    confirmations.ask(
+        {
+            (event.subscriber_id, event.properties["list_id"])
+            for event in batch
+            if event.subscriber_id
+            and "import" not in event.properties
+            and now - event.recorded_at < opt_in.GOOD_FOR  # a backlog is no news
+        },
+        now=now,
+    )
 
 
 @consumer(webhooks.CONSUMER)

@@ -15,6 +15,8 @@ MESSAGE_BOUNCED = "message.bounced"  # came back later, hard or soft, for the re
 MESSAGE_COMPLAINED = "message.complained"  # its reader called it spam
 MESSAGE_REPLIED = "message.replied"  # its reader answered, in person
 
+SUBSCRIPTION_NOT_ASKED = "subscription.not_asked"  # is pending, and was spared another message
+
 DOMAIN_FAILING = "domain.failing"  # a sending domain lost a record that it needs
 DOMAIN_RECOVERED = "domain.recovered"  # … and has it again
 

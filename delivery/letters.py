@@ -13,6 +13,7 @@ from delivery import dkim, envelope
 from delivery.dkim import Signer
 from delivery.envelope import Letterhead
 from delivery.routing import NO_LANE, LaneKey, Place
+from delivery.states import MessageClass, SourceKind
 from delivery.tracking import Links
 from delivery.transports.smtp import Envelope
 from emailseq.lib import signing
@@ -20,6 +21,7 @@ from emailseq.lib.encrypted import Secret
 from subscribers.models import Subscriber
 from templates_app import rendering
 from templates_app.compiler import Compiled
+from templates_app.rendering import Parts
 
 
 class MessageKey(NamedTuple):
@@ -72,8 +74,8 @@ class Claimed(NamedTuple):
         return Place(self.priority, self.kind, self.source_id, self.domain_group)
 
     @property
-    def stationery_key(self) -> tuple[str, int, int, int | None]:
-        return self.kind, self.source_id, self.sender_id, self.list_id
+    def stationery_key(self) -> tuple[str, int, str, int, int | None]:
+        return self.kind, self.source_id, self.message_class, self.sender_id, self.list_id
 
 
 class Stationery(NamedTuple):
@@ -110,7 +112,7 @@ def stationery(row: Claimed, shared: Mapping[str, Any]) -> Stationery:
         reply_to=shared["reply_to"],
         list_id=list_id,
         feedback_id=f"{row.source_id}:{workspace_slug}:{row.kind}:emailseq",
-        one_click=True,
+        one_click=row.message_class == MessageClass.MARKETING,
     )
     workspace = {"name": shared["workspace_name"], "postal_address": shared["postal_address"]}
     signers = tuple(
@@ -128,13 +130,17 @@ def write(
     Deterministic but for its Date. Raises RenderError.
     """
     links = Links(settings.TRACKING_URL, row.id)
-    parts = rendering.render(
-        compiled,
-        {"subscriber": subscriber_fields(row), "workspace": paper.workspace},
-        click=links.click,
-        open_url=links.open_pixel,
-        links={"unsubscribe": links.unsubscribe},
-    )
+    context = {"subscriber": subscriber_fields(row), "workspace": paper.workspace}
+    if row.kind == SourceKind.CONFIRMATION:
+        parts = _question(compiled, context, links)
+    else:
+        parts = rendering.render(
+            compiled,
+            context,
+            click=links.click,
+            open_url=links.open_pixel,
+            links={"unsubscribe": links.unsubscribe},
+        )
     data = envelope.assemble(
         paper.letterhead,
         to_name=f"{row.first_name} {row.last_name}".strip(),
@@ -148,6 +154,17 @@ def write(
     )
     sender = paper.letterhead.from_email
     return Letter(row, Envelope(row.id, sender, recipient, data), paper.signers)
+
+
+def _question(compiled: Compiled, context: Mapping[str, Any], links: Links) -> Parts:
+    """The content of a message that asks for a yes: nobody follows what is done with it."""
+    return rendering.render(
+        compiled,
+        context,
+        click=lambda number: rendering.link_target(compiled.links, number=number, context=context),
+        open_url="",
+        links={"confirm": links.confirm, "not_me": links.not_me},
+    )
 
 
 def sign(letters: Iterable[Letter], *, now: datetime) -> list[Letter]:

@@ -11,6 +11,7 @@ from emailseq.lib.state import Move
 class SourceKind(models.TextChoices):
     CAMPAIGN = "campaign", _("Campaign")
     SEQUENCE = "sequence", _("Sequence")
+    CONFIRMATION = "confirmation", _("Confirmation")  # one a workspace: its id is the source's
 
 
 class MessageClass(models.TextChoices):
@@ -51,6 +52,20 @@ class HitKind(models.TextChoices):
 class Verdict(models.TextChoices):
     HUMAN = "human", _("Human")
     MACHINE = "machine", _("Machine")
+
+
+class ConfirmationState(models.TextChoices):
+    """Of a message that asks somebody whether they mean it."""
+
+    ASKED = "asked", _("Asked")
+    CONFIRMED = "confirmed", _("Confirmed")
+    DISOWNED = "disowned", _("“This was not me”")
+
+
+CONFIRMATION_MOVES = {
+    "confirm": Move((ConfirmationState.ASKED,), ConfirmationState.CONFIRMED),
+    "disown": Move((ConfirmationState.ASKED,), ConfirmationState.DISOWNED),
+}
 
 
 class EndpointState(models.TextChoices):

@@ -10,6 +10,7 @@ from emailseq.lib import signing
 from emailseq.lib.signing import BadToken
 
 OPEN, CLICK, UNSUBSCRIBE = "o", "c", "u"
+CONFIRM, NOT_ME = "d", "n"
 
 # Fetched this fast after delivery, it was a gateway that looked at the message, not its reader.
 TOO_FAST_SECONDS = 5
@@ -48,6 +49,14 @@ class Links:
     @property
     def unsubscribe(self) -> str:
         return self._url(UNSUBSCRIBE, self._message_id)
+
+    @property
+    def confirm(self) -> str:
+        return self._url(CONFIRM, self._message_id)
+
+    @property
+    def not_me(self) -> str:
+        return self._url(NOT_ME, self._message_id)
 
     def _url(self, purpose: str, payload: bytes) -> str:
         return f"{self._base_url}/{purpose}/{signing.sign(purpose, payload)}"

@@ -42,6 +42,7 @@ TICKS: dict[str, tuple[str, float, tuple[Any, ...]]] = {
     "pump": ("delivery.tasks.pump", 1, ()),
     "drain-hits": ("delivery.tasks.drain_hits", 1, ()),
     "feed-sequences": ("subscribers.tasks.feed_consumer", 1, ("sequences",)),
+    "feed-confirmations": ("subscribers.tasks.feed_consumer", 1, ("confirmations",)),
     "feed-bounces": ("subscribers.tasks.feed_consumer", 1, ("bounces",)),
     "refresh-segments": ("subscribers.tasks.refresh_segments", 5, ()),
     "feed-domains": ("subscribers.tasks.feed_consumer", 1, ("domains",)),

@@ -92,12 +92,12 @@ def publish(
     _lock(template, expected_revision)
     published = template.published_version
     if published and _sources(published) == _sources(template):
-        _check_ways(template, ways)
+        check_ways(template, ways)
         return published
     if template.archived_at:
         raise Invalid([Problem("", "archived", f"The template “{template}” is archived.")])
     compiled = _check(template)
-    _check_ways(template, ways)
+    check_ways(template, ways)
     latest = template.versions.aggregate(number=Max("number"))["number"]
     version = TemplateVersion.objects.create(
         template=template,
@@ -125,6 +125,22 @@ def archive(template: Template, *, by: Actor, expected_revision: int | None = No
     template.save(update_fields=["archived_at"])
     audit.record(template.workspace_id, "template.archived", by=by, on=template)
     return True
+
+
+def check_ways(content: Template | TemplateVersion, ways: Collection[str]) -> None:
+    """Raise Invalid unless there is content, and each part of it has one of the `ways`."""
+    bodies = {part: source for part, source in _sources(content).items() if source.strip()}
+    del bodies["subject"]
+    if not bodies:
+        raise Invalid.field("html", "required", "The template is empty: write HTML or text.")
+    code, why = _MISSING[next(iter(ways))]
+    problems = [
+        Problem(f"/{part}", code, why.format(part))
+        for part, source in bodies.items()
+        if not _our_links(source).intersection(ways)
+    ]
+    if problems:
+        raise Invalid(problems)
 
 
 def _lock(template: Template, expected_revision: int | None) -> None:
@@ -176,22 +192,6 @@ def _faults(sources: Mapping[str, str], *, custom: set[str]) -> Iterator[Problem
         else:
             for detail in merge_fields.unknown(analysis, custom=custom):
                 yield Problem(f"/{part}", "unknown_field", detail)
-
-
-def _check_ways(template: Template, ways: Collection[str]) -> None:
-    """Raise Invalid unless there is content, and each part of it has one of the `ways`."""
-    bodies = {part: source for part, source in _sources(template).items() if source.strip()}
-    del bodies["subject"]
-    if not bodies:
-        raise Invalid.field("html", "required", "The template is empty: write HTML or text.")
-    code, why = _MISSING[next(iter(ways))]
-    problems = [
-        Problem(f"/{part}", code, why.format(part))
-        for part, source in bodies.items()
-        if not _our_links(source).intersection(ways)
-    ]
-    if problems:
-        raise Invalid(problems)
 
 
 def _our_links(source: str) -> set[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from delivery.models.confirmation import Confirmation, OptInMessage
 from delivery.models.domain import DkimKey, SendingDomain
 from delivery.models.message import Hit, Lease, Message, Outbox, OutboxQuerySet, SendLedger
 from delivery.models.source import MessageSource, SenderIdentity, Source, SourceKey
@@ -14,6 +15,7 @@ from delivery.models.webhook import (
 )
 
 __all__ = [
+    "Confirmation",
     "Deployment",
     "DkimKey",
     "Hit",
@@ -21,6 +23,7 @@ __all__ = [
     "Lease",
     "Message",
     "MessageSource",
+    "OptInMessage",
     "Outbox",
     "OutboxQuerySet",
     "RecipientDomain",

@@ -9,12 +9,16 @@ SELECT message.id,
                           WHERE pause.workspace_id IS NULL
                              OR pause.workspace_id = message.workspace_id) THEN 'held'
          WHEN subscriber.archived_at IS NOT NULL THEN 'archived'
-         WHEN suppression.reason IS NOT NULL THEN 'suppressed: ' || suppression.reason
-         WHEN 'confirmed' NOT IN (SELECT subscription.state
-                                    FROM subscribers_subscription AS subscription
-                                   WHERE subscription.subscriber_id = message.subscriber_id
-                                     AND (message.list_id IS NULL
-                                          OR subscription.list_id = message.list_id))
+         -- Their own no is to marketing, and who comes back is asked whether they mean it.
+         WHEN suppression.reason <> 'unsubscribed' OR message.message_class = 'marketing'
+              AND suppression.reason IS NOT NULL THEN 'suppressed: ' || suppression.reason
+         WHEN CASE WHEN message.kind = 'confirmation' THEN 'pending'
+                   WHEN message.message_class = 'marketing' THEN 'confirmed'
+              END NOT IN (SELECT subscription.state
+                            FROM subscribers_subscription AS subscription
+                           WHERE subscription.subscriber_id = message.subscriber_id
+                             AND (message.list_id IS NULL
+                                  OR subscription.list_id = message.list_id))
          THEN 'not subscribed'
        END AS stop
   FROM delivery_outbox AS message

@@ -40,6 +40,12 @@ def parse(text: str) -> Address:
     return _strict(text)
 
 
+def folded(key: str) -> str:
+    """The mailbox behind an address: `ada+news@…` and `ada@…` are one, for those who count."""
+    local, _, domain = key.rpartition("@")
+    return f"{local.partition('+')[0] or local}@{domain}"
+
+
 def _plain(text: str) -> Address:
     local, _, domain = text.rpartition("@")
     domain = domain.lower()

@@ -6,6 +6,7 @@ from subscribers.services.addresses import parse_address
 from subscribers.services.consent import (
     Consent,
     Place,
+    ask_again,
     confirm,
     evidence_of,
     subscribe,
@@ -46,6 +47,7 @@ __all__ = [
     "archive",
     "archive_list",
     "archive_segment",
+    "ask_again",
     "confirm",
     "create",
     "create_field",

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 from django.db import transaction
 
+from accounts import audit
 from accounts.audit import Actor
 from emailseq.lib import clock, state, text
 from emailseq.lib.errors import Invalid
 from subscribers import events, kinds
 from subscribers.models import List, Subscriber, Subscription
-from subscribers.services.suppression import suppress
+from subscribers.services.suppression import suppress, take_back_own_no
 from subscribers.states import SUBSCRIPTION_MOVES, OptIn, SubscriptionState, SuppressionReason
 
 
@@ -84,7 +85,10 @@ def subscribe(
 
 @transaction.atomic
 def confirm(subscription: Subscription, *, by: Actor, consent: Consent | None = None) -> bool:
-    """Turn a pending subscription into a confirmed one; False when it is confirmed already."""
+    """Turn a pending subscription into a confirmed one; False when it is confirmed already.
+
+    Who confirms in person takes back the no they once said to everything; nobody else can.
+    """
     moved = state.move_one(
         subscription,
         "confirm",
@@ -95,7 +99,23 @@ def confirm(subscription: Subscription, *, by: Actor, consent: Consent | None = 
     if moved:
         kind = kinds.SUBSCRIPTION_CONFIRMED
         events.record(subscription.subscriber, kind, list_id=subscription.list_id, by=by.kind)
+        if by == audit.SUBSCRIBER:
+            take_back_own_no(subscription.subscriber)
     return moved
+
+
+@transaction.atomic
+def ask_again(subscriber: Subscriber, *, to: List, by: Actor) -> bool:
+    """Ask somebody once more whether they mean it; False unless they are pending on the list.
+
+    Whether another message leaves is for delivery to say, which counts what an address is sent.
+    """
+    places = Subscription.objects.filter(subscriber=subscriber, list=to)
+    pending = places.filter(state=SubscriptionState.PENDING).exists()
+    if pending:
+        kind = kinds.SUBSCRIPTION_PENDING
+        events.record(subscriber, kind, list_id=to.pk, by=by.kind, again=True)
+    return pending
 
 
 @transaction.atomic

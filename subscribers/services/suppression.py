@@ -9,7 +9,7 @@ from accounts.audit import Actor
 from accounts.models import Workspace
 from emailseq.lib import text
 from emailseq.lib.errors import Invalid
-from subscribers.models import Suppression
+from subscribers.models import Subscriber, Suppression
 from subscribers.services.addresses import parse_address
 from subscribers.states import SuppressionReason
 
@@ -57,3 +57,19 @@ def lift(suppression: Suppression, *, by: Actor, reason: str) -> bool:
     audit.record(current.workspace_id, "suppression.lifted", by=by, on=current, changes=changes)
     current.delete()
     return True
+
+
+@transaction.atomic
+def take_back_own_no(subscriber: Subscriber) -> bool:
+    """What somebody has said to everything counts no more: they have just said yes in person."""
+    own_no = Suppression.objects.filter(
+        workspace=subscriber.workspace_id,
+        address_key=subscriber.address_key,
+        reason=SuppressionReason.UNSUBSCRIBED,
+    )
+    for said in own_no.select_for_update():
+        changes = {"reason": "confirmed in person", "was": said.reason}
+        by = audit.SUBSCRIBER
+        audit.record(said.workspace_id, "suppression.lifted", by=by, on=said, changes=changes)
+    deleted, _ = own_no.delete()
+    return bool(deleted)
