@@ -11,13 +11,15 @@ from django.db import connection
 from pytest_django.plugin import blocking_manager_key
 
 from accounts.permissions import ROLES
+from delivery.services.transports import shared_transport
 from subscribers import feed
 from tests.support import horizon
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None]:
-    """After real commits Django empties only the tables it made, roles included: finish the job."""
+    """After real commits Django empties the tables it made, with what migrations put there, and
+    not those that SQL made: finish the job."""
     yield
     marker = item.get_closest_marker("django_db")
     # After the last test the database is gone.
@@ -31,6 +33,7 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
                 " SELECT 1, system_identifier, 0 FROM pg_control_system()"
             )
         Group.objects.bulk_create([Group(name=role) for role in ROLES], ignore_conflicts=True)
+        shared_transport()
         connection.close()
 
 

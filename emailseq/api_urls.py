@@ -13,6 +13,7 @@ from delivery.api import (
     SenderIdentities,
     SendingDomains,
     Timeline,
+    Transports,
     WebhookCalls,
     WebhookEndpoints,
 )
@@ -41,6 +42,7 @@ router.register("v1/suppressions", Suppressions, "suppressions")
 router.register("v1/templates", Templates, "templates")
 router.register("v1/sender-identities", SenderIdentities, "sender-identities")
 router.register("v1/sending-domains", SendingDomains, "sending-domains")
+router.register("v1/transports", Transports, "transports")
 router.register("v1/webhook-endpoints", WebhookEndpoints, "webhook-endpoints")
 router.register(
     "v1/webhook-endpoints/(?P<endpoint>[^/]+)/deliveries", WebhookCalls, "webhook-calls"

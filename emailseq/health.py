@@ -11,14 +11,16 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django_prometheus.exports import ExportToDjangoView
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import REGISTRY, Collector
 from redis import RedisError
 
-from delivery.models import SendingPause
+from delivery.models import Lane, SendingPause
 from delivery.services import stops
+from delivery.states import LaneState
 from emailseq.celery import TICKS
 from emailseq.lib import clock, sql
 from subscribers.models import Cursor
@@ -76,6 +78,7 @@ def checks() -> list[Check]:
         _pumps(pulse, ages or {}),
         _outbox(pulse),
         _doubt(pulse),
+        _lanes(),
         _domains(pulse),
         _horizon(pulse),
         *_consumers(),
@@ -140,6 +143,7 @@ class PulseCollector(Collector):
             "emailseq_delivery_sent_messages", "Messages sent, ever.", pulse.sent_messages
         )
         yield from _tick_metrics()
+        yield from _lane_metrics()
 
 
 def register_metrics() -> None:
@@ -152,6 +156,17 @@ def _tick_metrics() -> Iterator[Metric]:
     )
     for task, age in (tick_ages() or {}).items():
         family.add_metric([task], age)
+    yield family
+
+
+def _lane_metrics() -> Iterator[Metric]:
+    family = GaugeMetricFamily(
+        "emailseq_delivery_lanes", "Lanes of transports in use, by state.", labels=["state"]
+    )
+    lanes = Lane.objects.filter(transport__archived_at=None)
+    found = dict(lanes.values_list("state").annotate(Count("id")).order_by())
+    for state in LaneState.values:
+        family.add_metric([state], found.get(state, 0))
     yield family
 
 
@@ -212,6 +227,14 @@ def _domains(pulse: Pulse) -> Check:
         "No sending domain is failing.",
         (pulse.failing_domains, Level.DEGRADED, failing),
     )
+
+
+def _lanes() -> Check:
+    closed = list(Lane.objects.closed().select_related("transport").order_by("-until", "id")[:4])
+    named = [f"{lane} is {lane.state} ({lane.reason[:100]})" for lane in closed[:3]]
+    more = ", and more" if len(closed) > 3 else ""
+    sentence = f"{'; '.join(named)}{more}. See Delivery > Lanes."
+    return _check("lanes", "All lanes are open.", (closed, Level.DEGRADED, sentence))
 
 
 def _horizon(pulse: Pulse) -> Check:

@@ -54,6 +54,7 @@ def test_the_matrix_holds_every_route(names):
         "suppressions",
         "tags",
         "templates",
+        "transports",
         "webhook-endpoints",
     }
 

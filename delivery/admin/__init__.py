@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from delivery.admin import domains, messages, webhooks
+from delivery.admin import domains, messages, transports, webhooks
 
-__all__ = ["domains", "messages", "webhooks"]
+__all__ = ["domains", "messages", "transports", "webhooks"]

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from delivery import services
+from delivery.admin.transports import CHOOSE
 from delivery.models import Outbox, SenderIdentity, SendingDomain, SendLedger, Source
 from emailseq.backoffice.columns import BADGES, column, subscriber_link
 from emailseq.backoffice.forms import VerbForm
@@ -106,9 +107,12 @@ class SenderIdentityAdmin(WorkspaceAdmin):
             label=BADGES,
         ),
         "reply_to",
+        column(_("Transport"), lambda row: row.transport or "–"),
         "created_at",
     )
     list_verbs = (create(services.create_sender, label=_("New sender"), form=SenderForm),)
+    row_verbs = (CHOOSE,)
+    list_select_related = ("transport",)
 
     def read_beside(self, rows: list[Any]) -> None:
         domains = SendingDomain.objects.filter(workspace__in={row.workspace_id for row in rows})

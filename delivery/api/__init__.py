@@ -4,6 +4,7 @@ from delivery.api.domains import SendingDomains
 from delivery.api.renderings import Renderings
 from delivery.api.senders import SenderIdentities
 from delivery.api.timeline import Timeline
+from delivery.api.transports import Transports
 from delivery.api.webhooks import WebhookCalls, WebhookEndpoints
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "SenderIdentities",
     "SendingDomains",
     "Timeline",
+    "Transports",
     "WebhookCalls",
     "WebhookEndpoints",
 ]

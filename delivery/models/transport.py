@@ -89,6 +89,28 @@ class Transport(models.Model):
     def is_shared(self) -> bool:
         return self.workspace_id is None
 
+    @property
+    def whole(self) -> Lane:
+        """How it stands as a whole; read with the other lanes, which may have been prefetched."""
+        lanes = {(lane.message_class, lane.domain_group): lane for lane in self.lanes.all()}
+        return lanes.get(("", "")) or Lane.new(self, now=clock.now())
+
+    @property
+    def narrow_lanes(self) -> list[Lane]:
+        """The lanes to a group of domains each; those in trouble first."""
+        narrow = [lane for lane in self.lanes.all() if lane.domain_group]
+        return sorted(narrow, key=lambda lane: (lane.state == State.OPEN, lane.domain_group))
+
+
+class LaneQuerySet(models.QuerySet["Lane"]):
+    def of(self, workspace: Workspace) -> LaneQuerySet:
+        """Those of the transports that a workspace may use."""
+        return self.filter(transport__in=Transport.objects.of(workspace).in_use())
+
+    def closed(self) -> LaneQuerySet:
+        """Those of transports in use that let nothing through, or a single message."""
+        return self.filter(transport__archived_at=None).exclude(state=State.OPEN)
+
 
 class Lane(models.Model):
     """A transport's way to a group of recipient domains, for one class; how its brakes stand.
@@ -122,6 +144,8 @@ class Lane(models.Model):
     day_count = models.IntegerField(default=0, db_default=0)
     day_fault_count = models.IntegerField(default=0, db_default=0)
     warm_day = models.IntegerField(default=0, db_default=0)
+
+    objects = LaneQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -34,7 +34,7 @@ _RANGES = {
     "max_connections": (1, 1_000),
     "daily": (1, 1_000_000_000),
 }
-_WHERE = ("host", "port", "tls", "auth", "username", "password")
+WHERE = ("host", "port", "tls", "auth", "username", "password")
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 
 
@@ -73,7 +73,7 @@ def update_transport(transport: Transport, *, by: Actor, **changes: Any) -> Tran
     An empty password leaves the one that is stored. The shared one has limits only.
     """
     _lock(transport, by=by)
-    if transport.is_shared and (where := {*_WHERE, "message_class"} & changes.keys()):
+    if transport.is_shared and (where := {*WHERE, "message_class"} & changes.keys()):
         detail = "EMAIL_URL says where this transport leads."
         raise Invalid([Problem(f"/{name}", "shared", detail) for name in sorted(where)])
     if "password" in changes and (plain := changes.pop("password")):
@@ -82,7 +82,7 @@ def update_transport(transport: Transport, *, by: Actor, **changes: Any) -> Tran
         setattr(transport, name, value)
     _check(transport, changes)
     transport.save(update_fields=[*changes])
-    if changes.keys() & _WHERE:
+    if changes.keys() & WHERE:
         _brake(transport, brakes.release)
     told = {name: str(value) for name, value in changes.items()}
     _record(transport, "transport.updated", by=by, changes=told)
@@ -177,7 +177,7 @@ def server_of(transport: Transport, *, shared: Server) -> Server:
         password = transport.password.reveal() if transport.password else ""
     except Undecipherable as error:
         fault = str(error)
-    where: dict[str, Any] = {name: getattr(transport, name) for name in _WHERE}
+    where: dict[str, Any] = {name: getattr(transport, name) for name in WHERE}
     allowed = f"{transport.host}:{transport.port}" in settings.TRANSPORT_ALLOWED_HOSTS
     return Server(
         **{**where, "password": password}, helo=shared.helo, guarded=not allowed, fault=fault

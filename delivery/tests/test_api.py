@@ -40,6 +40,7 @@ def test_a_sender_is_made_and_found(api):
         "name": "Mié",
         "email": "mie@harbour.example",
         "reply_to": "",
+        "transport": None,
         "created_at": "2026-03-01T12:00:00Z",
     }
     assert api("GET", made.headers["Location"]).json() == made.json()

@@ -85,8 +85,10 @@ def test_a_database_belongs_to_the_first_deployment_that_sends_from_it(settings)
     assert stops.move_in() == ""
 
     settings.DEPLOYMENT_ID = "staging"
-    assert stops.move_in() == stops.fence() == (
-        "This database belongs to the deployment “live”, and this is “staging”."
+    assert (
+        stops.move_in()
+        == stops.fence()
+        == ("This database belongs to the deployment “live”, and this is “staging”.")
     )
     settings.DEPLOYMENT_ID = "live"
     assert stops.fence() == ""

@@ -16,11 +16,11 @@ _TONES = {
     "primary": ("sending",),
     "success": (
         *("active", "confirmed", "finished", "live", "sent", "completed"),
-        *("delivered", "enabled", "verified", "good", "ready"),
+        *("delivered", "enabled", "verified", "good", "ready", "open"),
     ),
     "warning": (
         *("paused", "skipped", "exited", "unsubscribed", "disabled", "advice"),
-        *("retiring", "asking"),
+        *("retiring", "asking", "resting", "probing"),
     ),
     "danger": ("failed", "cancelled", "failing", "bad"),
 }

@@ -60,7 +60,7 @@ class WorkspaceAdmin(ModelAdmin):
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
     sortable_by = ()
-    ordering = ("-id",)
+    ordering: Sequence[str] = ("-id",)
     paginator = CappedPaginator
     list_before_template = "backoffice/hint.html"
     list_filter_sheet = False

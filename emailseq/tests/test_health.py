@@ -12,8 +12,9 @@ from django.db import DatabaseError
 from accounts.audit import SYSTEM
 from accounts.tests.factories import WorkspaceFactory
 from delivery import services as delivery
-from delivery.models import Deployment, Lease, Outbox, SendingDomain
+from delivery.models import Deployment, Lane, Lease, Outbox, SendingDomain
 from delivery.services import domains, stops
+from delivery.services.transports import shared_transport
 from delivery.tests.factories import queue
 from emailseq import health
 from emailseq.celery import TICKS
@@ -108,6 +109,22 @@ def test_messages_of_a_held_source_are_not_late(running):
     delivery.hold(kind="campaign", source_id=1)
 
     assert found("outbox").level is Level.HEALTHY
+
+
+def test_a_closed_lane_degrades_and_is_named_with_the_servers_words(running, client):
+    lane = Lane.new(shared_transport(), now=clock.now())
+    lane.domain_group, lane.message_class = "google", "marketing"
+    lane.state, lane.reason = "paused", "550 5.7.1 blocklisted"
+    lane.save()
+
+    check = found("lanes")
+
+    assert check.level is Level.DEGRADED
+    named = "EMAIL_URL · google is paused (550 5.7.1 blocklisted). See Delivery > Lanes."
+    assert check.sentence == named
+    metrics = client.get("/metrics").text
+    assert 'emailseq_delivery_lanes{state="paused"} 1.0' in metrics
+    assert 'emailseq_delivery_lanes{state="open"} 0.0' in metrics
 
 
 def test_doubt_degrades(running):

@@ -16,10 +16,11 @@ from delivery.models import (
     DkimKey,
     SenderIdentity,
     SendingDomain,
+    Transport,
     WebhookCall,
     WebhookEndpoint,
 )
-from delivery.services import domains, webhooks
+from delivery.services import domains, transports, webhooks
 from sequences.models import Enrollment, Sequence, Step, Trigger
 from sequences.tests.factories import EMAIL, make_live, make_runs
 from subscribers.facts import CustomEvent
@@ -98,7 +99,7 @@ class World:
             for model in (
                 *(List, Subscriber, Suppression, Template, Sequence, Campaign),
                 *(Tag, CustomField, EventName, Segment),
-                *(SenderIdentity, SendingDomain, Enrollment, Event),
+                *(SenderIdentity, SendingDomain, Transport, Enrollment, Event),
                 *(WebhookEndpoint, WebhookCall),
             )
         }
@@ -122,6 +123,9 @@ def make_world() -> World:
         workspace, email="no@example.com", reason=SuppressionReason.MANUAL, by=SYSTEM
     )
     domain = domains.create_domain(workspace, name="harbour.example", by=SYSTEM)
+    relay = transports.create_transport(
+        workspace, name="Relay", host="smtp.harbour.example", by=SYSTEM
+    )
     endpoint, _ = webhooks.create_endpoint(workspace, url=WEBHOOK, types=["*"], by=SYSTEM)
     vip = create_tag(workspace, name="VIP", by=SYSTEM)
     tag_people(vip, [run.subscriber_id], by=SYSTEM)
@@ -148,6 +152,7 @@ def make_world() -> World:
             "enrollments": run.public_id,
             "campaigns": campaign.public_id,
             "sending-domains": domain.public_id,
+            "transports": relay.public_id,
             "webhook-endpoints": endpoint.public_id,
             "deliveries": webhooks.send_test(endpoint, by=SYSTEM).public_id,
         },

@@ -14,7 +14,7 @@ from accounts.services import create_api_key
 from accounts.tests.factories import MembershipFactory
 from campaigns.tests.factories import CampaignFactory
 from delivery.models import Outbox, SendLedger
-from delivery.services import domains, webhooks
+from delivery.services import domains, transports, webhooks
 from delivery.tests.factories import queue
 from emailseq.lib import clock
 from sequences.models import Enrollment
@@ -59,6 +59,12 @@ def make_world(workspace: Workspace, *, text: str = "Harbour") -> World:
     domain = domains.create_domain(workspace, name=f"w{workspace.pk}.example", by=SYSTEM)
     domain.findings[0]["found"] = [text]
     domain.save()
+    relay = transports.create_transport(
+        workspace, name=text, host="smtp.harbour.example", by=SYSTEM
+    )
+    transports.pause_transport(relay, by=SYSTEM)
+    lane = relay.lanes.get()
+    type(lane).objects.update(reason=text)
     endpoint, _ = webhooks.create_endpoint(
         workspace, url="https://93.184.216.34/hook", types=["*"], by=SYSTEM
     )
@@ -68,7 +74,7 @@ def make_world(workspace: Workspace, *, text: str = "Harbour") -> World:
     made = (membership, key, audited, sequence, sequence.steps.first(), run, person, template)
     rest = (sequence.list, sequence.sender, field, suppression, campaign, imported, doubtful, sent)
     known = EventName.objects.of(workspace).get()
-    others = (domain, tag, known, segment, endpoint, call)
+    others = (domain, relay, lane, tag, known, segment, endpoint, call)
     return {type(each): each for each in (*made, *rest, *others)}
 
 
