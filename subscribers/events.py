@@ -50,8 +50,8 @@ def record(person: Subscriber, kind: str, **properties: Any) -> None:
     record_many([fact])
 
 
-def parameters(rows: list[NewEvent]) -> dict[str, list[Any]]:
-    """The arrays of STATEMENT, for a caller that holds a connection of its own."""
+def parameters(rows: list[NewEvent]) -> dict[str, Any]:
+    """What STATEMENT takes, for a caller that holds a connection of its own."""
     columns = sql.columns(NewEvent._fields, rows)
     columns["properties"] = [Jsonb(properties or {}) for properties in columns["properties"]]
-    return columns
+    return {**columns, "held_at": clock.held_at()}

@@ -138,7 +138,11 @@ def _record(
             for fact in (facts[place] for place in first.values())
         ],
     )
-    of_all = {"workspace_id": workspace.pk, "kind": kinds.CUSTOM}
+    of_all = {
+        "workspace_id": workspace.pk,
+        "kind": kinds.CUSTOM,
+        "held_at": clock.held_at(),
+    }
     rows = sql.fetch("subscribers", "record_custom_events", columns | of_all)
     stored = {
         place: Recorded(public_id(event_id, recorded_at), accepted)

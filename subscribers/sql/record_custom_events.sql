@@ -12,7 +12,7 @@ WITH told AS MATERIALIZED (
                    WITH ORDINALITY
                    AS fact (key, subscriber_id, name, occurred_at, late, properties, place)
              ORDER BY place) AS given,
-           (SELECT clock_timestamp() AS recorded_at) AS moment
+           (SELECT coalesce(%(held_at)s, clock_timestamp()) AS recorded_at) AS moment
 ), keyed AS (
     INSERT INTO subscribers_eventkey AS known (workspace_id, key, event_id, recorded_at)
     SELECT %(workspace_id)s, key, event_id, recorded_at FROM told WHERE key <> '' ORDER BY key
