@@ -8,4 +8,6 @@ urlpatterns = [
     path("o/<str:token>", web.open_pixel, name="open"),
     path("c/<str:token>", web.click, name="click"),
     path("u/<str:token>", web.unsubscribe, name="unsubscribe"),
+    path("d/<str:token>", web.confirm, name="confirm"),
+    path("n/<str:token>", web.not_me, name="not-me"),
 ]

@@ -5,7 +5,11 @@ GET and HEAD change nothing but statistics: scanners follow every link of every 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
 from functools import lru_cache
+from typing import Any
 
 import structlog
 from django.db import DatabaseError
@@ -14,8 +18,14 @@ from django.template.loader import render_to_string
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from delivery import hits, letters, services, tracking
-from delivery.states import HitKind
+from delivery import hits, letters, opt_in, services, tracking
+from delivery.models import Confirmation, OptInMessage
+from delivery.services import confirmations
+from delivery.services.confirmations import Answerer
+from delivery.states import ConfirmationState, HitKind
+from delivery.wording import IN
+from emailseq.lib import clock
+from emailseq.lib.errors import Invalid
 from emailseq.lib.signing import BadToken
 from templates_app import rendering
 from templates_app.rendering import RenderError
@@ -65,6 +75,77 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     context = {"message": message, "done": request.method == "POST"}
     page = render_to_string("delivery/unsubscribe.html", context, request)
     return HttpResponse(page, headers=_PRIVATE)
+
+
+@csrf_exempt  # the token is the authority, and there is no session to ride on
+@require_http_methods(["GET", "HEAD", "POST"])
+def confirm(request: HttpRequest, token: str) -> HttpResponse:
+    """GET shows what waits for a yes, with one button; POST says it."""
+    asked, language = _asked(tracking.CONFIRM, token)
+    words = IN[language]
+    if request.method == "POST":
+        with suppress(Invalid):  # the page says what is wrong
+            lists = request.POST.getlist("lists")
+            confirmations.confirm(asked, lists=lists, by=_answerer(request))
+    waiting = list(confirmations.pending_of(asked))
+    form = {"title": words.lists, "button": words.confirm, "choices": waiting}
+    if not waiting:
+        form = {"title": words.nothing, "detail": words.nothing_detail}
+    return _answered(request, asked, language, good_for=opt_in.GOOD_FOR, form=form)
+
+
+@csrf_exempt  # as above
+@require_http_methods(["GET", "HEAD", "POST"])
+def not_me(request: HttpRequest, token: str) -> HttpResponse:
+    """GET shows one button; POST says that somebody else has typed in this address."""
+    asked, language = _asked(tracking.NOT_ME, token)
+    words = IN[language]
+    if request.method == "POST":
+        with suppress(Invalid):
+            confirmations.disown(asked, by=_answerer(request))
+    form = {"title": words.disown, "detail": words.disown_detail, "button": words.disown}
+    return _answered(request, asked, language, good_for=opt_in.DISOWN_WITHIN, form=form)
+
+
+def _asked(purpose: str, token: str) -> tuple[Confirmation, str]:
+    """The question that a token is about, and the language it was asked in."""
+    message_id, _ = _read(purpose, token)
+    message = services.find_message(message_id)
+    asked = confirmations.find(message) if message else None
+    if message is None or asked is None:
+        raise Http404
+    own = OptInMessage.objects.filter(list=message.list_id).first()
+    return asked, own.language if own else "en"
+
+
+def _answerer(request: HttpRequest) -> Answerer:
+    return Answerer(request.META.get("REMOTE_ADDR") or None, request.headers.get("User-Agent", ""))
+
+
+def _answered(
+    request: HttpRequest,
+    asked: Confirmation,
+    language: str,
+    *,
+    good_for: timedelta,
+    form: Mapping[str, Any],
+) -> HttpResponse:
+    """The page of a question as it stands now: what was answered, that it is over, or the form."""
+    words, status = IN[language], 200
+    if asked.state == ConfirmationState.CONFIRMED:
+        form = {"title": words.confirmed, "detail": words.confirmed_detail}
+    elif asked.state == ConfirmationState.DISOWNED:
+        form = {"title": words.disowned, "detail": words.disowned_detail}
+    elif asked.asked_at + good_for < clock.now():
+        form, status = {"title": words.ended, "detail": words.ended_detail}, 410
+    context = {
+        **form,
+        "language": language,
+        "asked": asked,
+        "workspace": asked.subscriber.workspace,
+    }
+    page = render_to_string("delivery/answer.html", context, request)
+    return HttpResponse(page, status=status, headers=_PRIVATE)
 
 
 def _read(purpose: str, token: str) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from rest_framework.routers import SimpleRouter
 from accounts.api.sign_in import Auth, Me
 from campaigns.api import Campaigns
 from delivery.api import (
+    OptInMessages,
     Renderings,
     SenderIdentities,
     SendingDomains,
@@ -18,7 +19,14 @@ from delivery.api import (
     WebhookEndpoints,
 )
 from emailseq.lib.api.schema import Generator
-from sequences.api import Drafts, Enrollments, Sequences, Steps, SubscriberEnrollments
+from sequences.api import (
+    Drafts,
+    Enrollments,
+    Sequences,
+    Simulations,
+    Steps,
+    SubscriberEnrollments,
+)
 from subscribers.api import (
     EventCatalogue,
     Events,
@@ -56,11 +64,15 @@ schema = SpectacularJSONAPIView.as_view(generator_class=Generator)
 timeline = Timeline.as_view({"get": "list"}, basename="timeline")
 events = Events.as_view({"get": "list", "post": "create"}, basename="events")
 event_batch = Events.as_view({"post": "batch"}, basename="events")
+opt_in = OptInMessages.as_view(
+    {"get": "retrieve", "patch": "partial_update"}, basename="opt-in-message"
+)
 catalogue = EventCatalogue.as_view({"get": "list"}, basename="event-catalogue")
 segment_members = SegmentMembers.as_view({"get": "list"}, basename="segment-members")
 render = Renderings.as_view({"post": "render"}, basename="templates")
 draft = Drafts.as_view({"get": "retrieve", "put": "replace"}, basename="drafts")
 undo = Drafts.as_view({"post": "undo"}, basename="drafts")
+simulate = Simulations.as_view({"post": "simulate"}, basename="simulations")
 enrollments = SubscriberEnrollments.as_view({"get": "list"}, basename="subscriber-enrollments")
 
 urlpatterns = [
@@ -72,6 +84,7 @@ urlpatterns = [
     path("v1/auth/token/revoke", Auth.as_view({"post": "revoke"}, basename="auth")),
     path("v1/subscribers/<str:id>/timeline", timeline),
     path("v1/subscribers/<str:id>/enrollments", enrollments),
+    path("v1/lists/<str:id>/opt-in-message", opt_in),
     path("v1/events", events),
     path("v1/events/batch", event_batch),
     path("v1/events/catalogue", catalogue),
@@ -79,5 +92,6 @@ urlpatterns = [
     path("v1/templates/<str:id>/render", render),
     path("v1/sequences/<str:id>/draft", draft),
     path("v1/sequences/<str:id>/draft/undo", undo),
+    path("v1/sequences/<str:id>/simulate", simulate),
     *router.urls,
 ]

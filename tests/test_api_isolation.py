@@ -19,6 +19,7 @@ COLLECTIONS = [
 BODIES = {
     "subscribe": lambda ids: {"list": ids["lists"]},
     "unsubscribe": lambda ids: {"list": ids["lists"]},
+    "ask_again": lambda ids: {"list": ids["lists"]},
     "tag": lambda ids: {"name": "VIP"},
     "untag": lambda ids: {"tag": ids["tags"]},
     "apply": lambda ids: {"subscribers": [ids["subscribers"]]},
@@ -142,7 +143,7 @@ def test_ids_of_another_workspace_in_verbs_of_ones_own_name_nothing():
     ours, theirs = make_world(), make_world()
     api, before = Api(ours.workspace), theirs.snapshot()
 
-    for action in ("subscribe", "unsubscribe", "untag", "apply", "render", "triggers"):
+    for action in ("subscribe", "unsubscribe", "ask_again", "untag", "apply", "render", "triggers"):
         operation = next(one for one in operations() if one.action == action)
         body = BODIES[action](theirs.ids)
         answer = api(operation.method, ours.fill(operation.path), body, match="*")

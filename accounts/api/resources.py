@@ -201,5 +201,7 @@ def _action(name: str, verb: Verb) -> Callable[..., Response]:
 
     summary, _, _ = str(inspect.getdoc(verb.run)).partition("\n")
     act.__name__, act.__doc__ = name, summary.partition(". ")[0].rstrip(".") + "."
-    routed = act if name in _ROUTED else action(detail=True, methods=[verb.method])(act)
+    path = name.replace("_", "-")
+    routes = action(detail=True, methods=[verb.method], url_path=path)
+    routed = act if name in _ROUTED else routes(act)
     return extend_schema(responses={204: None})(routed) if verb.gone else routed

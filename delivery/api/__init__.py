@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from delivery.api.domains import SendingDomains
+from delivery.api.opt_in import OptInMessages
 from delivery.api.renderings import Renderings
 from delivery.api.senders import SenderIdentities
 from delivery.api.timeline import Timeline
@@ -8,6 +9,7 @@ from delivery.api.transports import Transports
 from delivery.api.webhooks import WebhookCalls, WebhookEndpoints
 
 __all__ = [
+    "OptInMessages",
     "Renderings",
     "SenderIdentities",
     "SendingDomains",

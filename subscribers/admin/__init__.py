@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from subscribers.admin import audience, fields, segments
+from subscribers.admin import audience, fields, lists, segments
 
-__all__ = ["audience", "fields", "segments"]
+__all__ = ["audience", "fields", "lists", "segments"]

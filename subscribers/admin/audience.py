@@ -1,22 +1,20 @@
-"""The people, with a page that tells one person's story; lists, suppressions, imports."""
+"""The people, with a page that tells one person's story; suppressions, imports."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from functools import partial
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Count
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import Actor
 from emailseq.backoffice.columns import column, state_badge
-from emailseq.backoffice.forms import NamedForm, VerbForm
+from emailseq.backoffice.forms import VerbForm
 from emailseq.backoffice.mixins import WorkspaceAdmin
 from emailseq.backoffice.pages import Request
-from emailseq.backoffice.verbs import Verb, archive, create, edit
+from emailseq.backoffice.verbs import Verb, create, edit
 from emailseq.lib.errors import Invalid
 from sequences.models import Enrollment, Sequence
 from sequences.services import enroll
@@ -27,12 +25,11 @@ from subscribers.models import (
     Import,
     List,
     Subscriber,
-    Subscription,
     Suppression,
     Tag,
 )
 from subscribers.services import Consent
-from subscribers.states import FieldKind, OptIn, SuppressionReason
+from subscribers.states import FieldKind, SuppressionReason
 
 SHOWN_ENROLLMENTS = 20
 
@@ -102,6 +99,10 @@ class UnsubscribeForm(VerbForm):
     )
 
 
+class AskForm(VerbForm):
+    to = forms.ModelChoiceField(List.objects.filter(archived_at=None), label=_("List"))
+
+
 class EnrollForm(VerbForm):
     sequence = forms.ModelChoiceField(Sequence.objects.live())
 
@@ -132,6 +133,12 @@ def _edit(person: Subscriber, *, by: Actor, **attributes: Any) -> None:
 
 def _subscribe(person: Subscriber, *, consent_source: str, **place: Any) -> str:
     return f"{services.subscribe(person, consent=Consent(consent_source), **place)}."
+
+
+def _ask_again(person: Subscriber, *, to: List, by: Actor) -> str:
+    asked = services.ask_again(person, to=to, by=by)
+    sentence = _("%s is asked again.") if asked else _("%s is not pending there.")
+    return sentence % person
 
 
 def _enroll(person: Subscriber, *, sequence: Sequence, by: Actor) -> str:
@@ -171,6 +178,14 @@ class SubscriberAdmin(WorkspaceAdmin):
             right="subscriptions:confirm",
             icon="playlist_add",
             form=SubscribeForm,
+        ),
+        Verb(
+            _ask_again,
+            name="ask_again",
+            label=_("Resend confirmation"),
+            icon="forward_to_inbox",
+            form=AskForm,
+            sentence=_("At most three times a day, whoever asks."),
         ),
         Verb(
             _enroll,
@@ -226,53 +241,6 @@ class SubscriberAdmin(WorkspaceAdmin):
             "enrollments": enrollments.order_by("-id")[:SHOWN_ENROLLMENTS],
             "suppression": suppressions.filter(address_key=target.address_key).first(),
         }
-
-
-class ListForm(VerbForm):
-    name = forms.CharField(max_length=100)
-    public = forms.BooleanField(
-        required=False, initial=True, help_text=_("Shown on pages for subscribers.")
-    )
-
-
-class NewListForm(ListForm, NamedForm):
-    opt_in = forms.ChoiceField(choices=OptIn.choices, initial=OptIn.DOUBLE)
-    field_order = ("name", "slug", "opt_in", "public")
-
-
-@admin.register(List)
-class ListAdmin(WorkspaceAdmin):
-    resource = "lists"
-    hint = _("People say yes to a list, and leave it. Every message rests on one.")
-    list_display = (
-        "name",
-        "slug",
-        "opt_in",
-        "public",
-        column(_("Confirmed"), lambda row: row.places["confirmed"]),
-        column(_("Pending"), lambda row: row.places["pending"]),
-        column(_("Left"), lambda row: row.places["unsubscribed"]),
-        "created_at",
-    )
-    list_verbs = (create(services.create_list, label=_("New list"), form=NewListForm),)
-    row_verbs = (
-        edit(services.update_list, form=ListForm),
-        archive(
-            services.archive_list,
-            sentence=_("Nobody joins “{}” any more; whoever is on it can still leave."),
-        ),
-    )
-
-    def get_queryset(self, request: Request) -> Any:
-        return super().get_queryset(request).filter(archived_at=None)
-
-    def read_beside(self, rows: list[Any]) -> None:
-        places = Subscription.objects.filter(list__in=rows).order_by()
-        counts: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-        for list_id, state, number in places.values_list("list", "state").annotate(Count("id")):
-            counts[list_id][state] = number
-        for row in rows:
-            row.places = counts[row.pk]
 
 
 class SuppressAddressForm(SuppressForm):

@@ -32,6 +32,9 @@ WORDS = {
     "subscriber.created": Words("person_add", "good", _("Became known")),
     "subscriber.updated": Words("edit", "plain", _("Profile changed: {fields}")),
     "subscription.pending": Words("hourglass", "plain", _("Asked to join {list}")),
+    "subscription.not_asked": Words(
+        "do_not_disturb_on", "warn", _("Was not asked to confirm {list}: {reason}")
+    ),
     "subscription.confirmed": Words("check_circle", "good", _("Joined {list}")),
     "subscription.unsubscribed": Words("person_remove", "bad", _("Left {list}")),
     "tag.added": Words("label", "plain", _("Was tagged {tag}")),

@@ -115,6 +115,10 @@ class TagTaken(Strict):
     tag = Reference(Tag.objects.all())
 
 
+class AskAgain(Strict):
+    list = Reference(OPEN_LISTS, source="to")
+
+
 class SubscriberFilters(AddressFilter, ArchivedFilter):
     list = Reference(LISTS, required=False, help_text="Whoever has a place on it.")
     state = serializers.ChoiceField(SubscriptionState.choices, required=False)
@@ -142,6 +146,7 @@ class Subscribers(Resource):
         "restore": Verb(services.restore, "subscribers:write"),
         "subscribe": Verb(services.subscribe, "subscribers:write", PlaceWanted),
         "unsubscribe": Verb(services.unsubscribe, "subscribers:write", Leaving),
+        "ask_again": Verb(services.ask_again, "subscribers:write", AskAgain),
         "tag": Verb(services.tag, "subscribers:write", TagGiven),
         "untag": Verb(services.untag, "subscribers:write", TagTaken),
     }
