@@ -44,10 +44,11 @@ class NewMessage(NamedTuple):
     sender_id: int
     message_class: str = MessageClass.MARKETING
     priority: int = Priority.CAMPAIGN
+    run_at: datetime | None = None  # when it may leave; None: at once
 
 
 def queue_many(messages: Iterable[NewMessage], *, now: datetime) -> int:
-    """Put messages into the outbox, due at `now`; how many were not there before."""
+    """Put messages into the outbox, due at `now` or later; how many were not there before."""
     rows = list(messages)
     if not rows:
         return 0
