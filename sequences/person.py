@@ -78,10 +78,11 @@ class Person:
 
     def first(self, when: Happening, *, since: datetime) -> datetime | None:
         """When it first happened after `since`, None if it has not."""
-        moments = (fact.occurred_at for fact in self.facts if self._is(when, fact))
+        moments = (fact.occurred_at for fact in self.facts if self.meets(when, fact))
         return min((moment for moment in moments if moment > since), default=None)
 
-    def _is(self, when: Happening, fact: Fact) -> bool:
+    def meets(self, when: Happening, fact: Fact) -> bool:
+        """Whether the fact is what a run may wait for."""
         if isinstance(when, EventHappens):
             zone = self.workspace_zone.key
             return (fact.kind, fact.name) == ("custom", when.name) and evaluate.matches(

@@ -174,6 +174,13 @@ class Program:
         """The keys of all emails, in order."""
         return tuple(step.key for step in self if isinstance(step, EmailStep))
 
+    @cached_property
+    def content_ids(self) -> frozenset[int]:
+        """The ids of all that its emails may say."""
+        emails = [step for step in self if isinstance(step, EmailStep)]
+        own = {step.template_version_id for step in emails}
+        return frozenset(own.union(*(_content_ids(step) for step in emails)))
+
     def _place(self, key: str) -> _Place:
         try:
             return self._places[key]
@@ -189,6 +196,10 @@ class Program:
         recent: dict[str, frozenset[str]] = {}
         _gather_recent(self.steps, frozenset(), recent)
         return recent
+
+
+def _content_ids(step: EmailStep) -> set[int]:
+    return {variant.template_version_id for variant in step.variants}
 
 
 def _places(row: tuple[Step, ...], block: Block | None) -> Iterator[_Place]:

@@ -85,7 +85,8 @@ class Standing:
 class Entry:
     """One thing that happens: an email leaves, a step is come to, the run ends.
 
-    `kind` is that of the step; or `started`, `completed`, `goal`, `exited`.
+    `kind` is that of the step; or `started`, `completed`, `goal`, `exited`. An email has the
+    `values` that its person had when it left.
     """
 
     step_key: str
@@ -96,6 +97,7 @@ class Entry:
     arm: str = ""
     variant: str = ""
     template_version_id: int | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def local(self) -> datetime:
@@ -254,7 +256,9 @@ class _Run:
             if message.at <= self.now:
                 del self.outbox[key]
                 self.left_at[key] = self.now
-                self.entries.append(replace(message, at=self.now, zone=self.person.zone))
+                values = dict(self.person.values)
+                left = replace(message, at=self.now, zone=self.person.zone, values=values)
+                self.entries.append(left)
                 sent = Fact("message.sent", self.now, source=self.terms.source, step=key)
                 self.person.happen(sent)
 

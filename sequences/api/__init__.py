@@ -3,6 +3,7 @@ from __future__ import annotations
 from sequences.api.drafts import Drafts
 from sequences.api.enrollments import Enrollments, SubscriberEnrollments
 from sequences.api.sequences import Sequences
+from sequences.api.simulations import Simulations
 from sequences.api.steps import Steps
 
-__all__ = ["Drafts", "Enrollments", "Sequences", "Steps", "SubscriberEnrollments"]
+__all__ = ["Drafts", "Enrollments", "Sequences", "Simulations", "Steps", "SubscriberEnrollments"]
