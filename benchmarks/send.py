@@ -22,15 +22,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
-from django.db import connection
 from django.db.models import Max
 
 from accounts import services as accounts
 from accounts.audit import Actor
 from accounts.models import Workspace
 from benchmarks.crew import READY_MADE, Hand
+from benchmarks.database import new_database
 from campaigns import engine, services
 from campaigns.models import Campaign
 from delivery import services as delivery
@@ -38,7 +37,6 @@ from delivery.dkim import ED25519, RSA_2048
 from delivery.models import DkimKey, Outbox, SenderIdentity, SendLedger
 from delivery.services import domains
 from delivery.states import KeyState, SourceKind
-from emailseq import env
 from emailseq.embedded.place import dies_with_us
 from subscribers import feed
 from subscribers import services as people
@@ -84,7 +82,7 @@ def run(
     `dkim` is the algorithm that signs them, if any does.
     """
     each = size // rounds
-    with tempfile.TemporaryDirectory() as folder, _database() as urls:
+    with tempfile.TemporaryDirectory() as folder, new_database() as urls:
         say(f"Importing {each:,} people …")
         to = _import(Path(folder) / "people.csv", each)
         if dkim:
@@ -231,18 +229,6 @@ def _crew(folder: Path, senders: int, urls: dict[str, str]) -> Iterator[Crew]:
         for process in [*(hand.process for hand in hands), *sinks]:
             process.terminate()
             process.communicate()
-
-
-@contextmanager
-def _database() -> Iterator[dict[str, str]]:
-    """A new database on our server, for the duration of the block; DATABASE_URL of it."""
-    before = connection.settings_dict["NAME"]
-    connection.settings_dict["TEST"]["NAME"] = f"emailseq_bench_{os.getpid()}"
-    name = connection.creation.create_test_db(verbosity=0, autoclobber=True)
-    try:
-        yield {"DATABASE_URL": urlsplit(env.require("DATABASE_URL"))._replace(path=name).geturl()}
-    finally:
-        connection.creation.destroy_test_db(before, verbosity=0)
 
 
 def _import(file: Path, count: int) -> List:

@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 import structlog
 from django.db import DatabaseError, connection, transaction
@@ -44,12 +43,7 @@ BUDGET = 15.0  # seconds after which a tick takes no other segment
 log = structlog.get_logger(__name__)
 
 
-class Change(NamedTuple):
-    """Somebody who enters or leaves, and how many leave in all."""
-
-    person: int
-    enters: bool
-    leaving: int
+Change = tuple[int, bool, int]  # a person, whether they enter, and how many leave in all
 
 
 def refresh_due() -> int:
@@ -127,17 +121,19 @@ def _difference(segment: Segment, rule: Rule, now: datetime) -> Iterator[Iterato
 
 def _fetch(cursor: CursorWrapper) -> list[Change]:
     cursor.execute(FETCH)
-    return list(map(Change._make, cursor.fetchall()))
+    changes: list[Change] = cursor.fetchall()
+    return changes
 
 
 def _write_down(segment: Segment, changes: Iterable[list[Change]], now: datetime) -> int | None:
     """Apply the changes; how many are held back until somebody says yes. None: it was edited."""
     held = 0
     for chunk in changes:
-        if _asks(segment, leaving=chunk[0].leaving):
-            held = chunk[0].leaving
-            chunk = [change for change in chunk if change.enters]
-        if not _write_chunk(segment, chunk, now):
+        entering = [person for person, enters, _ in chunk if enters]
+        leaving = [person for person, enters, _ in chunk if not enters]
+        if _asks(segment, leaving=chunk[0][2]):
+            held, leaving = chunk[0][2], []
+        if not _write_chunk(segment, entering, leaving, now):
             return None
     return held
 
@@ -152,13 +148,13 @@ def _asks(segment: Segment, *, leaving: int) -> bool:
 
 
 @transaction.atomic
-def _write_chunk(segment: Segment, chunk: list[Change], now: datetime) -> bool:
+def _write_chunk(segment: Segment, entering: list[int], leaving: list[int], now: datetime) -> bool:
     """Members, their number and the log, together. False if the segment was edited."""
     row = _unedited(segment)
     if not row.select_for_update(no_key=True).exists():
         return False
-    entered = _people(segment, "enter_segment", [one for one in chunk if one.enters], now)
-    left = _people(segment, "leave_segment", [one for one in chunk if not one.enters], now)
+    entered = _move(segment, "enter_segment", entering, now)
+    left = _move(segment, "leave_segment", leaving, now)
     row.update(member_count=F("member_count") + len(entered) - len(left))
     if segment.announces or segment.state != SegmentState.BUILDING:
         told = ((kinds.SEGMENT_ENTERED, entered), (kinds.SEGMENT_LEFT, left))
@@ -171,9 +167,8 @@ def _write_chunk(segment: Segment, chunk: list[Change], now: datetime) -> bool:
     return True
 
 
-def _people(segment: Segment, verb: str, chunk: list[Change], now: datetime) -> list[int]:
+def _move(segment: Segment, verb: str, people: list[int], now: datetime) -> list[int]:
     """Put people in or out; those for whom that changed something."""
-    people = [change.person for change in chunk]
     arguments = {"segment_id": segment.pk, "people": people, "now": now}
     return [person for (person,) in sql.fetch("subscribers", verb, arguments)] if people else []
 

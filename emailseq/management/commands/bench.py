@@ -4,8 +4,9 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import django
 import psycopg
@@ -13,9 +14,21 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 
-from benchmarks import send
+from benchmarks import segments, send
 
-BENCHES = {"send": send.run}
+
+class Bench(NamedTuple):
+    """What is measured, at which size by default, and the options that shape it."""
+
+    run: Callable[..., dict[str, Any]]
+    size: int
+    options: tuple[str, ...] = ()
+
+
+BENCHES = {
+    "send": Bench(send.run, 20_000, ("rounds", "senders", "dkim")),
+    "segments": Bench(segments.run, 1_000_000),
+}
 
 
 class Command(BaseCommand):
@@ -24,17 +37,18 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", choices=BENCHES)
         parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
-        parser.add_argument("--size", type=int, default=20_000, help="messages in all")
+        parser.add_argument("--size", type=int, help="messages, or people, in all")
         parser.add_argument("--rounds", type=int, default=4, help="campaigns they are sent in")
         parser.add_argument("--senders", type=int, default=2, help="processes that send")
         parser.add_argument("--dkim", choices=send.SIGNED_BY, help="have each message signed")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        shape = {name: options[name] for name in ("size", "rounds", "senders", "dkim")}
-        measured = BENCHES[options["name"]](**shape, say=self._say)
+        bench = BENCHES[options["name"]]
+        shape = {name: options[name] for name in bench.options}
+        measured = bench.run(size=options["size"] or bench.size, say=self._say, **shape)
         for name, value in (_machine() | measured).items():
             self.stdout.write(f"{name:>20}  {value}")
-        if measured["sink_bound"]:
+        if measured.get("sink_bound"):
             self.stdout.write("sink-bound: a sink had no core left, so the ratio claims nothing.")
         if options["json"]:
             self.stdout.write(json.dumps(measured))
