@@ -15,6 +15,7 @@ from emailseq.lib.errors import Invalid, Problem
 from subscribers.models import CustomField, EventName
 from subscribers.segments import rules
 from subscribers.segments.comparisons import Comparison, is_of_days
+from subscribers.segments.evaluate import fold
 from subscribers.segments.reading import hint
 from subscribers.segments.rules import CUSTOM, Field, Happened, Reference, Rule
 from subscribers.states import FieldKind
@@ -32,8 +33,9 @@ BUILT_IN = {
     "first_name": FieldKind.TEXT,
     "last_name": FieldKind.TEXT,
     "time_zone": FieldKind.TEXT,
-    "created_at": FieldKind.DATE,
+    "created_at": FieldKind.DATETIME,
 }
+COMPARED_LIKE = {FieldKind.DATETIME.value: FieldKind.DATE, FieldKind.CHOICE.value: FieldKind.TEXT}
 _SLUG = re.compile(r"[-a-zA-Z0-9_]+")
 
 
@@ -143,16 +145,38 @@ def _misused_fields(rule: Rule, workspace: Workspace, at: str) -> list[Problem]:
     ]
     if not used:
         return []
-    kinds = dict(CustomField.objects.of(workspace).values_list("key", "kind")) | BUILT_IN
-    problems = []
-    for pointer, (name, comparison) in ((at, (one.name, one.comparison)) for at, one in used):
-        if name not in kinds:
-            said = f"There is no field “{name:.50}”.{hint(name, kinds)}"
-            problems.append(Problem(f"{pointer}/field", "not_found", said))
-        elif (compared := _compared(comparison)) not in (None, kinds[name]):
-            said = f"“{name}” is a {kinds[name]}: it cannot be compared like a {compared}."
-            problems.append(Problem(f"{pointer}/op", "field_type", said))
-    return problems
+    declared = CustomField.objects.of(workspace).values_list("key", "kind", "choices")
+    fields = {key: (kind, choices) for key, kind, choices in declared}
+    fields |= {name: (kind, []) for name, kind in BUILT_IN.items()}
+    return [
+        problem for pointer, condition in used if (problem := _misuse(condition, fields, pointer))
+    ]
+
+
+def _misuse(
+    condition: Field, fields: Mapping[str, tuple[str, list[str]]], at: str
+) -> Problem | None:
+    name, comparison = condition.name, condition.comparison
+    if name not in fields:
+        said = f"There is no field “{name:.50}”.{hint(name, fields)}"
+        return Problem(f"{at}/field", "not_found", said)
+    kind, choices = fields[name]
+    compared = _compared(comparison)
+    if compared not in (None, COMPARED_LIKE.get(kind, kind)):
+        said = f"“{name}” is a {kind}: it cannot be compared like a {compared}."
+        return Problem(f"{at}/op", "field_type", said)
+    if kind == FieldKind.CHOICE and comparison.op in ("is", "is_not", "in", "not_in"):
+        return _no_choice(comparison.value, choices, f"{at}/value")
+    return None
+
+
+def _no_choice(wanted: Any, choices: list[str], at: str) -> Problem | None:
+    known = set(map(fold, choices))
+    for one in wanted if isinstance(wanted, tuple) else (wanted,):
+        if fold(one) not in known:
+            said = f"There is no choice “{one:.50}”.{hint(one, choices)}"
+            return Problem(at, "not_found", said)
+    return None
 
 
 def _compared(comparison: Comparison) -> str | None:

@@ -310,6 +310,41 @@ def test_what_a_rule_names_must_be_there_and_is_stored_by_public_id(workspace):
     assert Segment.objects.count() == 1
 
 
+@pytest.mark.parametrize(
+    ("rule", "fault"),
+    [
+        ({"field": "size", "op": "is", "value": "L"}, None),
+        ({"field": "size", "op": "is", "value": "l"}, None),
+        ({"field": "size", "op": "starts_with", "value": "X"}, None),
+        (
+            {"field": "size", "op": "in", "value": ["L", "XLL"]},
+            ("/rule/value", "There is no choice “XLL”. Did you mean “XL”?"),
+        ),
+        ({"field": "seen", "op": "in_last", "value": "P7D"}, None),
+        ({"field": "created_at", "op": "on", "value": "2026-01-01"}, None),
+        (
+            {"field": "created_at", "op": "is", "value": "2026-01-01"},
+            ("/rule/op", "“created_at” is a datetime: it cannot be compared like a text."),
+        ),
+        (
+            {"field": "email", "op": "in_last", "value": "P7D"},
+            ("/rule/op", "“email” is a text: it cannot be compared like a date."),
+        ),
+    ],
+    ids=str,
+)
+def test_a_field_is_compared_as_its_kind_can_be(workspace, rule, fault):
+    CustomFieldFactory(workspace=workspace, key="size", kind="choice", choices=["L", "XL"])
+    CustomFieldFactory(workspace=workspace, key="seen", kind="datetime")
+
+    try:
+        found = make_segment(workspace, rule).rule
+    except Invalid as refused:
+        found = [(one.pointer, one.detail) for one in refused.errors]
+
+    assert found == ([fault] if fault else rule)
+
+
 def test_a_name_may_be_taken_and_a_revision_stale(workspace):
     segment = make_segment(workspace)
 

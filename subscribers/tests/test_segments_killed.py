@@ -73,6 +73,7 @@ def test_one_worker_refreshes_at_a_time(segment):
 
         assert tasks.refresh_segments() == 0
         assert members_and_events(segment) == ([], [], 0)
+        other.execute("SELECT pg_advisory_unlock(hashtextextended('segments', 0))")
 
     assert tasks.refresh_segments() == 1
 
