@@ -1,9 +1,11 @@
 """Move due runs on. One transaction per batch, read from top to bottom:
 
-    claim -> end those who may not be mailed -> facts -> interpret -> queue, record, move on
+    claim -> end those who may not be mailed, or have reached a goal -> facts
+          -> interpret -> do what that says -> learn what it wants to know -> interpret …
+          -> move on
 
-The messages and events that follow from a step commit together with the run's own progress: a kill
-anywhere loses nothing and doubles nothing. Any number of workers may do this at once.
+Whatever follows from a step commits together with the run's own progress: a kill anywhere loses
+nothing and doubles nothing. Any number of workers may do this at once.
 """
 
 from __future__ import annotations
@@ -11,22 +13,23 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import NamedTuple
 
 import structlog
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from delivery import services as delivery
 from delivery.services import NewMessage
 from delivery.states import Priority, SourceKind
 from emailseq.lib import clock, sql
-from sequences import interpreter, kinds, program
+from sequences import facts, interpreter, kinds
 from sequences.events import of_run
-from sequences.models import Enrollment, SequenceVersion
-from sequences.passes import Enter, Facts, Outcome, Queue
-from sequences.program import Program
-from sequences.services import lifecycle
+from sequences.facts import Sequences
+from sequences.models import Enrollment
+from sequences.passes import Act, Enter, Facts, Outcome, Queue
+from sequences.runs import Run, program_of
+from sequences.services import endings, lifecycle
+from sequences.services.perform import Task, perform
 from sequences.states import EnrollmentState
 from subscribers import events
 from subscribers.events import NewEvent
@@ -36,23 +39,8 @@ BUDGET_SECONDS = 1.0
 log = structlog.get_logger(__name__)
 
 
-class Run(NamedTuple):
-    """A claimed enrollment, and what its sequence says about its messages."""
-
-    id: int
-    workspace_id: int
-    sequence_id: int
-    version_id: int
-    subscriber_id: int
-    run: int
-    position: str
-    entered_step_at: datetime
-    list_id: int | None
-    sender_id: int
-
-
 class Moved(NamedTuple):
-    """A run after its pass; `reason` says why it cannot go on, '' if it can."""
+    """A run after a pass; `reason` says why it cannot go on, '' if it can."""
 
     run: Run
     outcome: Outcome
@@ -74,17 +62,10 @@ def advance(limit: int = 1000) -> int:
 def advance_batch(limit: int) -> int:
     """Handle up to `limit` due runs, a fair share of each live sequence; how many it were."""
     now = clock.db_now()
-    claimed = _claim(limit, now=now)
-    if not claimed:
-        return 0
-    ended = lifecycle.end_barred(Enrollment.objects.filter(pk__in=[run.id for run in claimed]))
-    runs = [run for run in claimed if run.id not in ended]
-    facts = _facts(runs)
-    moved = [_interpret(run, facts[run.id], now=now) for run in runs]
-    delivery.queue_many(_messages(moved), now=now)
-    events.record_many(_events(moved, now=now))
-    _write_down(moved, now=now)
-    return len(claimed)
+    runs = _claim(limit, now=now)
+    if runs:
+        _handle(runs, now=now)
+    return len(runs)
 
 
 def _claim(limit: int, *, now: datetime) -> list[Run]:
@@ -92,48 +73,77 @@ def _claim(limit: int, *, now: datetime) -> list[Run]:
     return [Run._make(row) for row in rows]
 
 
-def _facts(runs: Sequence[Run]) -> dict[int, Facts]:
-    """What the interpreter must know, by run id, in one query for all."""
-    left_at: dict[int, dict[str, datetime]] = {run.id: {} for run in runs}
-    unfinished: dict[int, dict[str, datetime]] = {run.id: {} for run in runs}
-    wanted = ("id", "sequence_id", "subscriber_id", "run", "entered_step_at")
-    columns = {name: [getattr(run, name) for run in runs] for name in wanted}
-    for run_id, step_key, may_leave, left in sql.fetch("sequences", "facts", columns):
-        if may_leave:
-            unfinished[run_id][step_key] = may_leave
-        if left:
-            left_at[run_id][step_key] = left
-    return {
-        run.id: Facts(
-            entered_at=run.entered_step_at,
-            left_at=left_at[run.id],
-            unfinished=unfinished[run.id],
-            workspace_id=run.workspace_id,
-            subscriber_id=run.subscriber_id,
-        )
-        for run in runs
-    }
+def _handle(runs: Sequence[Run], *, now: datetime) -> None:
+    """Move runs on. A batch that fails is undone and halved until the run to blame stands alone."""
+    try:
+        with transaction.atomic():
+            _move_on(runs, now=now)
+    except (OperationalError, InterfaceError):
+        raise  # deadlocks, timeouts and lost connections blame no run: the next tick retries
+    except Exception as error:  # noqa: BLE001 - a fault hurts only its owner
+        if len(runs) == 1:
+            stuck = [_stuck(runs[0], error, now=now)]
+            events.record_many(_events(stuck, {}, now=now))
+            _write_down(stuck, now=now)
+        else:
+            _handle(runs[: len(runs) // 2], now=now)
+            _handle(runs[len(runs) // 2 :], now=now)
 
 
-def _interpret(run: Run, facts: Facts, *, now: datetime) -> Moved:
+def _move_on(claimed: Sequence[Run], *, now: datetime) -> None:
+    sequences = facts.sequences_of(claimed)
+    ended = lifecycle.end_barred(Enrollment.objects.filter(pk__in=[run.id for run in claimed]))
+    runs = [run for run in claimed if run.id not in ended]
+    ended = endings.end_reached(runs, sequences, now=now)
+    runs = [run for run in runs if run.id not in ended]
+    standing: list[Moved] = []
+    known = facts.load(runs, sequences) if runs else {}
+    while runs:
+        moved = [_interpret(run, known[run.id], now=now) for run in runs]
+        _apply(moved, sequences, now=now)
+        standing += [each for each in moved if not each.outcome.wants]
+        asking = [(run, outcome) for run, outcome, _ in moved if outcome.wants]
+        learnt = facts.answer(asking, sequences, now=now)
+        for run, outcome in asking:
+            answers, happened = learnt[run.id]
+            known[run.id] = known[run.id].after(outcome, answers=answers, happened=happened)
+        runs = [
+            run._replace(position=outcome.position, entered_step_at=outcome.entered_at)
+            for run, outcome in asking
+        ]
+    _write_down(standing, now=now)
+
+
+def _interpret(run: Run, known: Facts, *, now: datetime) -> Moved:
     """One pass. A run that cannot go on is parked with its reason; its neighbours go on."""
     try:
-        outcome = interpreter.run(_program(run.version_id), run.position, facts, now)
+        return Moved(run, interpreter.run(program_of(run.version_id), run.position, known, now))
     except Exception as error:  # noqa: BLE001 - a fault hurts only its owner
-        log.error("run_failed", enrollment=run.id, sequence=run.sequence_id, error=repr(error))
-        stuck = Outcome(run.position, due_at=now, entered_at=run.entered_step_at)
-        return Moved(run, stuck, f"{type(error).__name__}: {error}"[:300])
-    return Moved(run, outcome)
+        return _stuck(run, error, now=now)
 
 
-@lru_cache(maxsize=1000)
-def _program(version_id: int) -> Program:
-    """A version never changes, so it is read once per process."""
-    frozen = SequenceVersion.objects.values_list("program", flat=True).get(pk=version_id)
-    return program.load(frozen)
+def _stuck(run: Run, error: Exception, *, now: datetime) -> Moved:
+    log.error("run_failed", enrollment=run.id, sequence=run.sequence_id, error=repr(error))
+    outcome = Outcome(run.position, due_at=now, entered_at=run.entered_step_at)
+    return Moved(run, outcome, f"{type(error).__name__}: {error}"[:300])
 
 
-def _messages(moved: Iterable[Moved]) -> list[NewMessage]:
+def _apply(moved: Sequence[Moved], sequences: Sequences, *, now: datetime) -> None:
+    """Do what the passes say, each kind of thing for all runs at once, and tell the log."""
+    delivery.queue_many(_messages(moved, sequences), now=now)
+    tasks = [
+        [
+            Task(run, effect.step.key, effect.step.action)
+            for effect in outcome.effects
+            if isinstance(effect, Act)
+        ]
+        for run, outcome, _ in moved
+    ]
+    objections = perform([each for each in tasks if each], sequences)
+    events.record_many(_events(moved, objections, now=now))
+
+
+def _messages(moved: Iterable[Moved], sequences: Sequences) -> list[NewMessage]:
     return [
         NewMessage(
             workspace_id=run.workspace_id,
@@ -143,27 +153,34 @@ def _messages(moved: Iterable[Moved]) -> list[NewMessage]:
             run=run.run,
             variant=effect.variant,
             subscriber_id=run.subscriber_id,
-            list_id=run.list_id,
+            list_id=sequence.list_id,
             template_version_id=effect.template_version_id,
-            sender_id=run.sender_id,
+            sender_id=sequence.sender_id,
+            message_class=sequence.message_class,
             priority=Priority.SEQUENCE,
+            run_at=effect.run_at,
         )
         for run, outcome, _ in moved
+        for sequence in (sequences[run.sequence_id],)
         for effect in outcome.effects
         if isinstance(effect, Queue)
     ]
 
 
-def _events(moved: Iterable[Moved], *, now: datetime) -> list[NewEvent]:
+def _events(
+    moved: Iterable[Moved], objections: dict[tuple[int, str], str], *, now: datetime
+) -> list[NewEvent]:
     news: list[NewEvent] = []
     for run, outcome, reason in moved:
-        news += [
-            of_run(run, kinds.ENROLLMENT_STEP, at=now, step_key=effect.step.key)
-            for effect in outcome.effects
-            if isinstance(effect, Enter)
-        ]
+        for effect in outcome.effects:
+            if isinstance(effect, Enter):
+                key = effect.step.key
+                why = effect.note or objections.get((run.id, key), "")
+                step = kinds.ENROLLMENT_STEP
+                news.append(of_run(run, step, at=now, step_key=key, reason=why, arm=effect.arm))
         if outcome.ended:
-            news.append(of_run(run, kinds.ENROLLMENT_COMPLETED, at=now))
+            kind = kinds.ENROLLMENT_EXITED if outcome.reason else kinds.ENROLLMENT_COMPLETED
+            news.append(of_run(run, kind, at=now, reason=outcome.reason))
         if reason:
             failed, position = kinds.ENROLLMENT_FAILED, run.position
             news.append(of_run(run, failed, at=now, step_key=position, reason=reason))
@@ -180,7 +197,7 @@ def _write_down(moved: Sequence[Moved], *, now: datetime) -> None:
             "due_at": outcome.due_at,
             "entered_step_at": outcome.entered_at,
             "ended_at": now if outcome.ended or reason else None,
-            "reason": reason,
+            "reason": reason or outcome.reason,
         }
         for run, outcome, reason in moved
     ]
@@ -192,4 +209,6 @@ def _write_down(moved: Sequence[Moved], *, now: datetime) -> None:
 def _state(outcome: Outcome, reason: str) -> str:
     if reason:
         return EnrollmentState.FAILED
-    return EnrollmentState.COMPLETED if outcome.ended else EnrollmentState.ACTIVE
+    if outcome.ended:
+        return EnrollmentState.EXITED if outcome.reason else EnrollmentState.COMPLETED
+    return EnrollmentState.ACTIVE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from delivery.states import SourceKind
 from subscribers.events import NewEvent
@@ -22,8 +22,15 @@ class Run(Protocol):
     def run(self) -> int: ...
 
 
-def of_run(run: Run, kind: str, *, at: datetime, step_key: str = "", reason: str = "") -> NewEvent:
+def of_run(
+    run: Run, kind: str, *, at: datetime, step_key: str = "", reason: str = "", arm: str = ""
+) -> NewEvent:
     """An event of one run, for `record_many`."""
+    properties: dict[str, Any] = {"run": run.run}
+    if reason:
+        properties["reason"] = reason
+    if arm:
+        properties["arm"] = arm
     return NewEvent(
         run.workspace_id,
         run.subscriber_id,
@@ -32,5 +39,5 @@ def of_run(run: Run, kind: str, *, at: datetime, step_key: str = "", reason: str
         SourceKind.SEQUENCE,
         run.sequence_id,
         step_key,
-        properties={"run": run.run, "reason": reason} if reason else {"run": run.run},
+        properties=properties,
     )

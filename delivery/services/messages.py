@@ -6,7 +6,7 @@ pause, an exit or a cancelled campaign wins over every message that is not on th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -19,7 +19,7 @@ from accounts.audit import Actor
 from accounts.models import Workspace
 from delivery import kinds, outcomes
 from delivery.models import Outbox, SenderIdentity, SendLedger, Source
-from delivery.states import MessageClass, Outcome, Priority
+from delivery.states import CapPolicy, MessageClass, Outcome, Priority
 from emailseq.lib import clock, sql, text
 from emailseq.lib.errors import Invalid
 from subscribers import events
@@ -56,10 +56,24 @@ def queue_many(messages: Iterable[NewMessage], *, now: datetime) -> int:
     return sql.run("delivery", "queue_many", {**columns, "many": MANY, "now": now})
 
 
-def mirror(*, workspace: Workspace, kind: str, source_id: int, name: str) -> None:
-    """Make a source known, not held, so that its messages may leave; keeps the name current."""
+def mirror(
+    *,
+    workspace: Workspace,
+    kind: str,
+    source_id: int,
+    name: str,
+    window: Mapping[str, Any] | None = None,
+    cap_policy: str = CapPolicy.RESCHEDULE,
+    rank: int = 0,
+) -> None:
+    """Make a source known, not held, so that its messages may leave; keeps the rest current.
+
+    `window`, as `localtime.stored` has it, says when they may; `cap_policy` what becomes of them
+    under a frequency cap, and of two sources the one of the higher `rank` has the room.
+    """
+    terms = {"name": name, "window": window, "cap_policy": cap_policy, "rank": rank}
     Source.objects.update_or_create(
-        kind=kind, source_id=source_id, defaults={"workspace": workspace, "name": name}
+        kind=kind, source_id=source_id, defaults={"workspace": workspace, **terms}
     )
 
 

@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -131,14 +131,28 @@ def call(
     subscriber_id: int | None = None,
 ) -> WebhookCall:
     """Queue one call that no event stands behind; it leaves with the caller's transaction."""
+    [queued] = call_many(endpoint, kind=kind, calls=[(subscriber_id, data)])
+    return queued
+
+
+def call_many(
+    endpoint: WebhookEndpoint,
+    *,
+    kind: str,
+    calls: Iterable[tuple[int | None, Mapping[str, Any]]],
+) -> list[WebhookCall]:
+    """The same for several people, each with what is to be told."""
     now = clock.now()
-    return WebhookCall.objects.create(
-        workspace_id=endpoint.workspace_id,
-        endpoint=endpoint,
-        subscriber_id=subscriber_id,
-        type=kind,
-        body=body_of(kind, data, at=now),
-        due_at=now,
+    return WebhookCall.objects.bulk_create(
+        WebhookCall(
+            workspace_id=endpoint.workspace_id,
+            endpoint=endpoint,
+            subscriber_id=subscriber_id,
+            type=kind,
+            body=body_of(kind, data, at=now),
+            due_at=now,
+        )
+        for subscriber_id, data in calls
     )
 
 

@@ -1,11 +1,14 @@
-"""Start runs: by hand, through the API, or because of a trigger."""
+"""Start runs: by hand, through the API, or because something happened."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from django.db import transaction
+from psycopg.types.json import Jsonb
 
 from accounts import audit
 from accounts.audit import Actor
@@ -15,9 +18,24 @@ from sequences.events import of_run
 from sequences.models import Sequence
 from sequences.states import OPEN, SEQUENCE_MOVES
 from subscribers import events
-from subscribers import kinds as subscribers
-from subscribers.models import Event, Subscription
-from subscribers.states import SubscriptionState
+from subscribers.segments import compile as compiled
+from subscribers.segments import rules
+
+MAX_ENTRY_BYTES = 8 * 1024
+MAX_HOPS = 10  # sequences one after the other, each enrolled in by the one before
+
+
+class Ask(NamedTuple):
+    """Somebody who is to start a run: because of an event that had these properties, at that time.
+
+    `hops` is how many sequences one after the other have led to this one.
+    """
+
+    sequence_id: int
+    subscriber_id: int
+    at: datetime | None = None  # now, unless something happened
+    entry: Mapping[str, Any] | None = None
+    hops: int = 0
 
 
 class Started(NamedTuple):
@@ -33,57 +51,70 @@ class Started(NamedTuple):
 def enroll(sequence: Sequence, subscriber_ids: Iterable[int], *, by: Actor) -> int:
     """Start a run for each of these people; how many runs were started.
 
-    Passed over are people of another workspace, archived ones, whoever is inside already and,
-    unless the sequence says otherwise, whoever has been. Who enters while it is paused waits.
-    Raises StateConflict when it takes nobody in.
+    Passed over are people of another workspace, archived ones, whom the entry rule does not let
+    in, whoever is inside already and, as long as the sequence says so, whoever has been. Who enters
+    while it is paused waits. Raises StateConflict when it takes nobody in.
     """
-    started = _start((sequence.pk, subscriber_id) for subscriber_id in subscriber_ids)
+    started = start(Ask(sequence.pk, subscriber_id) for subscriber_id in subscriber_ids)
     if started:
-        changes = {"count": started}
+        changes = {"count": len(started)}
         audit.record(
             sequence.workspace_id, "enrollment.started", by=by, on=sequence, changes=changes
         )
     else:
         _check_open(sequence)
-    return started
+    return len(started)
 
 
 @transaction.atomic
-def by_triggers(batch: Iterable[Event]) -> int:
-    """Enroll people in the open sequences that start when the list they joined is joined.
-
-    Whoever has left the list since is passed over. Returns how many runs were started.
-    """
-    joined = {
-        (event.properties["list_id"], event.subscriber_id)
-        for event in batch
-        if event.kind == subscribers.SUBSCRIPTION_CONFIRMED
-    }
-    places = Subscription.objects.filter(
-        state=SubscriptionState.CONFIRMED,
-        list__in={list_id for list_id, _ in joined},
-        subscriber__in={subscriber_id for _, subscriber_id in joined},
-        list__starts__sequence__state__in=OPEN,
-    )
-    triggered = places.values_list("list__starts__sequence", "subscriber", "list")
-    return _start(
-        (sequence_id, subscriber_id)
-        for sequence_id, subscriber_id, list_id in triggered
-        if (list_id, subscriber_id) in joined
-    )
-
-
-def _start(pairs: Iterable[tuple[int, int]]) -> int:
-    """Start runs for (sequence, subscriber) pairs and say so in the log; how many were started."""
-    asked = list(dict.fromkeys(pairs))
-    if not asked:
-        return 0
+def start(asks: Iterable[Ask]) -> list[Started]:
+    """Start the runs that the sequences allow and say so in the log; of two alike, the first."""
+    first: dict[tuple[int, int], Ask] = {}
+    for ask in asks:
+        first.setdefault((ask.sequence_id, ask.subscriber_id), ask)
     now = clock.db_now()
-    columns = sql.columns(("sequence_id", "subscriber_id"), asked)
-    uids = [ids.new() for _ in asked]
-    rows = sql.fetch("sequences", "enroll", {**columns, "uid": uids, "now": now})
-    started = map(Started._make, rows)
-    return events.record_many(of_run(run, kinds.ENROLLMENT_STARTED, at=now) for run in started)
+    welcome = _welcome(list(first.values()), now)
+    if not welcome:
+        return []
+    rows = [
+        (*ask[:2], ask.at or now, Jsonb(_fitting(ask.entry)) if ask.entry else None, ask.hops)
+        for ask in welcome
+    ]
+    columns = sql.columns(("sequence_id", "subscriber_id", "at", "entry", "hops"), rows)
+    uids = [ids.new() for _ in rows]
+    found = sql.fetch("sequences", "enroll", {**columns, "uid": uids, "now": now})
+    started = [Started._make(row) for row in found]
+    events.record_many(of_run(run, kinds.ENROLLMENT_STARTED, at=now) for run in started)
+    return started
+
+
+def _welcome(asks: list[Ask], now: datetime) -> list[Ask]:
+    """Those whom the entry rule of the sequence matches now, if it has one."""
+    ruled = Sequence.objects.filter(
+        pk__in={ask.sequence_id for ask in asks}, entry_rule__isnull=False
+    ).select_related("workspace")
+    let_in: dict[int, set[int]] = {}
+    for sequence in ruled:
+        rule = rules.parse(sequence.entry_rule)
+        people = {ask.subscriber_id for ask in asks if ask.sequence_id == sequence.pk}
+        let_in[sequence.pk] = compiled.matching(rule, sequence.workspace, people, now=now)
+    return [
+        ask
+        for ask in asks
+        if ask.sequence_id not in let_in or ask.subscriber_id in let_in[ask.sequence_id]
+    ]
+
+
+def _fitting(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """As many of the properties, in their order, as 8 KB hold."""
+    kept: dict[str, Any] = {}
+    room = MAX_ENTRY_BYTES
+    for name, value in entry.items():
+        room -= len(json.dumps({name: value}, ensure_ascii=False).encode())
+        if room < 0:
+            break
+        kept[name] = value
+    return kept
 
 
 def _check_open(sequence: Sequence) -> None:

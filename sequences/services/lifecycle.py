@@ -13,11 +13,9 @@ from django.db import transaction
 
 from accounts import audit
 from accounts.audit import Actor
-from delivery import kinds as messages
 from delivery import services as delivery
 from delivery import sources
-from delivery.states import SourceKind
-from emailseq.lib import clock, sql, state
+from emailseq.lib import clock, state
 from sequences import kinds
 from sequences.events import of_run
 from sequences.models import Enrollment, EnrollmentQuerySet, Sequence
@@ -27,12 +25,6 @@ from subscribers import kinds as subscribers
 from subscribers.models import Event
 
 CHUNK = 1000
-WAKING = (
-    messages.MESSAGE_SENT,
-    messages.MESSAGE_SKIPPED,
-    messages.MESSAGE_FAILED,
-    messages.MESSAGE_IN_DOUBT,
-)
 
 
 @transaction.atomic
@@ -132,17 +124,29 @@ def end_left(batch: Iterable[Event]) -> int:
     return len(end_barred(Enrollment.objects.filter(subscriber__in=left))) if left else 0
 
 
-def wake(batch: Iterable[Event]) -> int:
-    """Make runs due whose message is finished, or in doubt, if it is that which they wait for."""
-    finished = {
-        (event.source_id, event.subscriber_id, event.step_key)
-        for event in batch
-        if event.kind in WAKING and event.source_kind == SourceKind.SEQUENCE
-    }
-    if not finished:
-        return 0
-    columns = sql.columns(("sequence_id", "subscriber_id", "step_key"), finished)
-    return sql.run("sequences", "wake", {**columns, "now": clock.db_now()})
+def end_removed(batch: Iterable[Event]) -> int:
+    """End the runs out of which another sequence has taken their people; how many."""
+    ended = 0
+    for event in batch:
+        if event.kind == kinds.ENROLLMENT_REMOVAL:
+            inside = Enrollment.objects.live().filter(
+                sequence=event.source_id,
+                subscriber=event.subscriber_id,
+                started_at__lte=event.recorded_at,
+            )
+            reason = f"removed by “{event.properties['reason']}”"
+            ended += len(end(inside.values_list("pk", flat=True), reason=reason))
+    return ended
+
+
+def end(run_ids: Iterable[int], *, reason: str, kind: str = kinds.ENROLLMENT_EXITED) -> set[int]:
+    """End those of the runs that are live, in the caller's transaction, and cancel their messages.
+
+    Returns the ids of those that ended; the log tells it as an event of this kind.
+    """
+    ended = _lock(Enrollment.objects.live().filter(pk__in=list(run_ids)))
+    _end(ended, reason=reason, kind=kind)
+    return {run.pk for run in ended}
 
 
 def _among(runs: EnrollmentQuerySet) -> EnrollmentQuerySet:
@@ -160,15 +164,14 @@ def _of(runs: Iterable[Enrollment]) -> EnrollmentQuerySet:
     return Enrollment.objects.filter(pk__in=[run.pk for run in runs])
 
 
-def _end(runs: list[Enrollment], *, reason: str) -> None:
+def _end(runs: list[Enrollment], *, reason: str, kind: str = kinds.ENROLLMENT_EXITED) -> None:
     """End locked runs, cancel their messages, say so in the log."""
     now = clock.db_now()
     state.move(_of(runs), ENROLLMENT_MOVES["exit"], ended_at=now, reason=reason)
     for sequence, people in _by_sequence(runs):
         delivery.cancel(**sequence.source, subscriber_ids=people)
     events.record_many(
-        of_run(run, kinds.ENROLLMENT_EXITED, at=now, step_key=run.position, reason=reason)
-        for run in runs
+        of_run(run, kind, at=now, step_key=run.position, reason=reason) for run in runs
     )
 
 

@@ -2,7 +2,7 @@
 -- that a sequence with a million people never keeps a small one waiting.
 -- Not the ORM: it has no LATERAL. (An outer ORDER BY … LIMIT would lock more than it returns.)
 WITH ready AS MATERIALIZED (
-    SELECT sequence.id, sequence.list_id, sequence.sender_id
+    SELECT sequence.id
       FROM sequences_sequence AS sequence
      WHERE sequence.state = 'live'
        AND EXISTS (SELECT FROM sequences_enrollment AS enrollment
@@ -11,7 +11,7 @@ WITH ready AS MATERIALIZED (
                       AND enrollment.due_at <= %(now)s)
 )
 SELECT due.id, due.workspace_id, due.sequence_id, due.version_id, due.subscriber_id, due.run,
-       due.position, due.entered_step_at, ready.list_id, ready.sender_id
+       due.position, due.entered_step_at, due.started_at, due.hops
   FROM ready
  CROSS JOIN LATERAL (
        SELECT enrollment.*

@@ -5,8 +5,9 @@
 -- is being archived.
 WITH asked AS (
     SELECT *
-      FROM unnest(%(uid)s::uuid[], %(sequence_id)s::bigint[], %(subscriber_id)s::bigint[])
-        AS asked (uid, sequence_id, subscriber_id)
+      FROM unnest(%(uid)s::uuid[], %(sequence_id)s::bigint[], %(subscriber_id)s::bigint[],
+                  %(at)s::timestamptz[], %(entry)s::jsonb[], %(hops)s::smallint[])
+        AS asked (uid, sequence_id, subscriber_id, at, entry, hops)
 ), open AS (
     SELECT id, workspace_id, live_version_id, re_entry, cooldown
       FROM sequences_sequence
@@ -17,9 +18,10 @@ WITH asked AS (
 )
 INSERT INTO sequences_enrollment (workspace_id, uid, sequence_id, version_id, subscriber_id, run,
                                   state, position, awaits, due_at, entered_step_at, started_at,
-                                  reason)
+                                  reason, entry, hops)
 SELECT open.workspace_id, asked.uid, open.id, open.live_version_id, subscriber.id,
-       coalesce(earlier.run, 0) + 1, 'active', '', '', %(now)s, %(now)s, %(now)s, ''
+       coalesce(earlier.run, 0) + 1, 'active', '', '', %(now)s, asked.at, asked.at, '',
+       asked.entry, asked.hops
   FROM asked
   JOIN open ON open.id = asked.sequence_id
   JOIN subscribers_subscriber AS subscriber
@@ -33,7 +35,7 @@ SELECT open.workspace_id, asked.uid, open.id, open.live_version_id, subscriber.i
           AND subscriber_id = asked.subscriber_id) AS earlier
  WHERE earlier.run IS NULL
     OR open.re_entry = 'always'
-    OR (open.re_entry = 'cooldown' AND earlier.ended_at + open.cooldown <= %(now)s)
+    OR (open.re_entry = 'cooldown' AND earlier.ended_at <= %(now)s - open.cooldown)
  ORDER BY open.id, subscriber.id
     ON CONFLICT DO NOTHING
 RETURNING workspace_id, subscriber_id, sequence_id, run
