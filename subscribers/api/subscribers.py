@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.db.models import Exists, Model, OuterRef, Prefetch, QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -21,7 +21,14 @@ from emailseq.lib.api.fields import (
 from subscribers import services
 from subscribers.api.addresses import AddressFilter, beginning
 from subscribers.api.lists import LISTS, OPEN_LISTS
-from subscribers.models import Subscriber, Subscription, Tag, TagAssignment
+from subscribers.models import (
+    Segment,
+    SegmentMember,
+    Subscriber,
+    Subscription,
+    Tag,
+    TagAssignment,
+)
 from subscribers.services import Consent, Place
 from subscribers.states import SubscriptionState
 
@@ -122,6 +129,8 @@ class AskAgain(Strict):
 class SubscriberFilters(AddressFilter, ArchivedFilter):
     list = Reference(LISTS, required=False, help_text="Whoever has a place on it.")
     state = serializers.ChoiceField(SubscriptionState.choices, required=False)
+    tag = Reference(Tag.objects.all(), required=False, help_text="Whoever carries it.")
+    segment = Reference(Segment.objects.all(), required=False, help_text="Its members.")
 
 
 class Subscribers(Resource):
@@ -184,8 +193,12 @@ class Subscribers(Resource):
     def filtered(self, rows: QuerySet[Any], **values: Any) -> QuerySet[Any]:
         rows = beginning(rows, values.pop("q", ""))
         rows = super().filtered(rows, archived_at__isnull=values.pop("archived_at__isnull"))
-        if values:
-            rows = rows.filter(
-                Exists(Subscription.objects.filter(subscriber=OuterRef("pk"), **values))
-            )
-        return rows
+        for model, name in ((TagAssignment, "tag"), (SegmentMember, "segment")):
+            if name in values:
+                rows = rows.filter(_has(model, **{name: values.pop(name)}))
+        return rows.filter(_has(Subscription, **values)) if values else rows
+
+
+def _has(model: type[Model], **values: Any) -> Exists:
+    """Whether a person has a row of the model with these values."""
+    return Exists(model._default_manager.filter(subscriber=OuterRef("pk"), **values))

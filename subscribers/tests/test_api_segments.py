@@ -222,3 +222,18 @@ def test_pages_and_previews_take_few_queries(api, workspace, django_assert_max_n
         assert len(api("GET", "/segments").json()["data"]) == 5
     with django_assert_max_num_queries(12):
         api("POST", "/segments/preview", {"rule": {"all": [IS_ADA, {"tag": "vip", "op": "has"}]}})
+
+
+def test_people_are_filtered_by_tag_and_segment(api, workspace):
+    ada, _ = make_people(2, workspace=workspace)
+    services.tag(ada, name="VIP", by=SYSTEM)
+    make(api, rule={"tag": "vip", "op": "has"})
+    tasks.refresh_segments()
+
+    for query in ("tag=vip", "segment=regulars", "tag=vip&segment=regulars"):
+        found = api("GET", f"/subscribers?{query}").json()["data"]
+        assert [one["id"] for one in found] == [ada.public_id], query
+    services.untag(ada, tag=Tag.objects.get(), by=SYSTEM)
+    assert api("GET", "/subscribers?tag=vip").json()["data"] == []
+    assert api("GET", "/subscribers?tag=none").status_code == 404
+    assert len(api("GET", "/subscribers").json()["data"]) == 2
