@@ -43,17 +43,15 @@ _CAME_TO = (
 def read(raw: bytes) -> Inbound:
     """What a mail says. Never raises, whatever the bytes are, and takes well under a second."""
     parts = mime.parts(raw)
-    mail = _Mail(parts, level=0)
-    kind, reports = mail.judged()
-    if kind is MailKind.OTHER and any(part.level for part in parts):
+    mail = told = _Mail(parts, level=0)
+    if not mail.is_report and any(part.level for part in parts):
         forwarded = _Mail([part for part in parts if part.level], level=1)
-        if forwarded.is_report:
-            kind, reports = forwarded.judged()
-            mail.returned.extend(forwarded.returned)
+        told = forwarded if forwarded.is_report else mail
+    kind, reports = told.judged()
     return Inbound(
         kind=kind,
         reports=tuple(reports),
-        message_ids=mail.message_ids(),
+        message_ids=told.message_ids(),
         delivered_to=tuple(addresses.every(*mail.headers.all(*_CAME_TO))),
         subject=mail.subject,
         sender=mail.sender,
@@ -66,7 +64,7 @@ class _Mail:
 
     def __init__(self, parts: list[Part], *, level: int) -> None:
         self.headers = parts[0].headers
-        self.subject = self.headers.get("subject")
+        self.subject = self.headers.get("subject").strip()
         self.sender = addresses.first(self.headers.get("from"))
         self.own = [part for part in parts[1:] if part.level == level]
         self.deeper = [part for part in parts[1:] if part.level > level]

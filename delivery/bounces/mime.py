@@ -35,7 +35,7 @@ _CHARSET = re.compile(
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _HIDDEN = re.compile(r"<(?:style|script|title)\b|<!--", re.IGNORECASE)
 _SHOWN = re.compile(r"</(?:style|script|title)\b|-->", re.IGNORECASE)
-_TAG = re.compile(r"<[^<>]{1,2000}>")
+_TAG = re.compile(r"<(?![^<>\s]{1,64}@)[^<>]{1,2000}>")
 _ORIGINALS = {
     "message/rfc822",
     "message/global",

@@ -30,7 +30,7 @@ _HEAD = one_of(r"""
     (^[ \t>]{0,8}(return-path|received|delivered-to|x-[\w-]{2,40}|date|from|to|cc|subject
         |message-id|mime-version|content-[a-z-]{4,30}|dkim-signature|domainkey-signature|reply-to
         |sender|in-reply-to|references|list-[a-z]{2,20}|importance|thread-[a-z]{4,10}|user-agent
-        |precedence|auto-submitted):[^\n]*\n([ \t]+[^\n]*\n){0,20}){3}
+        |precedence|auto-submitted):[^\n]*\n([ \t][^\n]*\n){0,20}){3}
 """)
 _HEAD_OF_MAIL = one_of(r"""
     ^[ \t>]{0,8}(received|return-path|mime-version):
