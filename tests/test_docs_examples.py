@@ -9,9 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from accounts.audit import SYSTEM
 from accounts.tests.api import Api
 from accounts.tests.factories import WorkspaceFactory
-from subscribers.tests.factories import SubscriberFactory
+from sequences.tests.factories import SequenceFactory
+from subscribers import services
+from subscribers.segments import references, rules
+from subscribers.segments.comparisons import OPERATORS
+from subscribers.tests.factories import SegmentFactory, SubscriberFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -48,6 +53,41 @@ def call(api, command, names):
             path = word
     body = json.loads(options["-d"]) if options["-d"] else None
     return api(options["-X"], path.removeprefix("$API"), body)
+
+
+def test_rules():
+    workspace = WorkspaceFactory()
+    api = Api(workspace)
+    for key, kind in (("plan", "text"), ("renewal", "date")):
+        services.create_field(workspace, key=key, label=key, kind=kind, by=SYSTEM)
+    for name in ("vip", "customer"):
+        services.create_tag(workspace, name=name, by=SYSTEM)
+    services.create_list(workspace, name="Newsletter", slug="newsletter", by=SYSTEM)
+    SequenceFactory(workspace=workspace, slug="welcome")
+    SegmentFactory(workspace=workspace, slug="regulars")
+    told = {"subscriber": {"email": "ada@example.com"}, "name": "order_placed"}
+    assert api("POST", "/events", told).status_code == 202
+    answer, checked = None, 0
+
+    for kind, text in BLOCK.findall((GUIDES / "rules.md").read_text(encoding="utf-8")):
+        if kind == "sh":
+            [command] = CURL.findall(text)
+            answer = call(api, command, {})
+        elif answer:
+            assert is_told(json.loads(text), answer.json()), (text, answer.json())
+            checked += 1
+        else:
+            references.resolve(json.loads(text), workspace)
+            checked += 1
+    assert checked == 15
+
+
+def test_the_language_of_rules_is_described_in_full():
+    page = (GUIDES / "rules.md").read_text(encoding="utf-8")
+    words = set(re.findall(r"`(\w+)`", page))
+
+    assert {*OPERATORS, *rules.LIST_OPERATORS, *rules.COUNT_OPERATORS} <= words
+    assert {*rules.MESSAGES, *rules.ENROLLMENTS, *references.BUILT_IN} <= words
 
 
 def test_events():
