@@ -51,6 +51,7 @@ from delivery.settlement import Settlement
 from delivery.states import Outcome
 from delivery.transports.smtp import ConnectFailed, Connection, Result, Server, boot_time
 from emailseq.lib import clock, sql
+from emailseq.lib.localtime import NeverOpen
 from subscribers import events
 from subscribers.events import NewEvent
 from templates_app import versions
@@ -174,7 +175,12 @@ class _Pump:
 
     async def _paper(self, row: Claimed) -> Stationery:
         if row.stationery_key not in self._stationery:
-            query = {"sender_id": row.sender_id, "list_id": row.list_id}
+            query = {
+                "sender_id": row.sender_id,
+                "list_id": row.list_id,
+                "kind": row.kind,
+                "source_id": row.source_id,
+            }
             async with (
                 self._pool.connection() as database,
                 database.cursor(row_factory=dict_row) as cursor,
@@ -263,10 +269,8 @@ class _Pump:
 
     async def _gate(self, batch: Batch, settlement: Settlement) -> list[Letter]:
         """Mark, commit, then look. Returns the letters that may leave; the others are settled."""
-        ids = [letter.row.id for letter in batch.letters]
-        query = {"transport_id": batch.lane.key.transport_id, "token": self._token}
-        marked = await self._fetch("mark", {"ids": ids, **query})
-        ids = [message_id for (message_id,) in marked]
+        open_now = [letter for letter in batch.letters if self._is_open(letter, settlement)]
+        ids = await self._mark(open_now, batch.lane.key.transport_id, settlement)
         looked = await self._fetch("look", {"ids": ids, "token": self._token})
         stops: dict[int, str | None] = dict(looked)
         for message_id, stop in stops.items():
@@ -275,6 +279,38 @@ class _Pump:
             elif stop:
                 settlement.finish(message_id, Outcome.SKIPPED, reason=stop)
         return [letter for letter in batch.letters if stops.get(letter.row.id, "not ours") is None]
+
+    async def _mark(
+        self, batch: Sequence[Letter], transport_id: int, settlement: Settlement
+    ) -> list[int]:
+        """The messages that bear a committed wire mark now; those that a cap holds back do not."""
+        ids = [letter.row.id for letter in batch]
+        query = {"transport_id": transport_id, "token": self._token}
+        capped = [one.row.subscriber_id for one in batch if one.paper.capped and one.is_marketing]
+        if not capped:
+            return [
+                message_id for (message_id,) in await self._fetch("mark", {"ids": ids, **query})
+            ]
+        async with self._pool.connection() as database, database.transaction():
+            await database.execute(sql.load("delivery", "lock_people"), {"ids": capped})
+            over = await database.execute(sql.load("delivery", "caps"), {"ids": ids})
+            for message_id, policy, until in await over.fetchall():
+                ids.remove(message_id)
+                settlement.cap(message_id, policy, until)
+            marked = await database.execute(sql.load("delivery", "mark"), {"ids": ids, **query})
+            return [message_id for (message_id,) in await marked.fetchall()]
+
+    def _is_open(self, letter: Letter, settlement: Settlement) -> bool:
+        """Whether all send windows are; if not, the message waits until they open."""
+        now = clock.now()
+        try:
+            opens_at = letter.may_leave(now)
+        except NeverOpen as error:
+            settlement.finish(letter.row.id, Outcome.FAILED, reason=str(error))
+            return False
+        if opens_at > now:
+            settlement.put_back(letter.row.id, opens_at, refund=True)
+        return opens_at <= now
 
     def _judge(
         self, results: Sequence[Result], passed: Sequence[Letter], settlement: Settlement

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 MESSAGE_SENT = "message.sent"  # the next mail server took it
 MESSAGE_DEFERRED = "message.deferred"  # the next mail server said: not now
+MESSAGE_HELD = "message.held"  # waits, for the reason given
 MESSAGE_SKIPPED = "message.skipped"  # was not sent, for the reason given
 MESSAGE_FAILED = "message.failed"  # cannot be sent, for the reason given
 MESSAGE_IN_DOUBT = "message.in_doubt"  # the worker died, and it may or may not have left

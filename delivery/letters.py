@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
@@ -16,12 +17,15 @@ from delivery.routing import NO_LANE, LaneKey, Place
 from delivery.states import MessageClass, SourceKind
 from delivery.tracking import Links
 from delivery.transports.smtp import Envelope
-from emailseq.lib import signing
+from emailseq.lib import localtime, signing
 from emailseq.lib.encrypted import Secret
+from emailseq.lib.localtime import Window
 from subscribers.models import Subscriber
 from templates_app import rendering
 from templates_app.compiler import Compiled
 from templates_app.rendering import Parts
+
+UTC = ZoneInfo("UTC")
 
 
 class MessageKey(NamedTuple):
@@ -84,6 +88,9 @@ class Stationery(NamedTuple):
     letterhead: Letterhead
     workspace: Mapping[str, str]
     signers: tuple[Signer, ...]
+    windows: tuple[Window, ...]
+    zone: ZoneInfo
+    capped: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,22 @@ class Letter:
 
     row: Claimed
     envelope: Envelope
-    signers: tuple[Signer, ...] = ()
+    paper: Stationery
+
+    @property
+    def is_marketing(self) -> bool:
+        return self.row.message_class == MessageClass.MARKETING
+
+    def may_leave(self, now: datetime) -> datetime:
+        """When it may leave, from `now` on: when all windows are open where its reader is.
+
+        Raises NeverOpen.
+        """
+        windows = self.paper.windows
+        if not windows or not self.is_marketing:
+            return now
+        zone, _ = localtime.zone_or(self.row.time_zone, self.paper.zone)
+        return localtime.next_open(windows, now, zone)
 
 
 def stationery(row: Claimed, shared: Mapping[str, Any]) -> Stationery:
@@ -119,7 +141,13 @@ def stationery(row: Claimed, shared: Mapping[str, Any]) -> Stationery:
         Signer.of(shared["signing_domain"], selector, Secret(token).reveal())
         for selector, token in shared["signing_keys"] or ()
     )
-    return Stationery(letterhead, workspace, signers)
+    zone_name = shared["time_zone"]
+    windows = (
+        *localtime.stored(shared["awake"], zone=zone_name),
+        *localtime.stored(shared["window"], zone=zone_name),
+    )
+    zone, _ = localtime.zone_or(zone_name, UTC)
+    return Stationery(letterhead, workspace, signers, windows, zone, shared["capped"])
 
 
 def write(
@@ -153,7 +181,7 @@ def write(
         html_qp=parts.html_qp,
     )
     sender = paper.letterhead.from_email
-    return Letter(row, Envelope(row.id, sender, recipient, data), paper.signers)
+    return Letter(row, Envelope(row.id, sender, recipient, data), paper)
 
 
 def _question(compiled: Compiled, context: Mapping[str, Any], links: Links) -> Parts:
@@ -172,11 +200,11 @@ def sign(letters: Iterable[Letter], *, now: datetime) -> list[Letter]:
 
     RSA takes as long as the rendering, and OpenSSL lets other threads run meanwhile: use one.
     """
-    return [_signed(letter, now) if letter.signers else letter for letter in letters]
+    return [_signed(letter, now) if letter.paper.signers else letter for letter in letters]
 
 
 def _signed(letter: Letter, now: datetime) -> Letter:
-    data = dkim.sign(letter.envelope.data, letter.signers, at=now)
+    data = dkim.sign(letter.envelope.data, letter.paper.signers, at=now)
     return replace(letter, envelope=replace(letter.envelope, data=data))
 
 

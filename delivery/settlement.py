@@ -10,7 +10,7 @@ from typing import Any
 from delivery import replies
 from delivery.brakes import Heard, heard
 from delivery.replies import Kind, Reply
-from delivery.states import Outcome
+from delivery.states import CapPolicy, Outcome
 from delivery.transports.smtp import Result, WireOutcome
 from emailseq.lib import sql
 
@@ -24,7 +24,7 @@ class Settlement:
     """Each message of a micro-batch finishes, goes back to the outbox, or is in doubt."""
 
     finished: list[tuple[int, str, str, str]] = field(default_factory=list)
-    back: list[tuple[int, datetime, int, str]] = field(default_factory=list)
+    back: list[tuple[int, datetime, int, str, str]] = field(default_factory=list)
     doubtful: list[tuple[int, str]] = field(default_factory=list)
     suppress: set[int] = field(default_factory=set)
     # For the lane: the answers, as letters of `brakes.Heard`; what was refused last; and how many
@@ -38,9 +38,27 @@ class Settlement:
         """It is over. `reason` is empty for a message that was sent."""
         self.finished.append((message_id, outcome, reason[:200], reply[:500]))
 
-    def put_back(self, message_id: int, run_at: datetime, *, refund: bool, reply: str = "") -> None:
-        """It did not leave, and is due again at `run_at`; `refund`: the try was not its fault."""
-        self.back.append((message_id, run_at, int(refund), reply[:500]))
+    def put_back(
+        self,
+        message_id: int,
+        run_at: datetime,
+        *,
+        refund: bool,
+        reply: str = "",
+        reason: str = "",
+    ) -> None:
+        """It did not leave, and is due again at `run_at`; `refund`: the try was not its fault.
+
+        With a `reason` its reader can be told why it waits.
+        """
+        self.back.append((message_id, run_at, int(refund), reply[:500], reason))
+
+    def cap(self, message_id: int, policy: str, until: datetime) -> None:
+        """A frequency cap holds it back: until then, or for good."""
+        if policy == CapPolicy.SKIP:
+            self.finish(message_id, Outcome.SKIPPED, reason="frequency cap")
+        else:
+            self.put_back(message_id, until, refund=True, reason="frequency cap")
 
     def judge(self, result: Result, *, attempts: int, now: datetime, jitter: float) -> None:
         """Sort in one result of the wire. `attempts` counts this one; `jitter` is in [0, 1)."""
@@ -90,7 +108,7 @@ class Settlement:
             (name, sql.columns(names, rows))
             for name, names, rows in (
                 ("finish", ("ids", "outcomes", "reasons", "replies"), self.finished),
-                ("put_back", ("ids", "run_ats", "refunds", "replies"), self.back),
+                ("put_back", ("ids", "run_ats", "refunds", "replies", "reasons"), self.back),
                 ("doubt", ("ids", "replies"), self.doubtful),
             )
             if rows

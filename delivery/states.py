@@ -36,6 +36,13 @@ class LaneState(models.TextChoices):
     PAUSED = State.PAUSED.value, _("Paused")
 
 
+class CapPolicy(models.TextChoices):
+    """What becomes of a message that a frequency cap holds back."""
+
+    RESCHEDULE = "reschedule", _("Send it later")
+    SKIP = "skip", _("Skip it")
+
+
 class Outcome(models.TextChoices):
     """What became of a message; `in doubt` is the outbox row that nobody can finish yet."""
 

@@ -81,13 +81,6 @@ class ReEntry(models.TextChoices):
     ALWAYS = "always", _("Again after it ended")
 
 
-class CapPolicy(models.TextChoices):
-    """What becomes of a message that a frequency cap holds back."""
-
-    RESCHEDULE = "reschedule", _("Send it later")
-    SKIP = "skip", _("Skip it")
-
-
 class Fate(models.TextChoices):
     """What becomes of the people inside when a new version is published."""
 

@@ -4,7 +4,8 @@ from typing import Self, TypeVar
 
 from django.db import models
 
-from emailseq.lib import clock, ids
+from emailseq.lib import clock, ids, localtime
+from emailseq.lib.localtime import Window
 
 
 class Workspace(models.Model):
@@ -15,10 +16,19 @@ class Workspace(models.Model):
     slug = models.SlugField(max_length=50, unique=True)
     time_zone = models.CharField(max_length=64, default="UTC")
     postal_address = models.CharField(max_length=300, blank=True)
+    # When marketing may reach people, as `localtime.stored` has it: outside it is quiet.
+    awake = models.JSONField(null=True, blank=True)
+    cap_per_day = models.PositiveSmallIntegerField(null=True, blank=True)
+    cap_per_week = models.PositiveSmallIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """When marketing may reach people; none: at any time."""
+        return localtime.stored(self.awake, zone=self.time_zone)
 
     @property
     def public_id(self) -> str:

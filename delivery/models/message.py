@@ -104,6 +104,8 @@ class Outbox(Message):
                 name="outbox_leased",
                 condition=models.Q(lease_token__isnull=False),
             ),
+            # What else waits for a person, whatever it comes from: caps, snoozes and erasure.
+            models.Index(fields=["subscriber"], name="outbox_of_subscriber"),
             models.Index(
                 fields=["id"],
                 name="outbox_cancelled",

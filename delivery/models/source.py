@@ -5,7 +5,7 @@ from typing import ClassVar, TypedDict
 from django.db import models
 
 from accounts.models import Workspace, WorkspaceModel, WorkspaceQuerySet
-from delivery.states import SourceKind
+from delivery.states import CapPolicy, SourceKind
 from emailseq.lib import clock
 
 
@@ -72,6 +72,16 @@ class Source(models.Model):
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=200)
     held = models.BooleanField(default=False)
+    # When its messages may leave, as `localtime.stored` has it; what a cap does to them; and whose
+    # turn it is under a cap: the higher rank.
+    window = models.JSONField(null=True)
+    cap_policy = models.CharField(
+        max_length=10,
+        choices=CapPolicy.choices,
+        default=CapPolicy.RESCHEDULE,
+        db_default=CapPolicy.RESCHEDULE.value,
+    )
+    rank = models.SmallIntegerField(default=0, db_default=0)
 
     class Meta:
         constraints = [

@@ -1,13 +1,16 @@
 -- What all messages of one source, sender and list share: who writes, for whom, about which list,
--- and who signs for it: the longest domain of the workspace that the From address lies in and that
+-- when they may leave, and who signs for it: the longest domain of the workspace that the From address lies in and that
 -- has keys. RSA signs first: a receiver that knows no Ed25519 may look no further than that.
 SELECT sender.name AS from_name, sender.email AS from_email, sender.reply_to,
        workspace.name AS workspace_name, workspace.slug AS workspace_slug,
-       workspace.postal_address, list.name AS list_name, list.slug AS list_slug,
+       workspace.postal_address, workspace.time_zone, workspace.awake, source.window,
+       coalesce(workspace.cap_per_day, workspace.cap_per_week) IS NOT NULL AS capped,
+       list.name AS list_name, list.slug AS list_slug,
        signing.domain AS signing_domain, signing.keys AS signing_keys
   FROM delivery_senderidentity AS sender
   JOIN accounts_workspace AS workspace ON workspace.id = sender.workspace_id
   LEFT JOIN subscribers_list AS list ON list.id = %(list_id)s
+  LEFT JOIN delivery_source AS source ON (source.kind, source.source_id) = (%(kind)s, %(source_id)s)
   LEFT JOIN LATERAL (
        SELECT domain.name AS domain,
               jsonb_agg(jsonb_build_array(key.selector, key.private_key)

@@ -33,7 +33,7 @@ def test_no_answer_after_the_dot_is_in_doubt_and_nothing_else():
 
 
 def test_unsent_is_due_at_once_and_not_charged():
-    assert judged(WireOutcome.UNSENT).back == [(7, NOW, 1, "")]
+    assert judged(WireOutcome.UNSENT).back == [(7, NOW, 1, "", "")]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_unsent_is_due_at_once_and_not_charged():
 def test_a_deferral_goes_back_with_the_try_charged_to_whom_it_belongs(
     code, enhanced, text, wait, refund
 ):
-    ((_, run_at, refunded, _),) = judged(WireOutcome.REFUSED, code, enhanced, text).back
+    ((_, run_at, refunded, _, _),) = judged(WireOutcome.REFUSED, code, enhanced, text).back
 
     assert (run_at - NOW, refunded) == (wait, refund)
 

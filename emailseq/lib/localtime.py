@@ -7,9 +7,10 @@ are put back, a time that comes twice means the first of the two. A whole day ma
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any
 from zoneinfo import ZoneInfo
 
 DAY = timedelta(days=1)
@@ -43,6 +44,19 @@ def quiet_hours(begin: time, end: time, *, zone: str = "") -> Window:
     if begin == end:
         raise NeverOpen("Quiet hours that never end leave no time to send.")
     return Window(opens=end, closes=begin, zone=zone)
+
+
+def stored(window: Mapping[str, Any] | None, *, zone: str) -> tuple[Window, ...]:
+    """The window that is stored as `{"opens": "09:00", "closes": "17:00", "weekdays": [1, 2]}`.
+
+    None is no window. Its own zone is the subscriber's, unless it says “workspace”: that is `zone`.
+    """
+    if not window:
+        return ()
+    opens, closes = (time.fromisoformat(window[name]) for name in ("opens", "closes"))
+    weekdays = frozenset(window.get("weekdays", EVERY_DAY))
+    own = window.get("zone") == "workspace"
+    return (Window(opens, closes, weekdays, zone if own else ""),)
 
 
 def zone_or(name: str, fallback: ZoneInfo) -> tuple[ZoneInfo, bool]:

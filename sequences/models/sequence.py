@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 
 from accounts.models import WorkspaceQuerySet
 from delivery.models import MessageSource
-from delivery.states import MessageClass, SourceKind
-from sequences.states import CapPolicy, ReEntry, SequenceState
+from delivery.states import CapPolicy, MessageClass, SourceKind
+from sequences.states import ReEntry, SequenceState
 from subscribers.models import List
 
 MIN_PRIORITY, MAX_PRIORITY = 1, 9  # under a cap, the higher goes first
@@ -89,3 +91,9 @@ class Sequence(MessageSource):
                 name="sequence_sending",
             ),
         ]
+
+    @property
+    def mirrored(self) -> dict[str, Any]:
+        """What delivery knows of it."""
+        terms = {"window": self.window, "cap_policy": self.cap_policy, "rank": self.priority}
+        return {"workspace": self.workspace, "name": self.name, **terms, **self.source}

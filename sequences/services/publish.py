@@ -37,7 +37,7 @@ def publish(
     state.move(Sequence.objects.filter(pk=sequence.pk), SEQUENCE_MOVES["publish"])
     Sequence.objects.filter(pk=sequence.pk).update(live_version=version)
     sequence.refresh_from_db()
-    delivery.mirror(workspace=sequence.workspace, name=sequence.name, **sequence.source)
+    delivery.mirror(**sequence.mirrored)
     sources.record(sequence, kinds.SEQUENCE_PUBLISHED, by=by, version=version.number)
     return version
 

@@ -10,14 +10,14 @@ from accounts.audit import Actor
 from accounts.models import Workspace
 from delivery import services as delivery
 from delivery.models import SenderIdentity
-from delivery.states import MessageClass
+from delivery.states import CapPolicy, MessageClass
 from emailseq.lib import text
 from emailseq.lib.errors import Invalid
 from sequences.models import Sequence
 from sequences.models.sequence import MAX_HOLDOUT, MAX_PRIORITY, MIN_PRIORITY
 from sequences.services.edit import readers
 from sequences.services.edit.opening import begin, check_ours, record, save
-from sequences.states import CapPolicy, ReEntry
+from sequences.states import ReEntry
 from subscribers.segments.reading import Object, Reader, fault, word
 
 SETTINGS = (
@@ -60,7 +60,7 @@ def update(
     _set(sequence, **changes)
     save(sequence)
     if sequence.live_version_id:
-        delivery.mirror(workspace=sequence.workspace, name=sequence.name, **sequence.source)
+        delivery.mirror(**sequence.mirrored)
     record("sequence.updated", sequence, by=by, **changes)
     return sequence
 
