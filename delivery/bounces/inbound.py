@@ -163,14 +163,14 @@ class _Mail:
 
     def _cause(self, fields: dsn.Fields, told: list[str]) -> tuple[Cause, Refusal, str]:
         """The first text that tells more than its code decides; `told` is from close to far."""
-        stage = refusal.stage_of(told[0])
+        stage, status = refusal.stage_of(told[0]), refusal.enhanced_of(told[0], fields.status)
         texts = [(fields.diagnostic, fields.quotes), *((text, False) for text in told)]
         readings = [
             (rules.judge(refused), refused, text)
             for text, quoted in texts
             if text or not self.said
             for refused in refusal.refusals(
-                self._spend(text), status=fields.status, stage=stage, quoted=quoted
+                self._spend(text), status=status, stage=stage, quoted=quoted
             )
         ]
         return next((each for each in readings if not each[0].vague), readings[0])

@@ -212,6 +212,7 @@ UNKNOWN = one_of(
         |called|under|at) (that|this|the|such)
     address rejected @|nobody here
     (cannot|can't|could not|unable to) (find|locate) (the |this |that )?{box}
+    not known (at this|here)|no valid recipients for this mm
     no mailbox here|no such (person|name|login|id|local|entry)
     not (our|a|one of our) customers?\b
     @ does(n't| not) exist|@ is(n't| not) (a )?(valid|known|found|recogni|listed)|@ not found

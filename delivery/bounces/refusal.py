@@ -47,12 +47,13 @@ _ENHANCED = re.compile(
 
 _SESSION = one_of(r"""
     (after|reply to|response to|during) (the )?(initial (connection|greeting)|ehlo|helo|mail from)
-    refused to talk to me|\(state ([0-9]|1[0-2])\)
+    refused to talk to me|\[mail_from\]|\(state ([0-9]|1[0-2])\)
     >>> ?(mail from|helo|ehlo)[^\n]*\n?\s*<<< ?5
 """)
 # Where DATA came in one go with RCPT, it was refused because the recipient had been.
 _RCPT = one_of(r"""
-    rcpt|not like recipient|no valid recipients|\(state 1[34]\)
+    (after|reply to|response to|>>>|<<<|\bin:|our|\[|command)[-:\s]{0,12}rcpt
+    not like recipient|recipient address rejected|no valid recipients|\(state 1[34]\)
     \b55\d[ -]<[^<>\s]+@[^<>\s]+>(\.\.\.|:)
 """)
 _DATA = one_of(r"""
@@ -78,14 +79,18 @@ def refusals(
 
     `status` is what a report says about it.
     """
-    codes = _REPLY.search(text) or _BARE.search(text)
-    code = int(codes[1]) if codes else 0
-    enhanced = max((*_ENHANCED.findall(text), status), key=_tells)
+    enhanced = enhanced_of(text, status)
     stage = stage or stage_of(text)
-    if codes:
-        yield Refusal(code, enhanced, plain(text[codes.start(1) :]), stage)
-        text = text[: codes.start(1)]
+    if codes := _REPLY.search(text) or _BARE.search(text):
+        reply, _, rest = text[codes.start(1) :].partition("\n\n")
+        yield Refusal(int(codes[1]), enhanced, plain(reply), stage)
+        text = f"{text[: codes.start(1)]}\n{rest}"
     yield Refusal(0, enhanced, plain(text), stage, quoted)
+
+
+def enhanced_of(text: str, status: str) -> str:
+    """The code that tells most."""
+    return max((*_ENHANCED.findall(text), status), key=_tells)
 
 
 def stage_of(text: str) -> Stage:
