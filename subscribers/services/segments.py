@@ -144,8 +144,11 @@ def archive_segment(target: Segment, *, by: Actor) -> bool:
 
 
 def used_by(target: Segment) -> set[str]:
-    """The names of the segments and sequences whose rules name this one."""
-    return mentions.of(target.public_id, target.workspace)
+    """The names of the segments and sequences that need this one."""
+    starting = Segment.objects.filter(pk=target.pk, starts__isnull=False)
+    starting = starting.exclude(starts__sequence__state="archived")
+    starts = starting.values_list("starts__sequence__name", flat=True)
+    return mentions.of(target.public_id, target.workspace) | set(starts)
 
 
 def _lock(target: Segment, expected_revision: int | None) -> list[Segment]:
