@@ -122,7 +122,7 @@ class _Names:
     """The names behind the ids in some events, read at once."""
 
     def __init__(self, events: list[Event]) -> None:
-        list_ids = {event.list_id for event in events} - {None}
+        list_ids = {event.list_id for event in events if event.list_id}
         self.lists = dict(List.objects.filter(pk__in=list_ids).values_list("id", "name"))
         sources = Source.objects.filter(source_id__in={event.source_id for event in events} - {0})
         self.sources = {(source.kind, source.source_id): source.name for source in sources}

@@ -67,6 +67,7 @@ def test_a_person_is_made_and_found_again(api, workspace):
         "time_zone": "Europe/Berlin",
         "fields": {"plan": "pro"},
         "subscriptions": [],
+        "tags": [],
         "created_at": "2026-03-01T12:00:00Z",
         "updated_at": "2026-03-01T12:00:00Z",
         "archived_at": None,
