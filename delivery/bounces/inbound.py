@@ -69,9 +69,9 @@ class _Mail:
         self.own = [part for part in parts[1:] if part.level == level]
         self.deeper = [part for part in parts[1:] if part.level > level]
         self.budget = BUDGET
-        read = [part.text for part in self.own if not part.kind.startswith("message/")]
+        shown = [part.text for part in self.own if not part.kind.startswith("message/")]
         plain = [part.text for part in self.own if part.kind in ("text/plain", "text/preamble")]
-        self.text = "\n".join(plain or read)
+        self.text = "\n".join(plain or shown)
         self.said, rest = prose.split(self.text)
         heads = [part.headers for part in self.deeper if part.headers.fields]
         self.returned = [*heads[:5], prose.returned_head(rest)]
@@ -149,9 +149,12 @@ class _Mail:
         if fields.arrived:
             said = fields.diagnostic[:REASON]
             return Report(recipient, Action.NOT_BOUNCE, fields.status, said, reporter)
+        alone = len(everybody) == 1
         told = prose.about(self.said, recipient, everybody[:20])
+        if not alone and (fields.status or fields.diagnostic):
+            told = told[:-1]  # what the whole text says may be about the others
         cause, refused, text = self._cause(fields, told)
-        if cause.action is Action.SUPPRESS and len(everybody) == 1 and self._is_full():
+        if cause.action is Action.SUPPRESS and alone and self._is_full():
             cause = Cause.MAILBOX_FULL
         return Report(
             recipient=recipient,
@@ -163,12 +166,12 @@ class _Mail:
 
     def _cause(self, fields: dsn.Fields, told: list[str]) -> tuple[Cause, Refusal, str]:
         """The first text that tells more than its code decides; `told` is from close to far."""
-        stage, status = refusal.stage_of(told[0]), refusal.enhanced_of(told[0], fields.status)
+        closest = next(iter(told), "")
+        stage, status = refusal.stage_of(closest), refusal.enhanced_of(closest, fields.status)
         texts = [(fields.diagnostic, fields.quotes), *((text, False) for text in told)]
         readings = [
             (rules.judge(refused), refused, text)
-            for text, quoted in texts
-            if text or not self.said
+            for text, quoted in sorted(texts, key=lambda each: not each[0])  # the empty ones last
             for refused in refusal.refusals(
                 self._spend(text), status=status, stage=stage, quoted=quoted
             )

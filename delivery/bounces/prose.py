@@ -44,15 +44,13 @@ _LISTING = one_of(r"""
     could not be delivered to[^\n]{0,40}:\s*\n
 """)
 # What stands before an address on its line when the line is about it; then, only its sentence.
-_LEAD = one_of(
-    r"""
+_LEAD = one_of(r"""
     ^[ \t>*.|-]{0,12}([45]\d\d[ -]([45]\.\d{1,3}\.\d{1,3} )?|>>> ?|(original |final |failed
         |recipient'?s? |destination |intended |e-?mail |recipients?|addressee|address(es)?|to
         |rcpt to|user|mailbox|for|failed|invalid|undeliverable|unknown|destinataires?
-        |empf[aä]nger|destinatario|sent|received|out|in)\b[^\n@:<]{0,40}[: ]\s{0,8}(rcpt
-        to ?: ?)?)?["'(<\[]{0,3}(mailto:|smtp:|rfc822;)?$
-""".replace("rcpt\n        to", "rcpt to")
-)
+        |empf[aä]nger|destinatario|sent|received|out|in)\b[^\n@:<]{0,40}[: ]\s{0,8}
+        (rcpt to ?: ?)?)?["'(<\[]{0,3}(mailto:|smtp:|rfc822;)?$
+""")
 _CUE = one_of(r"""
     (to|for|list|recipients?|address(es)?|user|mailbox|account|deliver(ed|y)?|reach(ed)?|an|[aà]|para
         |al|au)[\s:]{1,4}(the |user |address )?["'(<\[]{0,3}$

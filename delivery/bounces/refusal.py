@@ -90,7 +90,8 @@ def refusals(
 
 def enhanced_of(text: str, status: str) -> str:
     """The code that tells most."""
-    return max((*_ENHANCED.findall(text), status), key=_tells)
+    said: list[str] = _ENHANCED.findall(text)
+    return max((*said, status), key=_tells)
 
 
 def stage_of(text: str) -> Stage:
