@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSpli
 from rest_framework.routers import SimpleRouter
 
 from accounts.api.sign_in import Auth, Me
+from accounts.api.workspace import WorkspaceSettings
 from campaigns.api import Campaigns
 from delivery.api import (
     OptInMessages,
@@ -60,6 +61,9 @@ router.register("v1/sequences/(?P<sequence>[^/]+)/steps", Steps, "steps")
 router.register("v1/enrollments", Enrollments, "enrollments")
 router.register("v1/campaigns", Campaigns, "campaigns")
 
+workspace = WorkspaceSettings.as_view(
+    {"get": "retrieve", "patch": "partial_update"}, basename="workspace"
+)
 schema = SpectacularJSONAPIView.as_view(generator_class=Generator)
 timeline = Timeline.as_view({"get": "list"}, basename="timeline")
 events = Events.as_view({"get": "list", "post": "create"}, basename="events")
@@ -78,6 +82,7 @@ enrollments = SubscriberEnrollments.as_view({"get": "list"}, basename="subscribe
 urlpatterns = [
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="api-docs"),
     path("v1/openapi.json", schema, name="openapi"),
+    path("v1/workspace", workspace),
     path("v1/me", Me.as_view({"get": "retrieve"}, basename="me")),
     path("v1/auth/token", Auth.as_view({"post": "sign_in"}, basename="auth")),
     path("v1/auth/token/refresh", Auth.as_view({"post": "refresh"}, basename="auth")),

@@ -66,6 +66,7 @@ SECTIONS: list[tuple[Any, list[Entry]]] = [
     (
         _("Settings"),
         [
+            Entry(_("Workspace"), "apartment", "accounts_workspace", "team:write"),
             Entry(_("Team"), "diversity_3", "accounts_membership", "team:write"),
             Entry(_("API keys"), "key", "accounts_apikey", "keys:write"),
             Entry(_("Webhooks"), "webhook", "delivery_webhookendpoint", "webhooks:read"),

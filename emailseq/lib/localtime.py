@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 DAY = timedelta(days=1)
+UTC_ZONE = ZoneInfo("UTC")
 EVERY_DAY = frozenset(range(1, 8))
 SEARCH = 15 * DAY  # a weekly opening that a change of clocks swallows comes again in two weeks
 

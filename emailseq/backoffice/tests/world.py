@@ -74,7 +74,7 @@ def make_world(workspace: Workspace, *, text: str = "Harbour") -> World:
     made = (membership, key, audited, sequence, sequence.steps.first(), run, person, template)
     rest = (sequence.list, sequence.sender, field, suppression, campaign, imported, doubtful, sent)
     known = EventName.objects.of(workspace).get()
-    others = (domain, relay, lane, tag, known, segment, endpoint, call)
+    others = (domain, relay, lane, tag, known, segment, endpoint, call, workspace)
     return {type(each): each for each in (*made, *rest, *others)}
 
 
