@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, time
@@ -119,18 +120,18 @@ def first(questions: Sequence[Question], sequences: Sequences) -> list[datetime 
         if known is None or at < known:
             question = questions[place]
             zone = sequences[question.run.sequence_id].workspace.time_zone
-            if is_what(question.when, told or {}, entries.get(question.run.id), at=at, zone=zone):
+            if _meets(question.when, told, entries.get(question.run.id), at=at, zone=zone):
                 moments[place] = at
     return moments
 
 
-def is_what(
-    when: When, told: Mapping[str, Any], entry: Mapping[str, Any] | None, *, at: datetime, zone: str
+def _meets(
+    when: When, told: str | None, entry: Mapping[str, Any] | None, *, at: datetime, zone: str
 ) -> bool:
     """Whether an event of the right name has the properties that a condition asks for."""
-    if not isinstance(when, EventHappens):
+    if not isinstance(when, EventHappens) or not when.where:
         return True
-    return evaluate.matches(when.where, told, entry, now=at, zone=zone)
+    return evaluate.matches(when.where, json.loads(told or "{}"), entry, now=at, zone=zone)
 
 
 def zone_of(workspace: Workspace) -> ZoneInfo:

@@ -15,10 +15,11 @@ SELECT message.workspace_id, kind, source_id, step_key, run, variant, subscriber
               %(step_key)s::text[], %(run)s::int[], %(variant)s::text[], %(subscriber_id)s::bigint[],
               %(list_id)s::bigint[], %(template_version_id)s::bigint[], %(sender_id)s::bigint[],
               %(message_class)s::text[], %(priority)s::smallint[], %(run_at)s::timestamptz[])
+         WITH ORDINALITY
     AS message (workspace_id, kind, source_id, step_key, run, variant, subscriber_id,
-                list_id, template_version_id, sender_id, message_class, priority, run_at)
+                list_id, template_version_id, sender_id, message_class, priority, run_at, place)
   LEFT JOIN subscribers_subscriber AS subscriber ON subscriber.id = message.subscriber_id
   LEFT JOIN delivery_recipientdomain AS known
          ON known.domain = split_part(subscriber.address_key, '@', 2)
- ORDER BY kind, source_id, subscriber_id, step_key, run
+ ORDER BY kind, source_id, subscriber_id, place  -- those of one person in the order given
     ON CONFLICT DO NOTHING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -75,7 +76,8 @@ def set_field(
             *(workspace.pk, person, kinds.SUBSCRIBER_UPDATED, now),
             properties={"fields": ["fields"], "changed": {key: [before, stored]}, "by": by.kind},
         )
-        for person, before in sql.fetch("subscribers", "set_field", arguments)
+        for person, was in sql.fetch("subscribers", "set_field", arguments)
+        for before in (None if was is None else json.loads(was),)
     )
 
 
