@@ -87,3 +87,24 @@ class Fate(models.TextChoices):
     STAY = "stay", _("Stay on their version")
     MOVE = "move", _("Move to the new version")
     EXIT = "exit", _("Leave the sequence")
+
+
+class BackfillState(models.TextChoices):
+    RUNNING = "running", _("Running")
+    FINISHED = "finished", _("Finished")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+BACKFILL_MOVES = {
+    "finish": Move((BackfillState.RUNNING,), BackfillState.FINISHED),
+    "cancel": Move((BackfillState.RUNNING,), BackfillState.CANCELLED),
+}
+
+
+class Overdue(models.TextChoices):
+    """What becomes of what became due while a sequence was paused."""
+
+    LATE = "late", _("Happens now")
+    SKIP = "skip", _("What is too old is skipped")
+    SHIFT = "shift", _("All waits are longer by the pause")
+    SPREAD = "spread", _("Happens bit by bit")

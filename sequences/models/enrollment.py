@@ -54,7 +54,8 @@ class Enrollment(WorkspaceModel):
     `position` is the key of the step it stands at, `due_at` when the engine must look again, and
     `awaits` the key of the step whose message it waits for, if it waits for more than time.
     `entry` holds the properties of the event that started it, and `hops` how many sequences one
-    after the other have led here.
+    after the other have led here. One that `skips` sends nothing until its next wait: that is out
+    of date.
     """
 
     prefix = "enr"
@@ -82,6 +83,7 @@ class Enrollment(WorkspaceModel):
     reason = models.CharField(max_length=300, blank=True, default="")
     entry = models.JSONField(null=True)
     hops = models.SmallIntegerField(default=0, db_default=0)
+    skips = models.BooleanField(default=False, db_default=False)
 
     objects = EnrollmentQuerySet.as_manager()
 

@@ -56,6 +56,7 @@ class Sequence(MessageSource):
         default=CapPolicy.RESCHEDULE,
         db_default=CapPolicy.RESCHEDULE,
     )
+    paused_at = models.DateTimeField(null=True, editable=False)
     live_version = models.ForeignKey(
         "sequences.SequenceVersion",
         null=True,

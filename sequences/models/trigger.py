@@ -28,6 +28,8 @@ class Trigger(models.Model):
     tag = models.ForeignKey(Tag, null=True, on_delete=models.PROTECT, related_name="starts")
     segment = models.ForeignKey(Segment, null=True, on_delete=models.PROTECT, related_name="starts")
     settings = models.JSONField(default=dict)
+    # Of a date: up to when it was looked who has one that comes.
+    looked_until = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["id"]
