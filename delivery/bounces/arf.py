@@ -12,12 +12,9 @@ from delivery.bounces.rules import Action
 
 KIND = "message/feedback-report"
 
-# What a type of feedback asks for; the others are complaints, `reason` begins with the type.
-ACTIONS = {
-    "not-spam": Action.NOT_BOUNCE,
-    "auth-failure": Action.SENDER_FAULT,
-    "dmarc": Action.SENDER_FAULT,
-}
+# Feedback is a complaint, and `reason` begins with its type: nobody is suppressed for what is said
+# about the sender (`auth-failure`, `dmarc`).
+ACTIONS = {"not-spam": Action.NOT_BOUNCE}
 _OPT_OUT = re.compile(r"\W*(?:unsubscribe|opt-?out)\W*", re.IGNORECASE)
 
 
