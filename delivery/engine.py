@@ -26,6 +26,7 @@ import random
 import socket
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import structlog
@@ -63,6 +64,7 @@ MICRO_BATCH = 20  # messages a wire may have under way at once: the bound of dou
 BATCH_SECONDS = 1  # a slow server gets smaller ones, so that less is in doubt and no mark grows old
 IDLE_SECONDS = 0.2
 HANG_UP_SECONDS = 5  # a wire with nothing to do for so long closes its connection
+PATIENCE = timedelta(minutes=2)  # twice the deadline of a transaction
 MARK_SECONDS = 5  # nothing is written under a wire mark that is older
 DATABASE_RETRIES = (0.1, 0.5, 2, 5, 10)
 
@@ -397,17 +399,23 @@ class _Pump:
 def reap(limit: int = 5000) -> int:
     """Take over from pumps that died, and finish what was cancelled; how many rows it touched.
 
-    Unmarked rows of a lease that ran out are due again, marked ones are in doubt.
+    Unmarked rows of a lease that ran out are due again, marked ones are in doubt. Transactional
+    ones are sent once more when no connection can hold them any longer.
     """
     with django_connection.cursor() as cursor:
         cursor.execute(sql.load("delivery", "reap"))
         orphans = cursor.fetchall()
         events.record_many(outcomes.news(orphans))
+        cursor.execute(
+            sql.load("delivery", "repeat_doubtful"), {"limit": limit, "patience": PATIENCE}
+        )
+        repeats = cursor.fetchall()
+        events.record_many(outcomes.news(repeats))
         cursor.execute(sql.load("delivery", "sweep_cancelled"), {"limit": limit})
         swept = cursor.fetchall()
         events.record_many(outcomes.news(swept))
         cursor.execute(sql.load("delivery", "forget_leases"))
-    return len(orphans) + len(swept)
+    return len(orphans) + len(repeats) + len(swept)
 
 
 def _in_thread(read: Callable[[T], R], argument: T) -> R:

@@ -8,6 +8,7 @@ MESSAGE_HELD = "message.held"  # waits, for the reason given
 MESSAGE_SKIPPED = "message.skipped"  # was not sent, for the reason given
 MESSAGE_FAILED = "message.failed"  # cannot be sent, for the reason given
 MESSAGE_IN_DOUBT = "message.in_doubt"  # the worker died, and it may or may not have left
+MESSAGE_REPEATED = "message.repeated"  # was in doubt, and leaves once more under its Message-ID
 MESSAGE_OPENED = "message.opened"  # its pixel was fetched; an estimate
 MESSAGE_CLICKED = "message.clicked"  # its link number `link` was followed
 MESSAGE_UNSUBSCRIBED = "message.unsubscribed"  # made its reader leave

@@ -73,6 +73,7 @@ class Outbox(Message):
     held_at = models.DateTimeField(null=True)
     cancelled_at = models.DateTimeField(null=True)
     last_reply = models.CharField(max_length=500, blank=True, default="")
+    repeated = models.BooleanField(default=False, db_default=False)  # after a doubt, and only once
 
     objects = OutboxQuerySet.as_manager()
 

@@ -181,6 +181,48 @@ def test_a_connection_cut_after_the_dot_leaves_the_message_in_doubt_and_unrepeat
     assert not Outbox.objects.exists()
 
 
+def queue_for_a_server_that_drops():
+    news = ListFactory()
+    ada = SubscriberFactory(workspace=news.workspace, email="ada+f_drop@example.com")
+    people.subscribe(ada, to=news, by=SYSTEM, confirmed=True, consent=people.Consent(source="t"))
+    queue([ada], on=news)
+
+
+def after_patience():
+    Outbox.objects.update(wire_at=clock.now() - engine.PATIENCE)
+    engine.reap()
+
+
+def test_a_transactional_message_in_doubt_is_sent_once_more_by_itself(wire):
+    queue_for_a_server_that_drops()
+    Outbox.objects.update(message_class="transactional")
+    wire.send()
+    engine.reap()
+    assert Outbox.objects.in_doubt().count() == 1  # its connection could still hold it
+
+    after_patience()
+    assert not Outbox.objects.in_doubt().exists()
+    wire.send()
+    after_patience()
+    wire.send()
+
+    assert Outbox.objects.in_doubt().count() == 1  # the second doubt is for a person to resolve
+    first, second = wire.journal
+    assert first["message_id"] == second["message_id"]
+    assert Event.objects.filter(kind="message.repeated").count() == 1
+
+
+def test_marketing_in_doubt_waits_for_a_person(wire):
+    queue_for_a_server_that_drops()
+    wire.send()
+
+    after_patience()
+    wire.send()
+
+    assert Outbox.objects.in_doubt().count() == 1
+    assert len(wire.journal) == 1
+
+
 def test_a_doubtful_message_can_be_sent_again_under_the_same_message_id(wire):
     news = ListFactory()
     ada = SubscriberFactory(workspace=news.workspace, email="ada+f_drop@example.com")
