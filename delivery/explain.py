@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from datetime import datetime
+from typing import Any, NamedTuple
 
+from accounts.models import Workspace
+from delivery.carriers import safe_mode
 from delivery.models import Outbox, SendLedger
-from emailseq.lib import sql
+from delivery.safety import Withheld
+from delivery.services import stops
+from emailseq.lib import clock, localtime, sql
 from subscribers.models import List, Subscriber
 
 
@@ -16,6 +21,19 @@ class Gate(NamedTuple):
     gate: str
     passed: bool
     because: str
+
+
+class _Answers(NamedTuple):
+    """What `explain.sql` returns."""
+
+    archived_at: datetime | None
+    suppressed: str | None
+    subscribed: bool
+    held: bool
+    window: dict[str, Any] | None
+    paused: str | None
+    sent_in_a_day: int
+    sent_in_a_week: int
 
 
 def gates(
@@ -28,14 +46,61 @@ def gates(
         "source_id": source_id,
         "list_id": consent_list.pk if consent_list else None,
     }
-    [(archived_at, suppressed, subscribed, held)] = sql.fetch("delivery", "explain", parameters)
+    [row] = sql.fetch("delivery", "explain", parameters)
+    found = _Answers(*row)
     scope = f"“{consent_list}”" if consent_list else "a list"
+    since, held = found.archived_at, found.held
     return [
-        Gate("archived", archived_at is None, f"since {archived_at}" if archived_at else "no"),
-        Gate("suppressed", suppressed is None, suppressed or "no"),
-        Gate("consent", subscribed, f"{'' if subscribed else 'not '}confirmed on {scope}"),
+        Gate("archived", since is None, f"since {since}" if since else "no"),
+        Gate("suppressed", found.suppressed is None, found.suppressed or "no"),
+        Gate(
+            "consent",
+            found.subscribed,
+            f"{'' if found.subscribed else 'not '}confirmed on {scope}",
+        ),
         Gate("running", not held, f"the {kind} {'is held' if held else 'may send'}"),
+        *_of_all(subscriber.email, found.paused),
+        *_of_time(subscriber, found.window),
+        *_of_caps(subscriber.workspace, found),
     ]
+
+
+def _of_all(email: str, paused: str | None) -> Iterator[Gate]:
+    """What stops everything, or whoever a trial must not reach."""
+    yield Gate("paused", paused is None, paused or "no")
+    fence = stops.fence()
+    yield Gate("fence", not fence, fence or "no")
+    try:
+        goes_to = safe_mode().recipient(email)
+    except Withheld as withheld:
+        yield Gate("safe mode", False, str(withheld))
+    else:
+        yield Gate("safe mode", True, "off" if goes_to == email else f"goes to {goes_to}")
+
+
+def _of_time(subscriber: Subscriber, window: dict[str, Any] | None) -> Iterator[Gate]:
+    """Its send window and the quiet hours, on the person's own clock."""
+    workspace, now = subscriber.workspace, clock.now()
+    fallback, _ = localtime.zone_or(workspace.time_zone, localtime.UTC_ZONE)
+    zone, _ = localtime.zone_or(subscriber.time_zone, fallback)
+    own = localtime.stored(window, zone=workspace.time_zone)
+    for name, windows in (("window", own), ("quiet hours", workspace.windows)):
+        try:
+            opens_at = localtime.next_open(windows, now, zone)
+        except localtime.NeverOpen as error:
+            yield Gate(name, False, str(error))
+        else:
+            later = f"until {opens_at.astimezone(zone):%F %H:%M} {zone}"
+            yield Gate(name, opens_at <= now, "open" if opens_at <= now else later)
+
+
+def _of_caps(workspace: Workspace, found: _Answers) -> Iterator[Gate]:
+    for most, sent, term in (
+        (workspace.cap_per_day, found.sent_in_a_day, "24 hours"),
+        (workspace.cap_per_week, found.sent_in_a_week, "7 days"),
+    ):
+        if most is not None:
+            yield Gate("frequency cap", sent < most, f"{sent} of {most} in {term}")
 
 
 def messages(subscriber: Subscriber, kind: str, source_id: int) -> Iterator[str]:

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.audit import SYSTEM
+from accounts.services import update_workspace
 from campaigns.tests.factories import CampaignFactory
 from delivery import services as delivery
+from delivery.services import stops
 from delivery.tests.factories import queue
+from emailseq import env
+from emailseq.lib import clock
 from sequences.tests.factories import SequenceFactory
 from subscribers import services as people
 from subscribers.tests.factories import SubscriptionFactory
@@ -31,7 +36,11 @@ def test_every_gate_of_a_campaign_is_answered():
 
     gates, messages = explain(person.email, campaign.public_id)
 
-    assert gates == {"archived": True, "suppressed": True, "consent": True, "running": True}
+    assert set(gates) == {
+        *("archived", "suppressed", "consent", "running"),
+        *("paused", "fence", "safe mode", "window", "quiet hours"),
+    }
+    assert all(gates.values())
     assert len(messages) == 1
     assert messages[0].startswith("message: due ")
 
@@ -45,7 +54,8 @@ def test_a_no_is_named():
 
     gates, messages = explain(person.email, campaign.public_id)
 
-    assert gates == {"archived": True, "suppressed": False, "consent": False, "running": False}
+    closed = {name for name, passed in gates.items() if not passed}
+    assert closed == {"suppressed", "consent", "running"}
     assert messages == []
 
 
@@ -93,3 +103,29 @@ def test_a_slug_in_two_workspaces_has_to_be_told_apart():
 
     assert first.workspace != second.workspace
     explain(person.email, "welcome", "--workspace", second.workspace.slug)
+
+
+def test_windows_caps_and_pauses_say_until_when(settings):
+    campaign = CampaignFactory()
+    person = SubscriptionFactory(list=campaign.list).subscriber
+    workspace = campaign.workspace
+    update_workspace(
+        workspace,
+        by=SYSTEM,
+        time_zone="Europe/Berlin",
+        awake={"opens": "07:00", "closes": "22:00"},
+        cap_per_day=1,
+    )
+    stops.pause_sending(reason="DNS move", by=SYSTEM)
+    settings.SAFE_MODE = env.safe_mode("allow:harbour.example")
+    out = StringIO()
+
+    with clock.frozen(datetime(2026, 3, 28, 23, tzinfo=UTC)):  # midnight; clocks go forward at two
+        call_command("explain", person.email, campaign.public_id, stdout=out)
+
+    told = out.getvalue()
+    assert "✗ paused: DNS move" in told
+    assert "✗ safe mode: safe mode" in told
+    assert "✓ window: open" in told
+    assert "✗ quiet hours: until 2026-03-29 07:00 Europe/Berlin" in told
+    assert "✓ frequency cap: 0 of 1 in 24 hours" in told
