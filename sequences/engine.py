@@ -27,6 +27,7 @@ from sequences.events import of_run
 from sequences.facts import Sequences
 from sequences.models import Enrollment
 from sequences.passes import Act, Enter, Facts, Outcome, Queue
+from sequences.program import EmailStep
 from sequences.runs import Run, program_of
 from sequences.services import endings, lifecycle
 from sequences.services.perform import Task, perform
@@ -35,6 +36,7 @@ from subscribers import events
 from subscribers.events import NewEvent
 
 BUDGET_SECONDS = 1.0
+OUT_OF_DATE = "skipped: out of date"
 
 log = structlog.get_logger(__name__)
 
@@ -163,7 +165,7 @@ def _messages(moved: Iterable[Moved], sequences: Sequences) -> list[NewMessage]:
         for run, outcome, _ in moved
         for sequence in (sequences[run.sequence_id],)
         for effect in outcome.effects
-        if isinstance(effect, Queue)
+        if isinstance(effect, Queue) and not run.skips
     ]
 
 
@@ -175,7 +177,7 @@ def _events(
         for effect in outcome.effects:
             if isinstance(effect, Enter):
                 key = effect.step.key
-                why = effect.note or objections.get((run.id, key), "")
+                why = effect.note or objections.get((run.id, key)) or _why_not(run, effect)
                 step = kinds.ENROLLMENT_STEP
                 news.append(of_run(run, step, at=now, step_key=key, reason=why, arm=effect.arm))
         if outcome.ended:
@@ -187,6 +189,10 @@ def _events(
     return news
 
 
+def _why_not(run: Run, effect: Enter) -> str:
+    return OUT_OF_DATE if run.skips and isinstance(effect.step, EmailStep) else ""
+
+
 def _write_down(moved: Sequence[Moved], *, now: datetime) -> None:
     rows = [
         {
@@ -194,7 +200,8 @@ def _write_down(moved: Sequence[Moved], *, now: datetime) -> None:
             "state": _state(outcome, reason),
             "position": outcome.position,
             "awaits": outcome.awaits,
-            "due_at": outcome.due_at,
+            # What it has skipped, it need not wait for.
+            "due_at": now if run.skips and outcome.awaits else outcome.due_at,
             "entered_step_at": outcome.entered_at,
             "ended_at": now if outcome.ended or reason else None,
             "reason": reason or outcome.reason,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, time
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
 from accounts.models import Workspace
+from delivery.states import MessageClass
 from emailseq.lib import localtime, sql
 from emailseq.lib.localtime import Window
 from sequences import models
@@ -155,13 +156,10 @@ def _messages(
 
 
 def _windows(sequence: models.Sequence) -> tuple[Window, ...]:
-    """When its messages may leave, as `edit.readers.window` has it."""
-    window = sequence.window
-    if not window:
-        return ()
-    zone = sequence.workspace.time_zone if window["zone"] == "workspace" else ""
-    opens, closes = time.fromisoformat(window["opens"]), time.fromisoformat(window["closes"])
-    return (Window(opens, closes, frozenset(window["weekdays"]), zone),)
+    """When its messages may leave; the quiet hours of the workspace are for marketing alone."""
+    workspace = sequence.workspace
+    own = localtime.stored(sequence.window, zone=workspace.time_zone)
+    return own + (workspace.windows if sequence.message_class == MessageClass.MARKETING else ())
 
 
 @lru_cache(maxsize=1000)

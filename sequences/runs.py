@@ -24,6 +24,7 @@ class Run(NamedTuple):
     entered_step_at: datetime
     started_at: datetime
     hops: int
+    skips: bool
 
 
 @lru_cache(maxsize=1000)

@@ -78,6 +78,21 @@ def over_at(
     return _date_reached(wait, day, since, zone) if day else since
 
 
+def falls_due(
+    wait: UntilDate, value: object, *, zone: ZoneInfo, after: datetime, until: datetime
+) -> date | None:
+    """The day whose time comes after the one instant, and at the latest at the other.
+
+    That is the date in `value` or, yearly, its anniversary; None if neither comes then.
+    """
+    day = _date(value, zone)
+    if day is None:
+        return None
+    years = range((after - wait.offset).year - 1, (until - wait.offset).year + 2)
+    days = [_anniversary(day, year) for year in years] if wait.yearly else [day]
+    return next((each for each in days if after < _comes(wait, each, zone) <= until), None)
+
+
 def objection(wait: Wait, *, zone: ZoneInfo, fields: Mapping[str, object]) -> str:
     """Why a wait is none for somebody with these fields; '' if it is one."""
     if isinstance(wait, UntilDate) and _date(fields.get(wait.field), zone) is None:
@@ -87,12 +102,16 @@ def objection(wait: Wait, *, zone: ZoneInfo, fields: Mapping[str, object]) -> st
 
 def _date_reached(wait: UntilDate, day: date, since: datetime, zone: ZoneInfo) -> datetime:
     if not wait.yearly:
-        return max(since, localtime.at(day + wait.offset, wait.time, zone))
+        return max(since, _comes(wait, day, zone))
     instants = (
-        localtime.at(_anniversary(day, year) + wait.offset, wait.time, zone)
+        _comes(wait, _anniversary(day, year), zone)
         for year in count((since - wait.offset).year - 1)
     )
     return next(instant for instant in instants if instant >= since)
+
+
+def _comes(wait: UntilDate, day: date, zone: ZoneInfo) -> datetime:
+    return localtime.at(day + wait.offset, wait.time, zone)
 
 
 def _anniversary(day: date, year: int) -> date:

@@ -3,8 +3,24 @@ from __future__ import annotations
 from celery import shared_task
 
 from sequences import engine
+from sequences.services import backfill, dates, resuming
 
 
 @shared_task
 def advance() -> int:
     return engine.advance()
+
+
+@shared_task
+def start_by_dates() -> int:
+    return dates.start_by_dates()
+
+
+@shared_task
+def fill_up() -> int:
+    return backfill.go_on()
+
+
+@shared_task
+def resume() -> int:
+    return resuming.go_on()

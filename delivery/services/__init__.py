@@ -16,6 +16,7 @@ from delivery.services.messages import (
     release,
     release_messages,
     resolve_in_doubt,
+    spread,
 )
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "release",
     "release_messages",
     "resolve_in_doubt",
+    "spread",
 ]

@@ -7,7 +7,7 @@ pause, an exit or a cancelled campaign wins over every message that is not on th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -102,14 +102,33 @@ def release_messages(*, kind: str, source_id: int, subscriber_ids: Sequence[int]
 
 
 @transaction.atomic
-def cancel(*, kind: str, source_id: int, subscriber_ids: Sequence[int] | None = None) -> int:
+def cancel(
+    *,
+    kind: str,
+    source_id: int,
+    subscriber_ids: Sequence[int] | None = None,
+    due_before: datetime | None = None,
+) -> int:
     """Stop the messages of a source (to some people, or to all) for good; how many there were.
 
-    The reaper gives each one its outcome, `skipped: cancelled`.
+    With `due_before`, only those that might have left by then and have not. The reaper gives each
+    one its outcome, `skipped: cancelled`.
     """
-    return _lock(kind, source_id, subscriber_ids, cancelled_at=None).update(
-        cancelled_at=clock.now()
-    )
+    which: dict[str, Any] = {"cancelled_at": None}
+    if due_before:
+        which |= {"run_at__lt": due_before, "lease_token": None}
+    return _lock(kind, source_id, subscriber_ids, **which).update(cancelled_at=clock.now())
+
+
+def spread(
+    *, kind: str, source_id: int, at: datetime, gap: timedelta, done: int, limit: int
+) -> int:
+    """Let the messages of a source that are due at an instant leave one by one after it; how many.
+
+    At most `limit` of them, oldest first; `done` have got their turn before.
+    """
+    pace = {"at": at, "gap": gap, "done": done, "limit": limit}
+    return sql.run("delivery", "spread", {"kind": kind, "source_id": source_id, **pace})
 
 
 @transaction.atomic

@@ -33,7 +33,14 @@ def pause_sequence(sequence: Sequence, *, by: Actor) -> bool:
 
     Raises StateConflict for a sequence that is not live.
     """
-    paused = sources.move(sequence, "pause", SEQUENCE_MOVES, kinds.SEQUENCE_PAUSED, by=by)
+    paused = sources.move(
+        sequence,
+        "pause",
+        SEQUENCE_MOVES,
+        kinds.SEQUENCE_PAUSED,
+        by=by,
+        paused_at=clock.db_now(),
+    )
     if paused:
         delivery.hold(**sequence.source)
     return paused
@@ -45,7 +52,9 @@ def resume_sequence(sequence: Sequence, *, by: Actor) -> bool:
 
     Raises StateConflict for a sequence that is not paused.
     """
-    resumed = sources.move(sequence, "resume", SEQUENCE_MOVES, kinds.SEQUENCE_RESUMED, by=by)
+    resumed = sources.move(
+        sequence, "resume", SEQUENCE_MOVES, kinds.SEQUENCE_RESUMED, by=by, paused_at=None
+    )
     if resumed:
         delivery.release(**sequence.source)
     return resumed

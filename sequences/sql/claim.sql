@@ -11,7 +11,8 @@ WITH ready AS MATERIALIZED (
                       AND enrollment.due_at <= %(now)s)
 )
 SELECT due.id, due.workspace_id, due.sequence_id, due.version_id, due.subscriber_id, due.run,
-       due.position, due.entered_step_at, due.started_at, due.hops
+       due.position, due.entered_step_at, due.started_at, due.hops,
+       due.skips
   FROM ready
  CROSS JOIN LATERAL (
        SELECT enrollment.*

@@ -4,7 +4,7 @@
 UPDATE sequences_enrollment AS enrollment
    SET state = moved.state, position = moved.position, awaits = moved.awaits,
        due_at = moved.due_at, entered_step_at = moved.entered_step_at, ended_at = moved.ended_at,
-       reason = moved.reason
+       reason = moved.reason, skips = false
   FROM unnest(%(id)s::bigint[], %(state)s::text[], %(position)s::text[], %(awaits)s::text[],
               %(due_at)s::timestamptz[], %(entered_step_at)s::timestamptz[],
               %(ended_at)s::timestamptz[], %(reason)s::text[])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -30,11 +31,24 @@ def set_triggers(
     begin(sequence, expected_revision)
     names = Names(sequence.workspace, triggers)
     found = _each(triggers, "/triggers", partial(read_trigger, sequence, names), most=MAX_TRIGGERS)
-    sequence.triggers.all().delete()
-    Trigger.objects.bulk_create(found)
+    _replace(sequence, found)
     save(sequence)
     record("sequence.triggers_set", sequence, by=by, triggers=", ".join(map(str, found)))
     return sequence
+
+
+def _replace(sequence: Sequence, found: list[Trigger]) -> None:
+    """Those that were there stay as they are: one of a date knows up to when it has looked."""
+    before = {_meaning(each): each.pk for each in sequence.triggers.all()}
+    kept = {before[meaning] for each in found if (meaning := _meaning(each)) in before}
+    sequence.triggers.exclude(pk__in=kept).delete()
+    Trigger.objects.bulk_create(each for each in found if _meaning(each) not in before)
+
+
+def _meaning(trigger: Trigger) -> str:
+    return f"{trigger.kind} {trigger.list_id} {trigger.tag_id} {trigger.segment_id} " + json.dumps(
+        trigger.settings, sort_keys=True
+    )
 
 
 @transaction.atomic
