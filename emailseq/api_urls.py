@@ -27,6 +27,7 @@ from sequences.api import (
     Simulations,
     Steps,
     SubscriberEnrollments,
+    Versions,
 )
 from subscribers.api import (
     EventCatalogue,
@@ -58,6 +59,7 @@ router.register(
 )
 router.register("v1/sequences", Sequences, "sequences")
 router.register("v1/sequences/(?P<sequence>[^/]+)/steps", Steps, "steps")
+router.register("v1/sequences/(?P<sequence>[^/]+)/versions", Versions, "versions")
 router.register("v1/enrollments", Enrollments, "enrollments")
 router.register("v1/campaigns", Campaigns, "campaigns")
 
@@ -75,6 +77,8 @@ catalogue = EventCatalogue.as_view({"get": "list"}, basename="event-catalogue")
 segment_members = SegmentMembers.as_view({"get": "list"}, basename="segment-members")
 render = Renderings.as_view({"post": "render"}, basename="templates")
 draft = Drafts.as_view({"get": "retrieve", "put": "replace"}, basename="drafts")
+diff = Drafts.as_view({"get": "diff"}, basename="drafts")
+preview = Drafts.as_view({"get": "preview"}, basename="drafts")
 undo = Drafts.as_view({"post": "undo"}, basename="drafts")
 simulate = Simulations.as_view({"post": "simulate"}, basename="simulations")
 enrollments = SubscriberEnrollments.as_view({"get": "list"}, basename="subscriber-enrollments")
@@ -96,7 +100,9 @@ urlpatterns = [
     path("v1/segments/<str:id>/members", segment_members),
     path("v1/templates/<str:id>/render", render),
     path("v1/sequences/<str:id>/draft", draft),
+    path("v1/sequences/<str:id>/draft/diff", diff),
     path("v1/sequences/<str:id>/draft/undo", undo),
     path("v1/sequences/<str:id>/simulate", simulate),
+    path("v1/sequences/<str:id>/publish/preview", preview),
     *router.urls,
 ]

@@ -25,7 +25,7 @@ class Run(Protocol):
 def of_run(
     run: Run, kind: str, *, at: datetime, step_key: str = "", reason: str = "", arm: str = ""
 ) -> NewEvent:
-    """An event of one run, for `record_many`."""
+    """An event of one run, for `record_many`; `step_key` may be a position."""
     properties: dict[str, Any] = {"run": run.run}
     if reason:
         properties["reason"] = reason
@@ -38,6 +38,6 @@ def of_run(
         at,
         SourceKind.SEQUENCE,
         run.sequence_id,
-        step_key,
+        step_key.partition("/")[0],
         properties=properties,
     )

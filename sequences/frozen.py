@@ -30,10 +30,14 @@ def templates(nodes: Iterable[Node]) -> dict[Template, list[Node]]:
     """The templates in use, each with the emails that use it, in order."""
     used: dict[Template, list[Node]] = {}
     for node in draft.walk(nodes):
-        contents = [node.step.template, *(each.template for each in node.step.variants.all())]
-        for template in filter(None, contents):
+        for template in _templates(node):
             used.setdefault(template, []).append(node)
     return used
+
+
+def contents(node: Node) -> set[int]:
+    """The ids of the templates that an email may send."""
+    return {template.pk for template in _templates(node)}
 
 
 def program(nodes: Iterable[Node], version_ids: Mapping[int, int]) -> Program:
@@ -65,6 +69,11 @@ def _step(node: Node, version_ids: Mapping[int, int]) -> Step:
             return ActionStep(key, actions.parse(settings["action"]))
         case _:
             return ExitStep(key, settings["reason"])
+
+
+def _templates(node: Node) -> list[Template]:
+    variants = [each.template for each in node.step.variants.all()]
+    return [node.step.template, *variants] if node.step.template else variants
 
 
 def _arms(node: Node, version_ids: Mapping[int, int]) -> tuple[Arm, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 ENROLLMENT_STARTED = "enrollment.started"  # a run began
 ENROLLMENT_STEP = "enrollment.step"  # a run reached the step `step_key`
+ENROLLMENT_MOVED = "enrollment.moved"  # a run goes on in another version, from `step_key`
 ENROLLMENT_COMPLETED = "enrollment.completed"  # a run came to its end
 ENROLLMENT_EXITED = "enrollment.exited"  # a run ended early, for the reason given
 ENROLLMENT_GOAL = "enrollment.goal"  # a run ended early, because the goal `reason` was reached

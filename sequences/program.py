@@ -115,21 +115,25 @@ Block = WaitUntilStep | BranchStep | SplitStep
 Step = EmailStep | WaitStep | Block | ActionStep | ExitStep
 
 
-class _Place(NamedTuple):
-    """Where a step stands: the `number`-th of `row`, which is an arm of `block` or the program."""
+class Place(NamedTuple):
+    """Where a step stands: the `number`-th of `row`, which is an `arm` of `block`, or the program.
+
+    Numbers begin at 0.
+    """
 
     step: Step
     row: tuple[Step, ...]
     number: int
     block: Block | None
+    arm: str
 
 
 @dataclass(frozen=True)
 class Program:
     """Steps in order.
 
-    A position is a step's key, '' before the first, or `step/arm` for who has gone through that
-    arm of a block and found no step in it.
+    A position is a step's key, '' before the first, or a key with a slash for who has come by and
+    not yet to what follows: `step/arm` into an arm of a block, `step/` out of the whole step.
     """
 
     steps: tuple[Step, ...]
@@ -139,11 +143,11 @@ class Program:
         return (place.step for place in self._places.values())
 
     def at(self, position: str) -> Step | None:
-        """The step of that key; None before the first, and in an empty arm.
+        """The step of that key; None before the first, and in between.
 
         Raises KeyError for a foreign key.
         """
-        return self._place(position).step if position and "/" not in position else None
+        return self.place(position).step if position and "/" not in position else None
 
     def arm(self, ref: str) -> Arm:
         """The arm that `step/arm` names. Raises KeyError for a foreign one."""
@@ -155,14 +159,19 @@ class Program:
         raise KeyError(f"The program has no arm {ref!r}.")
 
     def after(self, position: str) -> Step | None:
-        """What follows the step, whatever stands in its arms; None at the end."""
-        if not position:
-            return self.steps[0] if self.steps else None
-        place = self._place(position.partition("/")[0])
+        """What follows the step, whatever stands in its arms; None at the end.
+
+        In an arm (`step/arm`), that is the first step of it, if it has any.
+        """
+        key, _, arm = position.partition("/")
+        inside = self.arm(position).steps if arm else () if key else self.steps
+        if inside or not key:
+            return inside[0] if inside else None
+        place = self.place(key)
         while place.number + 1 == len(place.row):
             if place.block is None:
                 return None
-            place = self._place(place.block.key)
+            place = self.place(place.block.key)
         return place.row[place.number + 1]
 
     def emails_just_before(self, step: Step) -> frozenset[str]:
@@ -181,15 +190,19 @@ class Program:
         own = {step.template_version_id for step in emails}
         return frozenset(own.union(*(_content_ids(step) for step in emails)))
 
-    def _place(self, key: str) -> _Place:
+    def __contains__(self, key: object) -> bool:
+        return key in self._places
+
+    def place(self, key: str) -> Place:
+        """Where the step of that key stands. Raises KeyError for a foreign one."""
         try:
             return self._places[key]
         except KeyError:
             raise KeyError(f"The program has no step {key!r}.") from None
 
     @cached_property
-    def _places(self) -> dict[str, _Place]:
-        return {place.step.key: place for place in _places(self.steps, None)}
+    def _places(self) -> dict[str, Place]:
+        return {place.step.key: place for place in _places(self.steps, None, "")}
 
     @cached_property
     def _recent(self) -> dict[str, frozenset[str]]:
@@ -202,12 +215,12 @@ def _content_ids(step: EmailStep) -> set[int]:
     return {variant.template_version_id for variant in step.variants}
 
 
-def _places(row: tuple[Step, ...], block: Block | None) -> Iterator[_Place]:
+def _places(row: tuple[Step, ...], block: Block | None, arm: str) -> Iterator[Place]:
     for number, step in enumerate(row):
-        yield _Place(step, row, number, block)
+        yield Place(step, row, number, block, arm)
         if isinstance(step, Block):
-            for arm in step.arms:
-                yield from _places(arm.steps, step)
+            for each in step.arms:
+                yield from _places(each.steps, step, each.key)
 
 
 def _gather_recent(

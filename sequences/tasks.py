@@ -3,7 +3,11 @@ from __future__ import annotations
 from celery import shared_task
 
 from sequences import engine
+<<<<<<< ours
 from sequences.services import backfill, dates, resuming
+=======
+from sequences.services.transfer import transfer as transfer_people
+>>>>>>> theirs
 
 
 @shared_task
@@ -12,6 +16,7 @@ def advance() -> int:
 
 
 @shared_task
+<<<<<<< ours
 def start_by_dates() -> int:
     return dates.start_by_dates()
 
@@ -24,3 +29,7 @@ def fill_up() -> int:
 @shared_task
 def resume() -> int:
     return resuming.go_on()
+=======
+def transfer() -> int:
+    return transfer_people()
+>>>>>>> theirs

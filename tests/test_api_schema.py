@@ -77,6 +77,7 @@ def test_what_needs_an_if_match_says_so(schema):
             "sequences": ("partial_update", "destroy", "publish", "triggers", "endings"),
             "steps": ("partial_update", "destroy"),
             "templates": ("partial_update", "destroy", "publish"),
+            "versions": ("restore",),
         }.items()
         for action in actions
     }

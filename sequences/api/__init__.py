@@ -5,5 +5,14 @@ from sequences.api.enrollments import Enrollments, SubscriberEnrollments
 from sequences.api.sequences import Sequences
 from sequences.api.simulations import Simulations
 from sequences.api.steps import Steps
+from sequences.api.versions import Versions
 
-__all__ = ["Drafts", "Enrollments", "Sequences", "Simulations", "Steps", "SubscriberEnrollments"]
+__all__ = [
+    "Drafts",
+    "Enrollments",
+    "Sequences",
+    "Simulations",
+    "Steps",
+    "SubscriberEnrollments",
+    "Versions",
+]

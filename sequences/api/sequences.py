@@ -24,7 +24,7 @@ from sequences import draft, validate
 from sequences.models import Enrollment, Sequence, Trigger
 from sequences.services import edit, lifecycle
 from sequences.services.publish import publish
-from sequences.states import EndingKind, SequenceState
+from sequences.states import EndingKind, Fate, SequenceState
 from subscribers.models import List
 from subscribers.segments import comparisons
 
@@ -130,6 +130,20 @@ class ChecksSerializer(serializers.Serializer[Any]):
     warnings = Fault(many=True, help_text="What is odd, but may be meant.")
 
 
+class Publish(Strict):
+    """What is to become of those who are inside."""
+
+    people = serializers.ChoiceField(Fate.choices, default=Fate.STAY)
+    steps = serializers.DictField(
+        child=serializers.ChoiceField(Fate.choices),
+        required=False,
+        help_text="For those who stand at these steps, by their ids.",
+    )
+    impact = serializers.CharField(
+        source="seen", required=False, help_text="The `token` of the preview that was looked at."
+    )
+
+
 class Copy(Named):
     name = serializers.CharField(max_length=100)
 
@@ -162,7 +176,7 @@ class Sequences(Resource):
         "archive": Verb(lifecycle.archive_sequence, "sequences:write"),
         "triggers": Verb(edit.set_triggers, "sequences:write", Triggers, "put", guarded=True),
         "endings": Verb(edit.set_endings, "sequences:write", Endings, "put", guarded=True),
-        "publish": Verb(publish, "sequences:publish", guarded=True),
+        "publish": Verb(publish, "sequences:publish", Publish, guarded=True),
         "pause": Verb(lifecycle.pause_sequence, "delivery:pause"),
         "resume": Verb(lifecycle.resume_sequence, "delivery:pause"),
     }

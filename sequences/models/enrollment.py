@@ -23,9 +23,26 @@ class EnrollmentQuerySet(WorkspaceQuerySet["Enrollment"]):
         return dict(self.live().values_list("sequence").annotate(Count("pk")))
 
     def waiting_by_step(self, sequence: Sequence) -> dict[str, int]:
-        """How many live runs stand at each step of a sequence, by step key; '' is the start."""
-        standing = self.live().filter(sequence=sequence).values("position")
-        return dict(standing.values_list("position").annotate(Count("pk")))
+        """How many live runs stand at (or behind) each step, by its key; '' is the start."""
+        waiting: dict[str, int] = {}
+        for (_, position), people in self.standing(sequence).items():
+            key = position.partition("/")[0]
+            waiting[key] = waiting.get(key, 0) + people
+        return waiting
+
+    def standing(self, sequence: Sequence) -> dict[tuple[int, str], int]:
+        """How many live runs stand where, by the id of their version and their position."""
+        live = self.live().filter(sequence=sequence).values_list("version", "position")
+        counted = live.annotate(Count("pk")).order_by("version", "position")
+        return {(version, position): people for version, position, people in counted}
+
+    def by_version(self, sequence: Sequence) -> dict[int, dict[str, int]]:
+        """How many runs of a sequence are in which state, by the id of their version."""
+        counted = self.filter(sequence=sequence).values_list("version", "state")
+        found: dict[int, dict[str, int]] = {}
+        for version, state, runs in counted.annotate(Count("pk")):
+            found.setdefault(version, {})[state] = runs
+        return found
 
     def barred(self) -> dict[int, str]:
         """Why people may not be mailed, by the id of their run, in the words of the gate."""

@@ -32,7 +32,8 @@ class Transfer(models.Model):
     """What is to become of those who were inside when a version was published, and how far it is.
 
     `fate` is a `sequences.states.Fate`, and `fates` those of whoever stands at the steps named
-    there. `reached` is the id of the last run that was handled: what stops half-way goes on there.
+    there. `reached` is the id of the last subscriber who was handled: what stops half-way goes on
+    there.
     """
 
     version = models.OneToOneField(

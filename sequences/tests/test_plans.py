@@ -35,6 +35,15 @@ SELECT workspace_id, gen_random_uuid(), %(sequence)s, %(version)s, id, 1, 'activ
   FROM person
 """
 
+# Each has come to the email.
+STEPS = """
+INSERT INTO subscribers_event (xid, workspace_id, subscriber_id, kind, occurred_at, source_kind,
+                               source_id, step_key, variant, verdict, properties)
+SELECT 1, workspace_id, subscriber_id, 'enrollment.step', now(), 'sequence', %(sequence)s,
+       %(email)s, '', '', '{"run": 1}'
+  FROM sequences_enrollment
+"""
+
 
 @pytest.fixture
 def crowd():
@@ -48,7 +57,9 @@ def crowd():
         )
         half = live.enrollments.order_by("pk")[:10_000].values("subscriber")
         let_leave(subscriber__in=half)
+        cursor.execute(STEPS, {"sequence": live.pk, "email": email})
         cursor.execute("ANALYZE sequences_enrollment, delivery_outbox, delivery_ledger")
+        cursor.execute("ANALYZE subscribers_event")
     return live
 
 
@@ -73,10 +84,17 @@ def test_the_engine_reads_by_index_however_many_people_are_inside(crowd):
     columns = {name: [getattr(run, name) for run in due] for name in wanted}
     wake = {"step_key": [crowd.steps.first().key] * len(due), "now": clock.db_now()}
 
+    had = {"step_keys": wake["step_key"], "started_at": columns["entered_step_at"]}
+    had["sequence_id"] = crowd.pk
+    moved = {name: [""] * len(due) for name in ("position", "awaits")}
+    moved |= {"version_id": crowd.live_version_id, "now": wake["now"]}
+
     statements = [
         ("claim", {"limit": 1000, "now": clock.db_now()}, 3),
         ("facts", columns, 10),
         ("wake", {**columns, **wake}, 60),  # writes each run, and its entry in each index
+        ("had", {**columns, **had}, 10),
+        ("transfer", {**columns, **moved}, 60),
     ]
     for name, parameters, pages_per_run in statements:
         whole, pages = explain(name, parameters)

@@ -52,9 +52,12 @@ def test_publishing_freezes_the_steps_and_goes_live():
     assert (event.source_kind, event.subscriber_id, event.properties) == (
         "sequence",
         None,
-        {"by": "system", "version": 1},
+        {"by": "system", "version": 1, "people": "stay"},
     )
-    assert AuditEntry.objects.get(verb="sequence.published").changes == {"version": 1}
+    assert AuditEntry.objects.get(verb="sequence.published").changes == {
+        "version": 1,
+        "people": "stay",
+    }
 
 
 def test_people_inside_stay_on_their_version_and_new_ones_get_the_new_one():

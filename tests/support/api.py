@@ -149,6 +149,7 @@ def make_world() -> World:
             "sender-identities": sequence.sender.public_id,
             "sequences": sequence.public_id,
             "steps": sequence.steps.get().key,
+            "versions": "1",
             "enrollments": run.public_id,
             "campaigns": campaign.public_id,
             "sending-domains": domain.public_id,
