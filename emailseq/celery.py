@@ -38,13 +38,10 @@ app.conf.update(
 # Every tick: its interval in seconds. One that waits longer than that is dropped: the next is due.
 TICKS: dict[str, tuple[str, float, tuple[Any, ...]]] = {
     "advance": ("sequences.tasks.advance", 1, ()),
-<<<<<<< ours
     "start-by-dates": ("sequences.tasks.start_by_dates", 60, ()),
     "backfill": ("sequences.tasks.fill_up", 10, ()),
     "resume": ("sequences.tasks.resume", 10, ()),
-=======
     "transfer": ("sequences.tasks.transfer", 1, ()),
->>>>>>> theirs
     "fill": ("campaigns.tasks.fill", 1, ()),
     "pump": ("delivery.tasks.pump", 1, ()),
     "drain-hits": ("delivery.tasks.drain_hits", 1, ()),

@@ -3,11 +3,8 @@ from __future__ import annotations
 from celery import shared_task
 
 from sequences import engine
-<<<<<<< ours
 from sequences.services import backfill, dates, resuming
-=======
 from sequences.services.transfer import transfer as transfer_people
->>>>>>> theirs
 
 
 @shared_task
@@ -16,7 +13,6 @@ def advance() -> int:
 
 
 @shared_task
-<<<<<<< ours
 def start_by_dates() -> int:
     return dates.start_by_dates()
 
@@ -29,7 +25,8 @@ def fill_up() -> int:
 @shared_task
 def resume() -> int:
     return resuming.go_on()
-=======
+
+
+@shared_task
 def transfer() -> int:
     return transfer_people()
->>>>>>> theirs

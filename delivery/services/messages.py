@@ -45,6 +45,7 @@ class NewMessage(NamedTuple):
     message_class: str = MessageClass.MARKETING
     priority: int = Priority.CAMPAIGN
     run_at: datetime | None = None  # when it may leave; None: at once
+    thread: str = ""  # the step of the same run whose message it answers
 
 
 def queue_many(messages: Iterable[NewMessage], *, now: datetime) -> int:
@@ -107,21 +108,17 @@ def cancel(
     kind: str,
     source_id: int,
     subscriber_ids: Sequence[int] | None = None,
-<<<<<<< ours
+    step_keys: Sequence[str] | None = None,
     due_before: datetime | None = None,
 ) -> int:
-    """Stop the messages of a source (to some people, or to all) for good; how many there were.
-=======
-    step_keys: Sequence[str] | None = None,
-) -> int:
     """Stop the messages of a source (to some people, of some steps) for good; how many there were.
->>>>>>> theirs
 
     With `due_before`, only those that might have left by then and have not. The reaper gives each
     one its outcome, `skipped: cancelled`.
     """
-<<<<<<< ours
     which: dict[str, Any] = {"cancelled_at": None}
+    if step_keys is not None:
+        which["step_key__in"] = step_keys
     if due_before:
         which |= {"run_at__lt": due_before, "lease_token": None}
     return _lock(kind, source_id, subscriber_ids, **which).update(cancelled_at=clock.now())
@@ -136,11 +133,6 @@ def spread(
     """
     pace = {"at": at, "gap": gap, "done": done, "limit": limit}
     return sql.run("delivery", "spread", {"kind": kind, "source_id": source_id, **pace})
-=======
-    steps = {} if step_keys is None else {"step_key__in": step_keys}
-    rows = _lock(kind, source_id, subscriber_ids, cancelled_at=None, **steps)
-    return rows.update(cancelled_at=clock.now())
->>>>>>> theirs
 
 
 @transaction.atomic
