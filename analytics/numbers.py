@@ -83,7 +83,7 @@ def _sum(kind: str, verdict: str = "", *, of: str = "count") -> Sum:
 _SUMS = {
     "sent": _sum(kinds.MESSAGE_SENT),
     "skipped": _sum(kinds.MESSAGE_SKIPPED),
-    "failed": _sum(kinds.MESSAGE_FAILED),
+    "failed": Sum("count", filter=Q(kind=kinds.MESSAGE_FAILED), default=0),  # for any reason
     "opened": _sum(kinds.MESSAGE_OPENED, Verdict.HUMAN, of="first_count"),
     "clicked": _sum(kinds.MESSAGE_CLICKED, Verdict.HUMAN, of="first_count"),
     "unsubscribed": _sum(kinds.MESSAGE_UNSUBSCRIBED),

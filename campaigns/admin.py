@@ -14,6 +14,7 @@ from campaigns import services
 from campaigns.models import Campaign
 from campaigns.progress import progress, progress_by_campaign
 from campaigns.states import CAMPAIGN_MOVES, CampaignState
+from delivery import services as delivery
 from delivery.models import SenderIdentity
 from delivery.states import SourceKind
 from emailseq.backoffice.columns import NUMBERS, column, progress_bar, state_badge
@@ -103,6 +104,7 @@ class CampaignAdmin(WorkspaceAdmin):
             "campaign": target,
             "numbers": numbers(SourceKind.CAMPAIGN, target.pk),
             "progress": progress(target),
+            "held_reason": delivery.held_reason(**target.source),
         }
 
     def progress_fragment(self, request: Request, object_id: int) -> HttpResponse:

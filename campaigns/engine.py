@@ -7,8 +7,11 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef
 
+from accounts.audit import SYSTEM
+from analytics import harm
 from campaigns import services
 from campaigns.models import Campaign
+from campaigns.states import CampaignState
 from delivery import services as delivery
 from delivery.models import Outbox
 from delivery.services import NewMessage
@@ -36,6 +39,13 @@ def finish() -> int:
     left = Outbox.objects.filter(kind=SourceKind.CAMPAIGN, source_id=OuterRef("id"))
     done = Campaign.objects.to_finish().filter(~Exists(left)).order_by("id")
     return sum(map(services.finish, done.select_for_update(skip_locked=True, no_key=True)))
+
+
+def brake() -> int:
+    """Pause campaigns that bounce or annoy too much; how many they were."""
+    sending = {row.pk: row for row in Campaign.objects.filter(state=CampaignState.SENDING)}
+    found = harm.found(SourceKind.CAMPAIGN, list(sending))
+    return sum(services.pause(sending[pk], by=SYSTEM, because=why) for pk, why in found.items())
 
 
 @transaction.atomic

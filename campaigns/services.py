@@ -86,11 +86,13 @@ def send(campaign: Campaign, *, by: Actor) -> bool:
 
 
 @transaction.atomic
-def pause(campaign: Campaign, *, by: Actor) -> bool:
+def pause(campaign: Campaign, *, by: Actor, because: str = "") -> bool:
     """Let nothing leave that is not on the wire yet. False when it was paused already."""
-    paused = sources.move(campaign, "pause", CAMPAIGN_MOVES, kinds.CAMPAIGN_PAUSED, by=by)
+    paused = sources.move(
+        campaign, "pause", CAMPAIGN_MOVES, kinds.CAMPAIGN_PAUSED, by=by, because=because
+    )
     if paused:
-        delivery.hold(**campaign.source)
+        delivery.hold(**campaign.source, because=because)
     return paused
 
 

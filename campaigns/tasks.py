@@ -10,3 +10,8 @@ def fill() -> int:
     filled = engine.fill()
     engine.finish()
     return filled
+
+
+@shared_task
+def brake() -> int:
+    return engine.brake()

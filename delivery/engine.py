@@ -49,7 +49,7 @@ from delivery.replies import Reply
 from delivery.routing import LaneKey
 from delivery.safety import Withheld
 from delivery.settlement import Settlement
-from delivery.states import Outcome
+from delivery.states import Failure, Outcome
 from delivery.transports.smtp import ConnectFailed, Connection, Result, Server, boot_time
 from emailseq.lib import clock, sql
 from emailseq.lib.localtime import NeverOpen
@@ -170,7 +170,8 @@ class _Pump:
                 failed.finish(row.id, Outcome.SKIPPED, reason=str(error))
                 self._lanes.hear(row.lane, back=1)
             except (RenderError, ValueError) as error:
-                failed.finish(row.id, Outcome.FAILED, reason=f"render: {error}")
+                reason = f"render: {error}"
+                failed.finish(row.id, Outcome.FAILED, reason=reason, failure=Failure.CONTENT)
                 self._lanes.hear(row.lane, back=1)
         await self._settle(failed)
         return await asyncio.to_thread(letters.sign, rendered, now=now)
@@ -343,7 +344,7 @@ class _Pump:
             for name, parameters in settlement.statements():
                 query = sql.load("delivery", name)
                 cursor = await database.execute(query, {**parameters, "token": self._token})
-                news += outcomes.news(await cursor.fetchall(), suppress=settlement.suppress)
+                news += outcomes.news(await cursor.fetchall(), failures=settlement.failures)
             if news:
                 await database.execute(events.STATEMENT, events.parameters(news))
         self._sent_count += sum(outcome == Outcome.SENT for _, outcome, *_ in settlement.finished)

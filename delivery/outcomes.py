@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from delivery.states import Failure
 from subscribers.events import NewEvent
 
+_NONE: Mapping[int, Failure] = {}
 
-def news(rows: Iterable[tuple[Any, ...]], *, suppress: Set[int] = frozenset()) -> list[NewEvent]:
+
+def news(
+    rows: Iterable[tuple[Any, ...]], *, failures: Mapping[int, Failure] = _NONE
+) -> list[NewEvent]:
     """Events for the rows that `finish.sql`, `put_back.sql`, `doubt.sql`, `reap.sql` and
     `sweep_cancelled.sql` return; none for those merely due again.
 
-    `suppress` are the messages whose address is no good.
+    `failures` say of messages, by id, what speaks against their source.
     """
     return [
         NewEvent(
@@ -22,8 +27,8 @@ def news(rows: Iterable[tuple[Any, ...]], *, suppress: Set[int] = frozenset()) -
             at,
             *(source_kind, source_id, step_key, variant),
             message_id,
-            "",  # no verdict
-            _properties(why, suppress=message_id in suppress),
+            str(failures.get(message_id, "")),
+            _properties(why, suppress=failures.get(message_id) == Failure.HARD),
         )
         for message_id, workspace_id, subscriber_id, *source, at, what, why in rows
         for source_kind, source_id, step_key, variant in [source]

@@ -10,13 +10,14 @@ from typing import Any
 from delivery import replies
 from delivery.brakes import Heard, heard
 from delivery.replies import Kind, Reply
-from delivery.states import CapPolicy, Outcome
+from delivery.states import CapPolicy, Failure, Outcome
 from delivery.transports.smtp import Result, WireOutcome
 from emailseq.lib import sql
 
 LAST_TRY = 10  # the backoff of `replies` has come to some 58 hours by then
 LANE_PAUSE = timedelta(minutes=1)  # the server is busy or does not like us: no recipient's fault
 _LANE = {Kind.CONNECTION, Kind.SENDER_TEMPORARY}
+_FAILURES = {Kind.RECIPIENT_PERMANENT: Failure.HARD, Kind.CONTENT: Failure.CONTENT}
 
 
 @dataclass
@@ -26,7 +27,7 @@ class Settlement:
     finished: list[tuple[int, str, str, str]] = field(default_factory=list)
     back: list[tuple[int, datetime, int, str, str]] = field(default_factory=list)
     doubtful: list[tuple[int, str]] = field(default_factory=list)
-    suppress: set[int] = field(default_factory=set)
+    failures: dict[int, Failure] = field(default_factory=dict)
     # For the lane: the answers, as letters of `brakes.Heard`; what was refused last; and how many
     # messages the server has decided about.
     answers: str = ""
@@ -34,8 +35,18 @@ class Settlement:
     decided_count: int = 0
     _has_ended: bool = False
 
-    def finish(self, message_id: int, outcome: str, *, reason: str = "", reply: str = "") -> None:
+    def finish(
+        self,
+        message_id: int,
+        outcome: str,
+        *,
+        reason: str = "",
+        reply: str = "",
+        failure: Failure | None = None,
+    ) -> None:
         """It is over. `reason` is empty for a message that was sent."""
+        if failure:
+            self.failures[message_id] = failure
         self.finished.append((message_id, outcome, reason[:200], reply[:500]))
 
     def put_back(
@@ -93,9 +104,10 @@ class Settlement:
             run_at = now + replies.next_try(attempts, jitter=jitter)
             self.put_back(message_id, run_at, refund=False, reply=reply)
         else:
-            self.finish(message_id, Outcome.FAILED, reason=verdict.reason, reply=reply)
-            if verdict.suppress:
-                self.suppress.add(message_id)
+            failure = _FAILURES.get(verdict.kind)
+            self.finish(
+                message_id, Outcome.FAILED, reason=verdict.reason, reply=reply, failure=failure
+            )
 
     @property
     def ids(self) -> list[int]:

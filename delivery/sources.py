@@ -30,12 +30,13 @@ def move(
     kind: str,
     *,
     by: Actor,
+    because: str = "",
     **changes: Any,
 ) -> bool:
     """Move its state as `state.move_one` does and, if it moved, put that on record as `kind`."""
     moved = state.move_one(source, verb, moves, **changes)
     if moved:
-        record(source, kind, by=by)
+        record(source, kind, by=by, **({"reason": because} if because else {}))
     return moved
 
 

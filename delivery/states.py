@@ -51,6 +51,16 @@ class Outcome(models.TextChoices):
     FAILED = "failed", _("Failed")
 
 
+class Failure(models.TextChoices):
+    """Why a message failed or came back, where that speaks against its source; an event's verdict.
+
+    Soft bounces and what is said about us are none of these.
+    """
+
+    HARD = "hard", _("Nobody has that address")
+    CONTENT = "content", _("Nobody takes this message")
+
+
 class HitKind(models.TextChoices):
     OPEN = "open", _("Opened")
     CLICK = "click", _("Clicked")

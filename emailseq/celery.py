@@ -56,6 +56,8 @@ TICKS: dict[str, tuple[str, float, tuple[Any, ...]]] = {
     "forget-webhook-calls": ("delivery.tasks.forget_webhook_calls", 600, ()),
     "reap": ("delivery.tasks.reap", 10, ()),
     "forget-event-keys": ("subscribers.tasks.forget_event_keys", 60, ()),
+    "brake-campaigns": ("campaigns.tasks.brake", 60, ()),
+    "brake-sequences": ("sequences.tasks.brake", 60, ()),
     "look-up-domains": ("delivery.tasks.look_up_domains", 10, ()),
     "check-domains": ("delivery.tasks.check_domains", 60, ()),
     "event-partitions": ("subscribers.tasks.make_event_partitions", 3600, ()),

@@ -122,6 +122,10 @@ TRACKING_URL = env.str("TRACKING_URL", SITE_URL).rstrip("/")
 SPF_MECHANISMS = urls.mechanisms("EMAILSEQ_SPF")
 DNS_SERVERS = urls.name_servers("EMAILSEQ_DNS_SERVERS")
 LEASE_SECONDS = env.int("EMAILSEQ_LEASE_SECONDS", 45)
+# A source is paused when more than so many percent of at least so many messages come back.
+BRAKE_BOUNCES = env.float("EMAILSEQ_MAX_BOUNCES", 5.0)
+BRAKE_COMPLAINTS = env.float("EMAILSEQ_MAX_COMPLAINTS", 0.3)
+BRAKE_AFTER = env.int("EMAILSEQ_BRAKE_AFTER", 200)
 REST_SECONDS = env.int("EMAILSEQ_REST_SECONDS", 30)
 TRANSPORT_ALLOWED_HOSTS: list[str] = env.list("TRANSPORT_ALLOWED_HOSTS", [])
 INBOX_DIR = DATA_DIR / "inbox"

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import Actor
 from analytics.numbers import Numbers, numbers_by_source, numbers_by_step
+from delivery import services as delivery
 from delivery.models import SenderIdentity
 from delivery.states import SourceKind
 from emailseq.backoffice.columns import NUMBERS, column, state_badge, subscriber_link
@@ -250,6 +251,7 @@ class SequenceAdmin(WorkspaceAdmin):
             "numbers": numbers_by_source(SourceKind.SEQUENCE, [target.pk])[target.pk],
             "differs": target.live_version and _differs(steps, target.live_version),
             "may_write": self.may_write(request, target),
+            "held_reason": delivery.held_reason(**target.source),
         }
 
 

@@ -3,13 +3,18 @@ from __future__ import annotations
 from celery import shared_task
 
 from sequences import engine
-from sequences.services import backfill, dates, resuming
+from sequences.services import backfill, dates, lifecycle, resuming
 from sequences.services.transfer import transfer as transfer_people
 
 
 @shared_task
 def advance() -> int:
     return engine.advance()
+
+
+@shared_task
+def brake() -> int:
+    return lifecycle.brake_sequences()
 
 
 @shared_task

@@ -15,7 +15,7 @@ FILES = sorted(path for folder in FOLDERS for path in (folder, *folder.rglob("*.
 DOCUMENTS = [path for path in FILES if path.suffix == ".md"]
 READERS = ["emailseq/settings.py", "emailseq/env.py", *sorted(ROOT.glob("emailseq/embedded/*.py"))]
 READ = re.compile(
-    r"""(?:env\.(?:str|bool|int|list)|secret|ring|mechanisms|name_servers|require|read|redis_url|environ\.get)\(\s*"([A-Z_]+)\""""
+    r"""(?:env\.(?:str|bool|int|float|list)|secret|ring|mechanisms|name_servers|require|read|redis_url|environ\.get)\(\s*"([A-Z_]+)\""""
 )
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 SECTION = re.compile(r"^## (\w+)$(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)

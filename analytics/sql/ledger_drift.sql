@@ -13,7 +13,8 @@ WITH ledger AS (
      WHERE at IS NOT NULL
      GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 ), log AS (
-    SELECT workspace_id, source_kind, source_id, step_key, variant, kind, verdict,
+    SELECT workspace_id, source_kind, source_id, step_key, variant, kind,
+           CASE WHEN kind IN ('message.opened', 'message.clicked') THEN verdict ELSE '' END AS verdict,
            date_trunc('hour', occurred_at, 'UTC') AS hour, count(*) AS count
       FROM subscribers_event
      WHERE kind IN ('message.sent', 'message.skipped', 'message.failed')

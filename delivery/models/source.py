@@ -82,6 +82,9 @@ class Source(models.Model):
         db_default=CapPolicy.RESCHEDULE.value,
     )
     rank = models.SmallIntegerField(default=0, db_default=0)
+    held_reason = models.CharField(max_length=700, blank=True, default="", db_default="")
+    # When it last was held by itself; what happened before that is not held against it again.
+    braked_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [

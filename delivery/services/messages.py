@@ -78,14 +78,24 @@ def mirror(
     )
 
 
-def hold(*, kind: str, source_id: int) -> None:
-    """Let nothing of a source leave that is not on the wire yet; its messages keep their place."""
-    Source.objects.filter(kind=kind, source_id=source_id).update(held=True)
+def hold(*, kind: str, source_id: int, because: str = "") -> None:
+    """Let nothing of a source leave that is not on the wire yet; its messages keep their place.
+
+    `because` says what it did, if it is held for that and by nobody.
+    """
+    braked = {"held_reason": because[:700], "braked_at": clock.now()} if because else {}
+    Source.objects.filter(kind=kind, source_id=source_id).update(held=True, **braked)
 
 
 def release(*, kind: str, source_id: int) -> None:
     """The opposite of `hold`."""
-    Source.objects.filter(kind=kind, source_id=source_id).update(held=False)
+    Source.objects.filter(kind=kind, source_id=source_id).update(held=False, held_reason="")
+
+
+def held_reason(*, kind: str, source_id: int) -> str:
+    """What a source did that it is held for; empty where a person holds it, or nobody."""
+    found = Source.objects.filter(kind=kind, source_id=source_id, held=True)
+    return found.values_list("held_reason", flat=True).first() or ""
 
 
 @transaction.atomic

@@ -22,7 +22,7 @@ def test_accepted_is_sent():
     settlement = judged(WireOutcome.ACCEPTED, 250, "2.0.0", "queued")
 
     assert settlement.finished == [(7, "sent", "", "250 2.0.0 queued")]
-    assert (settlement.back, settlement.doubtful, settlement.suppress) == ([], [], set())
+    assert (settlement.back, settlement.doubtful, settlement.failures) == ([], [], {})
 
 
 def test_no_answer_after_the_dot_is_in_doubt_and_nothing_else():
@@ -57,21 +57,21 @@ def test_the_last_deferral_fails():
     settlement = judged(WireOutcome.REFUSED, 450, "4.2.1", "busy", attempts=LAST_TRY)
 
     ((_, outcome, _, _),) = settlement.finished
-    assert (outcome, settlement.suppress) == ("failed", set())
+    assert (outcome, settlement.failures) == ("failed", {})
 
 
 def test_nobody_there_fails_and_suppresses():
     settlement = judged(WireOutcome.REFUSED, 550, "5.1.1", "user unknown")
 
     ((_, outcome, _, _),) = settlement.finished
-    assert (outcome, settlement.suppress) == ("failed", {7})
+    assert (outcome, settlement.failures) == ("failed", {7: "hard"})
 
 
 def test_a_blocklist_fails_and_suppresses_nobody():
     settlement = judged(WireOutcome.REFUSED, 550, "5.7.1", "blocked by the blocklist")
 
     ((_, outcome, _, _),) = settlement.finished
-    assert (outcome, settlement.suppress) == ("failed", set())
+    assert (outcome, settlement.failures) == ("failed", {})
 
 
 def test_a_reply_with_nul_can_be_stored():
@@ -88,3 +88,34 @@ def test_statements_name_only_what_there_is_to_write():
     ]
     assert settlement.ids == [7]
     assert Settlement().statements() == []
+
+
+@pytest.mark.parametrize(
+    ("code", "enhanced", "text", "failures"),
+    [
+        (552, "5.3.4", "too large", {7: "content"}),
+        (550, "5.2.1", "disabled", {}),
+        (550, "5.7.1", "on our blocklist", {}),
+    ],
+)
+def test_only_what_speaks_against_the_source_is_held_against_it(code, enhanced, text, failures):
+    assert judged(WireOutcome.REFUSED, code, enhanced, text).failures == failures
+
+
+def test_the_lane_hears_one_letter_for_each_answer_and_one_for_a_lost_session():
+    settlement = Settlement()
+    for number, (outcome, code, enhanced) in enumerate(
+        [
+            (WireOutcome.ACCEPTED, 250, "2.0.0"),
+            (WireOutcome.REFUSED, 550, "5.1.1"),
+            (WireOutcome.REFUSED, 550, "5.7.1"),
+            (WireOutcome.IN_DOUBT, 0, ""),
+            (WireOutcome.UNSENT, 0, ""),
+            (WireOutcome.UNSENT, 0, ""),
+        ]
+    ):
+        reply = Reply(code, enhanced, "so it says", "dot")
+        settlement.judge(Result(number, outcome, reply), attempts=1, now=NOW, jitter=0.5)
+
+    assert (settlement.answers, settlement.decided_count) == ("..pc", 4)
+    assert settlement.why == "so it says"

@@ -12,14 +12,16 @@ from itertools import groupby
 from django.db import transaction
 
 from accounts import audit
-from accounts.audit import Actor
+from accounts.audit import SYSTEM, Actor
+from analytics import harm
 from delivery import services as delivery
 from delivery import sources
+from delivery.states import SourceKind
 from emailseq.lib import clock, state
 from sequences import kinds
 from sequences.events import of_run
 from sequences.models import Enrollment, EnrollmentQuerySet, Sequence
-from sequences.states import ENROLLMENT_MOVES, SEQUENCE_MOVES
+from sequences.states import ENROLLMENT_MOVES, SEQUENCE_MOVES, SequenceState
 from subscribers import events
 from subscribers import kinds as subscribers
 from subscribers.models import Event
@@ -28,7 +30,7 @@ CHUNK = 1000
 
 
 @transaction.atomic
-def pause_sequence(sequence: Sequence, *, by: Actor) -> bool:
+def pause_sequence(sequence: Sequence, *, by: Actor, because: str = "") -> bool:
     """Let nothing happen in a live sequence; people keep their places. False if it is paused.
 
     Raises StateConflict for a sequence that is not live.
@@ -39,11 +41,19 @@ def pause_sequence(sequence: Sequence, *, by: Actor) -> bool:
         SEQUENCE_MOVES,
         kinds.SEQUENCE_PAUSED,
         by=by,
+        because=because,
         paused_at=clock.db_now(),
     )
     if paused:
-        delivery.hold(**sequence.source)
+        delivery.hold(**sequence.source, because=because)
     return paused
+
+
+def brake_sequences() -> int:
+    """Pause live sequences that bounce or annoy too much; how many they were."""
+    live = {row.pk: row for row in Sequence.objects.filter(state=SequenceState.LIVE)}
+    found = harm.found(SourceKind.SEQUENCE, list(live))
+    return sum(pause_sequence(live[pk], by=SYSTEM, because=why) for pk, why in found.items())
 
 
 @transaction.atomic
