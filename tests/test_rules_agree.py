@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
+from unittest.mock import patch
 
 import pytest
 from django.db import transaction
@@ -17,7 +18,7 @@ from sequences.tests.factories import SequenceFactory
 from subscribers import events
 from subscribers.events import NewEvent
 from subscribers.models import SegmentMember, Subscription, Tag, TagAssignment
-from subscribers.segments import profiles, rules
+from subscribers.segments import compile, profiles, rules  # noqa: A004 - its own name
 from subscribers.segments.compile import answers, everybody, matching
 from subscribers.segments.evaluate import holds
 from subscribers.segments.references import BUILT_IN
@@ -211,11 +212,10 @@ def test_memory_batch_and_workspace_agree(world, crowd, forest):
             {pk for pk in ids if holds(rule, known[pk], NOW, zone=world.workspace.time_zone)}
             for rule in wanted
         ]
-        found = [
-            {pk for (pk,) in everybody(rule, world.workspace, now=NOW).rows()} for rule in wanted
-        ]
-
-        assert found == expected
+        for few in (0, compile.FEW):
+            with patch.object(compile, "FEW", few):
+                statements = [everybody(rule, world.workspace, now=NOW) for rule in wanted]
+            assert [{pk for (pk,) in one.rows()} for one in statements] == expected
         assert answers(wanted, world.workspace, ids, now=NOW) == expected
         assert [matching(rule, world.workspace, ids[:1], now=NOW) for rule in wanted] == [
             held & {ids[0]} for held in expected

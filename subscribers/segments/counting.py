@@ -35,10 +35,10 @@ class Counting:
         else:
             times = SQL("happened.{}").format(self._column(replace(rule, count=ONCE)))
         number = self._bind(rule.count.value)
-        if rule.count.op == "at_least":
-            return SQL("{} >= {}").format(times, number)
-        word = SQL("=") if rule.count.op == "exactly" else SQL("<=")
-        return SQL("coalesce({}, 0) {} {}").format(times, word, number)
+        if rule.count.op == "at_most" or rule.count.value == 0:  # never is enough
+            return SQL("coalesce({}, 0) <= {}").format(times, number)
+        word = SQL("=") if rule.count.op == "exactly" else SQL(">=")
+        return SQL("{} {} {}").format(times, word, number)
 
     def join(self, scope: Callable[[Composable, Composable], Composable]) -> Composable:
         """Empty when nothing is counted; `scope` limits a table, and its column of people."""

@@ -105,15 +105,15 @@ def warnings(rule: Rule, workspace: Workspace, *, at: str = "") -> list[Problem]
 
 
 def _rows(noun: str, workspace: Workspace, refs: Iterable[str]) -> list[Named]:
-    model: Any = apps.get_model(MODELS[noun])
+    rows = _all(noun, workspace)
+    model: Any = rows.model
     uids = [uid for ref in refs if (uid := ids.decode(model.prefix, ref))]
     wanted = Q(uid__in=uids)
     if has_slug := hasattr(model, "slug"):
         wanted |= Q(slug__in=[ref for ref in refs if _SLUG.fullmatch(ref)])
-    rows: QuerySet[Any] = model.objects.of(workspace).filter(wanted)
     return [
         Named(pk, public_id := ids.encode(model.prefix, uid), slug or public_id, name)
-        for pk, uid, name, slug in rows.values_list(
+        for pk, uid, name, slug in rows.filter(wanted).values_list(
             "pk", "uid", "name", "slug" if has_slug else "name"
         )
     ]
@@ -126,10 +126,15 @@ def _missing(rule: Rule, found: Found, workspace: Workspace, at: str) -> list[Pr
 
 
 def _known(noun: str, workspace: Workspace) -> list[str]:
+    rows = _all(noun, workspace)
+    return list(rows.values_list("slug", flat=True)[:1000]) if hasattr(rows.model, "slug") else []
+
+
+def _all(noun: str, workspace: Workspace) -> QuerySet[Any]:
+    """Everything of a kind; an archived segment is no more, for nobody looks up its members."""
     model: Any = apps.get_model(MODELS[noun])
-    if not hasattr(model, "slug"):
-        return []
-    return list(model.objects.of(workspace).values_list("slug", flat=True)[:1000])
+    rows: QuerySet[Any] = model.objects.of(workspace)
+    return rows.filter(archived_at=None) if noun == "segment" else rows
 
 
 def _not_found(reference: Reference, known: list[str]) -> str:

@@ -90,6 +90,12 @@ def make_crowd(count):
     return people
 
 
+@pytest.fixture
+def _many(monkeypatch):
+    """Any workspace counts as a large one."""
+    monkeypatch.setattr("subscribers.segments.compile.FEW", 0)
+
+
 EVERYTHING = {
     "any": [
         {"tag": "vip", "op": "has"},
@@ -127,6 +133,7 @@ def test_a_batch_is_looked_up_by_key():
     assert scanned(plan_of(statement)) == set()
 
 
+@pytest.mark.usefixtures("_many")
 def test_the_log_is_read_once_for_a_whole_workspace():
     crowd = make_crowd(100)
     rule = rules.parse(EVERYTHING)
@@ -140,6 +147,7 @@ def test_the_log_is_read_once_for_a_whole_workspace():
     assert "Aggregate" in plan
 
 
+@pytest.mark.usefixtures("_many")
 def test_a_search_may_begin_with_whatever_is_rare():
     """What a rule needs of everybody is joined, not looked up beside each person of all."""
     crowd = make_crowd(100)
@@ -157,6 +165,7 @@ def test_a_search_may_begin_with_whatever_is_rare():
     assert "Left" not in plan_of(everybody(rule, crowd[0].workspace, now=clock.now()))
 
 
+@pytest.mark.usefixtures("_many")
 def test_months_that_no_condition_looks_at_are_left_out():
     crowd = make_crowd(100)
     recent = {"event": "visit", "within": "P2D"}
@@ -168,3 +177,14 @@ def test_months_that_no_condition_looks_at_are_left_out():
     month = f"subscribers_event_{clock.now():%Y_%m}"
     assert month not in plan
     assert month in whole
+
+
+def test_the_people_of_a_small_workspace_are_looked_up_by_key():
+    crowd = make_crowd(3)
+    workspace, ids = crowd[0].workspace, [person.pk for person in crowd]
+
+    counts = everybody(rules.parse({"event": "visit"}), workspace, now=clock.now())
+    others = everybody(rules.parse({"list": "news", "op": "never"}), workspace, now=clock.now())
+
+    assert ids in counts.parameters.values()
+    assert ids not in others.parameters.values()
