@@ -248,6 +248,7 @@ def key(names, *records, expected=RSA_RECORD, spare=False, **state):
         ("v=DKIM1; k=rsa", Level.BAD, "nobody can verify them"),
         ("something else", Level.BAD, "nobody can verify them"),
     ],
+    ids=range(12),  # the keys are made anew, and would be named after
 )
 def test_the_record_of_a_key_is_judged(names, record, level, advice):
     finding = key(names, record, signs=True)
