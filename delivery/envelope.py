@@ -82,13 +82,15 @@ def assemble(
     unsubscribe_url: str | None,
     text_qp: bytes,
     html_qp: bytes,
+    answers: str = "",
 ) -> bytes:
-    """The complete message. Raises HeaderError.
+    """The complete message; `answers` is the Message-ID of the one above it. Raises HeaderError.
 
     The parts are quoted-printable with CRLF line ends; without HTML it is no multipart.
     """
-    if not _MESSAGE_ID.fullmatch(message_id):
-        raise HeaderError(f"Message-ID: {message_id!r} is not one.")
+    for each in (message_id, answers or message_id):
+        if not _MESSAGE_ID.fullmatch(each):
+            raise HeaderError(f"Message-ID: {each!r} is not one.")
     return b"".join(
         (
             letterhead.sender,
@@ -97,6 +99,7 @@ def assemble(
             _text("Subject", subject),
             _date(date),
             f"Message-ID: {message_id}\r\n".encode(),
+            f"In-Reply-To: {answers}\r\nReferences: {answers}\r\n".encode() if answers else b"",
             letterhead.list_header,
             _unsubscribe(unsubscribe_url) if letterhead.one_click else b"",
             letterhead.manners,

@@ -53,6 +53,7 @@ class Claimed(NamedTuple):
     source_id: int
     step_key: str
     run: int
+    thread: str
     subscriber_id: int
     list_id: int | None
     template_version_id: int
@@ -72,6 +73,11 @@ class Claimed(NamedTuple):
     @property
     def key(self) -> MessageKey:
         return MessageKey(self.kind, self.source_id, self.step_key, self.run, self.subscriber_id)
+
+    @property
+    def answered(self) -> MessageKey | None:
+        """The earlier message of the same run whose thread it continues."""
+        return self.key._replace(step_key=self.thread) if self.thread else None
 
     @property
     def place(self) -> Place:
@@ -176,6 +182,7 @@ def write(
         subject=parts.subject,
         date=now,
         message_id=row.key.message_id(paper.letterhead.from_email),
+        answers=row.answered.message_id(paper.letterhead.from_email) if row.answered else "",
         unsubscribe_url=links.unsubscribe,
         text_qp=parts.text_qp,
         html_qp=parts.html_qp,

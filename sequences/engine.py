@@ -161,6 +161,7 @@ def _messages(moved: Iterable[Moved], sequences: Sequences) -> list[NewMessage]:
             message_class=sequence.message_class,
             priority=Priority.SEQUENCE,
             run_at=effect.run_at,
+            thread=effect.step.thread,
         )
         for run, outcome, _ in moved
         for sequence in (sequences[run.sequence_id],)

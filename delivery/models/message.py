@@ -68,6 +68,8 @@ class Outbox(Message):
     priority = models.SmallIntegerField(
         choices=Priority.choices, default=Priority.CAMPAIGN, db_default=Priority.CAMPAIGN.value
     )
+    # The step of the same run whose message it answers: both stand in one thread.
+    thread = models.CharField(max_length=40, blank=True, default="", db_default="")
     lease_token = models.UUIDField(null=True)
     doubt_at = models.DateTimeField(null=True)
     held_at = models.DateTimeField(null=True)
