@@ -15,7 +15,7 @@ def new_database() -> Iterator[dict[str, str]]:
     """A new database on our server, for the duration of the block; DATABASE_URL of it."""
     before = connection.settings_dict["NAME"]
     connection.settings_dict["TEST"]["NAME"] = f"emailseq_bench_{os.getpid()}"
-    name = connection.creation.create_test_db(verbosity=0, autoclobber=True)
+    name = connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
     try:
         yield {"DATABASE_URL": urlsplit(env.require("DATABASE_URL"))._replace(path=name).geturl()}
     finally:
