@@ -260,9 +260,10 @@ class _Pump:
                 write_until=issued + MARK_SECONDS,
             )
         finally:  # also when cancelled: whatever was heard is written down
-            rate = len(passed) / (boot_time() - began)
-            batch.lane.batch_size = max(1, min(MICRO_BATCH, int(BATCH_SECONDS * rate)))
-            batch.lane.pace = rate * len(batch.lane.under_way)
+            if passed:
+                rate = len(passed) / (boot_time() - began)
+                batch.lane.batch_size = max(1, min(MICRO_BATCH, int(BATCH_SECONDS * rate)))
+                batch.lane.pace = rate * len(batch.lane.under_way)
             self._judge(results, passed, settlement)
             back = len(batch.letters) - settlement.decided_count
             self._lanes.hear(batch.lane.key, settlement.answers, why=settlement.why, back=back)
@@ -318,11 +319,13 @@ class _Pump:
     def _judge(
         self, results: Sequence[Result], passed: Sequence[Letter], settlement: Settlement
     ) -> None:
-        attempts = {letter.row.id: letter.row.attempts for letter in passed}
+        rows = {letter.row.id: letter.row for letter in passed}
         now = clock.now()
         for result in results:
+            row = rows[result.id]
             jitter = random.random()  # noqa: S311 - spreads retries, guards nothing
-            settlement.judge(result, attempts=attempts[result.id], now=now, jitter=jitter)
+            age = now - row.queued_at
+            settlement.judge(result, attempts=row.attempts, now=now, jitter=jitter, age=age)
 
     async def _settle(self, settlement: Settlement) -> None:
         """Write down what became of messages, in one transaction; a lost database is waited for."""

@@ -63,6 +63,7 @@ class Claimed(NamedTuple):
     domain_group: str
     transport_id: int | None  # the only one that its sender allows
     attempts: int
+    queued_at: datetime
     email: str
     first_name: str
     last_name: str

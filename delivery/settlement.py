@@ -9,7 +9,7 @@ from typing import Any
 
 from delivery import replies
 from delivery.brakes import Heard, heard
-from delivery.replies import Kind, Reply
+from delivery.replies import Kind
 from delivery.states import CapPolicy, Failure, Outcome
 from delivery.transports.smtp import Result, WireOutcome
 from emailseq.lib import sql
@@ -71,8 +71,19 @@ class Settlement:
         else:
             self.put_back(message_id, until, refund=True, reason="frequency cap")
 
-    def judge(self, result: Result, *, attempts: int, now: datetime, jitter: float) -> None:
-        """Sort in one result of the wire. `attempts` counts this one; `jitter` is in [0, 1)."""
+    def judge(
+        self,
+        result: Result,
+        *,
+        attempts: int,
+        now: datetime,
+        jitter: float,
+        age: timedelta = timedelta(),
+    ) -> None:
+        """Sort in one result of the wire. `attempts` counts this one; `jitter` is in [0, 1).
+
+        What is not the message's fault is not counted, so its `age` says how often to come back.
+        """
         reply = str(result.reply).replace("\0", "")
         self._hear(result)
         if result.outcome is WireOutcome.ACCEPTED:
@@ -82,7 +93,8 @@ class Settlement:
         elif result.outcome is WireOutcome.UNSENT:
             self.put_back(result.id, now, refund=True, reply=reply)
         else:
-            self._judge_refusal(result.id, result.reply, reply, attempts, now, jitter)
+            again = now + replies.next_try(attempts, jitter=jitter)
+            self._judge_refusal(result, reply, attempts, again, now + max(LANE_PAUSE, age / 10))
 
     def _hear(self, result: Result) -> None:
         """Each message tells of one answer; a session that has ended, of one for all it left."""
@@ -95,18 +107,18 @@ class Settlement:
             self.why = self.why if said is Heard.FINE else str(result.reply)
 
     def _judge_refusal(
-        self, message_id: int, said: Reply, reply: str, attempts: int, now: datetime, jitter: float
+        self, result: Result, reply: str, attempts: int, again: datetime, later: datetime
     ) -> None:
-        verdict = replies.classify(said)
+        """Whose fault is it? The recipient's: `again`, counted. Ours or the server's: `later`."""
+        verdict = replies.classify(result.reply)
         if verdict.kind in _LANE:
-            self.put_back(message_id, now + LANE_PAUSE, refund=True, reply=reply)
+            self.put_back(result.id, later, refund=True, reply=reply)
         elif verdict.kind is Kind.RECIPIENT_TEMPORARY and attempts < LAST_TRY:
-            run_at = now + replies.next_try(attempts, jitter=jitter)
-            self.put_back(message_id, run_at, refund=False, reply=reply)
+            self.put_back(result.id, again, refund=False, reply=reply)
         else:
             failure = _FAILURES.get(verdict.kind)
             self.finish(
-                message_id, Outcome.FAILED, reason=verdict.reason, reply=reply, failure=failure
+                result.id, Outcome.FAILED, reason=verdict.reason, reply=reply, failure=failure
             )
 
     @property

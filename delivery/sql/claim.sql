@@ -26,7 +26,7 @@ WITH due AS (
 SELECT claimed.id, claimed.workspace_id, claimed.kind, claimed.source_id, claimed.step_key,
        claimed.run, claimed.thread, claimed.subscriber_id, claimed.list_id, claimed.template_version_id,
        claimed.sender_id, claimed.message_class, claimed.priority, claimed.domain_group,
-       sender.transport_id, claimed.attempts,
+       sender.transport_id, claimed.attempts, claimed.queued_at,
        subscriber.email, subscriber.first_name, subscriber.last_name, subscriber.time_zone,
        subscriber.fields
   FROM claimed

@@ -53,6 +53,20 @@ def test_a_deferral_goes_back_with_the_try_charged_to_whom_it_belongs(
     assert (run_at - NOW, refunded) == (wait, refund)
 
 
+@pytest.mark.parametrize(
+    ("age", "wait"),
+    [(timedelta(minutes=5), timedelta(minutes=1)), (timedelta(hours=10), timedelta(hours=1))],
+)
+def test_what_is_never_counted_is_tried_ever_less_often(age, wait):
+    settlement = Settlement()
+    result = Result(7, WireOutcome.REFUSED, Reply(451, "4.7.28", "too fast", "rcpt"))
+
+    settlement.judge(result, attempts=1, now=NOW, jitter=0.5, age=age)
+
+    [(_, run_at, refunded, *_)] = settlement.back
+    assert (run_at - NOW, refunded) == (wait, 1)
+
+
 def test_the_last_deferral_fails():
     settlement = judged(WireOutcome.REFUSED, 450, "4.2.1", "busy", attempts=LAST_TRY)
 
