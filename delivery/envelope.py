@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from base64 import b32encode, b64encode
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -61,14 +61,16 @@ class Letterhead:
                 b"Precedence: bulk\r\n" if self.one_click else b"",
                 b"Auto-Submitted: auto-generated\r\n",
                 b"X-Auto-Response-Suppress: OOF, AutoReply\r\n",
+                b"MIME-Version: 1.0\r\n",
             )
         )
 
 
 def message_id(key: bytes, message_key: str, domain: str) -> str:
     """The Message-ID in its angle brackets: a keyed digest of what names the message for ever."""
-    digest = hmac.digest(key, message_key.encode(), "sha256")
-    return f"<{b32encode(digest[:20]).decode().lower()}@{domain}>"
+    digest = int.from_bytes(hmac.digest(key, message_key.encode(), "sha256")[:20])
+    name = "".join([_BASE32[digest >> shift & 1023] for shift in _SHIFTS])
+    return f"<{name}@{domain}>"
 
 
 def assemble(
@@ -80,13 +82,13 @@ def assemble(
     date: datetime,
     message_id: str,
     unsubscribe_url: str | None,
-    text_qp: bytes,
-    html_qp: bytes,
+    text_qp: Sequence[bytes],
+    html_qp: Sequence[bytes],
     answers: str = "",
 ) -> bytes:
     """The complete message; `answers` is the Message-ID of the one above it. Raises HeaderError.
 
-    The parts are quoted-printable with CRLF line ends; without HTML it is no multipart.
+    The parts are pieces of quoted-printable with CRLF line ends; without HTML it is no multipart.
     """
     for each in (message_id, answers or message_id):
         if not _MESSAGE_ID.fullmatch(each):
@@ -103,7 +105,6 @@ def assemble(
             letterhead.list_header,
             _unsubscribe(unsubscribe_url) if letterhead.one_click else b"",
             letterhead.manners,
-            b"MIME-Version: 1.0\r\n",
             *_body(text_qp, html_qp),
         )
     )
@@ -122,18 +123,22 @@ def _unsubscribe(url: str | None) -> bytes:
     ).encode()
 
 
-def _body(text: bytes, html: bytes) -> Sequence[bytes]:
+def _body(text: Sequence[bytes], html: Sequence[bytes]) -> Sequence[bytes]:
     if not html:
-        return (_TEXT, text)
-    return (_MULTIPART, _BOUNDARY, _TEXT, text, b"\r\n", _BOUNDARY, _HTML, html, b"\r\n", _LAST)
+        return (_TEXT, *text)
+    return (_MULTIPART, _TEXT, *text, _BETWEEN, *html, _LAST)
 
 
 def _mailbox(name: str, display: str, email: str) -> bytes:
+    value = f"{display} <{email}>"
+    if len(value) < _LONGEST_NAME and _SIMPLE_MAILBOX.fullmatch(value):
+        return f"{name}: {value}\r\n".encode()
     if len(email) > _LONGEST_ADDRESS or not _ADDRESS.fullmatch(email):
         raise HeaderError(f"{name}: {email!r} is not an address.")
     return _fold(name, [*_phrase(name, display), f"<{email}>"] if display else [email])
 
 
+@lru_cache(maxsize=4096)  # a subject has few forms, as first names have
 def _text(name: str, value: str) -> bytes:
     """A header of free text: as it is where ASCII and line lengths allow, else encoded."""
     if not _PLAIN.fullmatch(value) or "=?" in value:
@@ -171,16 +176,14 @@ def _encoded_words(name: str, text: str) -> list[str]:
     if found := _REFUSED.search(text):
         raise HeaderError(f"{name}: the value contains {found[0]!a}.")
     room = max(24, _LINE - len(name) - len(": =?utf-8?q??="))
-    spelled = [_spelled(char) for char in text]
-    if sum(map(len, spelled)) <= 1.5 * len(text.encode()):
+    spelling = text.translate(_SPELLINGS)
+    if len(spelling) <= 1.5 * len(text.encode()):
+        if len(spelling) <= room:
+            return [f"=?utf-8?q?{spelling}?="]
+        spelled = [_SPELLINGS[ord(char)] for char in text]
         return [f"=?utf-8?q?{''.join(word)}?=" for word in _packed(spelled, room, width=len)]
     words = _packed(list(text), room // 4 * 3, width=lambda char: len(char.encode()))
     return [f"=?utf-8?b?{b64encode(''.join(word).encode()).decode()}?=" for word in words]
-
-
-@lru_cache(maxsize=4096)
-def _spelled(char: str) -> str:
-    return "".join(_Q[byte] for byte in char.encode())
 
 
 def _packed(pieces: list[str], room: int, *, width: Callable[[str], int]) -> list[list[str]]:
@@ -197,10 +200,15 @@ def _packed(pieces: list[str], room: int, *, width: Callable[[str], int]) -> lis
 
 
 # Quoted-printable never contains "=_", so no part can contain the boundary.
-_BOUNDARY, _LAST = b"--=_part\r\n", b"--=_part--\r\n"
-_MULTIPART = b'Content-Type: multipart/alternative; boundary="=_part"\r\n\r\n'
 _QP = b"; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
 _TEXT, _HTML = b"Content-Type: text/plain" + _QP, b"Content-Type: text/html" + _QP
+_MULTIPART = b'Content-Type: multipart/alternative; boundary="=_part"\r\n\r\n--=_part\r\n'
+_BETWEEN, _LAST = b"\r\n--=_part\r\n" + _HTML, b"\r\n--=_part--\r\n"
+
+# Base32 (RFC 4648) in lower case, two letters at a time: a third of the library's time.
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_BASE32 = [one + other for one in _LETTERS for other in _LETTERS]
+_SHIFTS = range(150, -1, -10)
 
 # A line has 998 octets at most and aims at 78.
 _LINE, _LONGEST_TOKEN, _LONGEST_URL, _LONGEST_ADDRESS, _LONGEST_NAME = 78, 900, 800, 320, 60
@@ -210,13 +218,24 @@ _ATOMS = re.compile(f"[{_ATEXT}]+(?: [{_ATEXT}]+)*")
 _DOT_ATOM = re.compile(f"[.{_ATEXT}]+")
 _MESSAGE_ID = re.compile(f"<[.{_ATEXT}]+@[.{_ATEXT}]+>")
 # A local part beyond ASCII stands as it is (RFC 6532): it travels by SMTPUTF8 or not at all.
+_SIMPLE_MAILBOX = re.compile(r"[A-Za-z]+(?: [A-Za-z]+)* <[A-Za-z0-9_.+-]+@[A-Za-z0-9_.-]+>")
 _ADDRESS = re.compile(rf"[\u00a0-\ud7ff\ue000-\U0010ffff.{_ATEXT}]+@[A-Za-z0-9_.-]+")
 _URL = re.compile(r"https?://[!-;=?-~]+")
 _PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*")
 _REFUSED = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 # Only what RFC 2047 allows in every place, phrases included, stands for itself.
-_Q = [f"={byte:02X}" for byte in range(256)]
-_Q[0x20] = "_"
-for _char in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/":
-    _Q[ord(_char)] = _char
+_UNSPELLED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/"
+
+
+class _Spellings(dict[int, str]):
+    """Characters by their number, each spelled out the first time that it is asked for."""
+
+    def __missing__(self, number: int) -> str:
+        spelled = "".join(f"={byte:02X}" for byte in chr(number).encode())
+        if len(self) < 4096:
+            self[number] = spelled
+        return spelled
+
+
+_SPELLINGS = _Spellings({0x20: "_", **{ord(char): char for char in _UNSPELLED}})

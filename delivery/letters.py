@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,7 @@ from delivery.dkim import Signer
 from delivery.envelope import Letterhead
 from delivery.routing import NO_LANE, LaneKey, Place
 from delivery.states import MessageClass, SourceKind
-from delivery.tracking import Links
+from delivery.tracking import Links, Mint
 from delivery.transports.smtp import Envelope
 from emailseq.lib import localtime, signing
 from emailseq.lib.encrypted import Secret
@@ -23,7 +23,7 @@ from emailseq.lib.localtime import Window
 from subscribers.models import Subscriber
 from templates_app import rendering
 from templates_app.compiler import Compiled
-from templates_app.rendering import Parts
+from templates_app.rendering import Addresses
 
 UTC = ZoneInfo("UTC")
 
@@ -39,9 +39,14 @@ class MessageKey(NamedTuple):
 
     def message_id(self, from_email: str) -> str:
         """Its Message-ID: the same for every copy, so that receivers can fold them."""
-        name = ":".join(map(str, self))
+        name = f"{self.kind}:{self.source_id}:{self.step_key}:{self.run}:{self.subscriber_id}"
         domain = from_email.rpartition("@")[2]
-        return envelope.message_id(signing.digest("message-id", b""), name, domain)
+        return envelope.message_id(_id_key(), name, domain)
+
+
+@cache
+def _id_key() -> bytes:
+    return signing.digest("message-id", b"")
 
 
 class Claimed(NamedTuple):
@@ -98,10 +103,10 @@ class Stationery(NamedTuple):
     windows: tuple[Window, ...]
     zone: ZoneInfo
     capped: bool
+    mint: Mint
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(NamedTuple):
     """A claimed message, ready for the wire once its signers have signed it."""
 
     row: Claimed
@@ -154,7 +159,8 @@ def stationery(row: Claimed, shared: Mapping[str, Any]) -> Stationery:
         *localtime.stored(shared["window"], zone=zone_name),
     )
     zone, _ = localtime.zone_or(zone_name, UTC)
-    return Stationery(letterhead, workspace, signers, windows, zone, shared["capped"])
+    mint = Mint(settings.TRACKING_URL)
+    return Stationery(letterhead, workspace, signers, windows, zone, shared["capped"], mint)
 
 
 def write(
@@ -164,43 +170,32 @@ def write(
 
     Deterministic but for its Date. Raises RenderError.
     """
-    links = Links(settings.TRACKING_URL, row.id)
     context = {"subscriber": subscriber_fields(row), "workspace": paper.workspace}
     if row.kind == SourceKind.CONFIRMATION:
-        parts = _question(compiled, context, links)
+        addresses = _unfollowed(row, compiled, context)
     else:
-        parts = rendering.render(
-            compiled,
-            context,
-            click=links.click,
-            open_url=links.open_pixel,
-            links={"unsubscribe": links.unsubscribe},
-        )
+        addresses = paper.mint.addresses(row.id, links=len(compiled.links))
+    parts, sender = rendering.render(compiled, context, addresses), paper.letterhead.from_email
     data = envelope.assemble(
         paper.letterhead,
         to_name=f"{row.first_name} {row.last_name}".strip(),
         to_email=row.email,
         subject=parts.subject,
         date=now,
-        message_id=row.key.message_id(paper.letterhead.from_email),
-        answers=row.answered.message_id(paper.letterhead.from_email) if row.answered else "",
-        unsubscribe_url=links.unsubscribe,
+        message_id=row.key.message_id(sender),
+        answers=row.answered.message_id(sender) if row.answered else "",
+        unsubscribe_url=addresses.links.get("unsubscribe"),
         text_qp=parts.text_qp,
         html_qp=parts.html_qp,
     )
-    sender = paper.letterhead.from_email
     return Letter(row, Envelope(row.id, sender, recipient, data), paper)
 
 
-def _question(compiled: Compiled, context: Mapping[str, Any], links: Links) -> Parts:
-    """The content of a message that asks for a yes: nobody follows what is done with it."""
-    return rendering.render(
-        compiled,
-        context,
-        click=lambda number: rendering.link_target(compiled.links, number=number, context=context),
-        open_url="",
-        links={"confirm": links.confirm, "not_me": links.not_me},
-    )
+def _unfollowed(row: Claimed, compiled: Compiled, context: Mapping[str, Any]) -> Addresses:
+    """The addresses of a message that asks for a yes: nobody follows what is done with it."""
+    links = Links(settings.TRACKING_URL, row.id)
+    ours = {"confirm": links.confirm, "not_me": links.not_me}
+    return rendering.untracked(compiled, context, links=ours)
 
 
 def sign(letters: Iterable[Letter], *, now: datetime) -> list[Letter]:
@@ -213,7 +208,7 @@ def sign(letters: Iterable[Letter], *, now: datetime) -> list[Letter]:
 
 def _signed(letter: Letter, now: datetime) -> Letter:
     data = dkim.sign(letter.envelope.data, letter.paper.signers, at=now)
-    return replace(letter, envelope=replace(letter.envelope, data=data))
+    return letter._replace(envelope=letter.envelope._replace(data=data))
 
 
 def subscriber_fields(row: Claimed | Subscriber) -> dict[str, Any]:

@@ -6,11 +6,27 @@ never taken from the URL.
 
 from __future__ import annotations
 
+import hmac
+import re
+from collections.abc import Callable
+from functools import cache
+from struct import Struct
+
 from emailseq.lib import signing
 from emailseq.lib.signing import BadToken
+from templates_app.compiler import SOFT_BREAK
+from templates_app.page import MAX_LINKS
+from templates_app.rendering import Addresses, address
 
 OPEN, CLICK, UNSUBSCRIBE = "o", "c", "u"
 CONFIRM, NOT_ME = "d", "n"
+
+# The places of the MACs of a message.
+_OWN = (OPEN, UNSUBSCRIBE, CONFIRM, NOT_ME)
+_FIRST_LINK = len(_OWN)
+_TOKEN = re.compile(
+    r"v2\.(?P<kid>[^.]+)\.(?P<message>[1-9a-f][0-9a-f]{0,15})\.(?P<mac>[0-9a-f]{32})"
+)
 
 # Fetched this fast after delivery, it was a gateway that looked at the message, not its reader.
 TOO_FAST_SECONDS = 5
@@ -30,44 +46,103 @@ _MACHINES = (
 
 
 class Links:
-    """The URLs of one message. They are the same each time it is rendered."""
+    """The URLs of one message. They are the same each time it is rendered.
 
-    __slots__ = ("_base_url", "_message_id")
+    A token is `v2.<key id>.<message>.<mac>`. A message has one stream of MACs; which of them it is
+    says what the token is for: the pixel, one of our pages, or which link.
+    """
+
+    __slots__ = ("_base_url", "_kid", "_message_id")
 
     def __init__(self, base_url: str, message_id: int) -> None:
         self._base_url = base_url
-        self._message_id = message_id.to_bytes(8)
+        self._message_id = message_id
+        self._kid = signing.newest()
 
     def click(self, number: int) -> str:
         """The URL behind which link `number` of the template version is found."""
-        return self._url(CLICK, self._message_id + number.to_bytes(2))
+        return self._url(CLICK, _FIRST_LINK + number)
 
     @property
     def open_pixel(self) -> str:
-        return self._url(OPEN, self._message_id)
+        return self._url(OPEN)
 
     @property
     def unsubscribe(self) -> str:
-        return self._url(UNSUBSCRIBE, self._message_id)
+        return self._url(UNSUBSCRIBE)
 
     @property
     def confirm(self) -> str:
-        return self._url(CONFIRM, self._message_id)
+        return self._url(CONFIRM)
 
     @property
     def not_me(self) -> str:
-        return self._url(NOT_ME, self._message_id)
+        return self._url(NOT_ME)
 
-    def _url(self, purpose: str, payload: bytes) -> str:
-        return f"{self._base_url}/{purpose}/{signing.sign(purpose, payload)}"
+    def _url(self, purpose: str, place: int | None = None) -> str:
+        place = _OWN.index(purpose) if place is None else place
+        mac = _macs(self._kid, self._message_id, place + 1).split()[place]
+        return f"{self._base_url}/{purpose}/v2.{self._kid}.{self._message_id:x}.{mac}"
+
+
+class Mint:
+    """Makes the same URLs all at once, as pieces of a body; one serves any number of messages."""
+
+    def __init__(self, base_url: str) -> None:
+        self._kid = signing.newest()
+        lead = f"{base_url}/%s/v2.{self._kid}."
+        self._click, self._pixel, self._way_out = (
+            address(lead % purpose) for purpose in (CLICK, OPEN, UNSUBSCRIBE)
+        )
+        self._unsubscribe = lead % UNSUBSCRIBE
+
+    def addresses(self, message_id: int, *, links: int) -> Addresses:
+        """The addresses of a message that has so many links."""
+        count = _FIRST_LINK + links
+        macs = _macs(self._kid, message_id, count).encode().replace(b"\n", SOFT_BREAK)
+        pixel, way_out, _, _, *ends = _cutter(count)(macs + SOFT_BREAK)
+        message = b"%x." % message_id
+        unsubscribe = f"{self._unsubscribe}{message_id:x}.{way_out[:32].decode()}"
+        return Addresses(
+            self._click + message + SOFT_BREAK,
+            ends,
+            self._pixel + message + pixel,
+            self._way_out + message + way_out,
+            {"unsubscribe": unsubscribe},
+        )
 
 
 def read(purpose: str, token: str) -> tuple[int, int]:
     """The message id and the link number (0 but for clicks) of a token. Raises BadToken."""
+    if token.startswith("v1."):
+        return _read_first(purpose, token)
+    found = _TOKEN.fullmatch(token)
+    if not found or not signing.knows(found["kid"]):
+        raise BadToken
+    message_id = int(found["message"], 16)
+    macs = _macs(found["kid"], message_id, _FIRST_LINK + MAX_LINKS).split()
+    places = [place for place, mac in enumerate(macs) if hmac.compare_digest(mac, found["mac"])]
+    if not places or (*_OWN, CLICK)[min(places[0], _FIRST_LINK)] != purpose:
+        raise BadToken
+    return message_id, max(0, places[0] - _FIRST_LINK)
+
+
+def _read_first(purpose: str, token: str) -> tuple[int, int]:
+    """A token of version 0.1, when each link had a signature of its own."""
     payload = signing.read(purpose, token)
     if len(payload) != (10 if purpose == CLICK else 8):
         raise BadToken
     return int.from_bytes(payload[:8]), int.from_bytes(payload[8:])
+
+
+def _macs(kid: str, message_id: int, count: int) -> str:
+    """The first MACs of a message, 128 bits each, a line each."""
+    return signing.stream(kid, "link", message_id.to_bytes(8), 16 * count).hex("\n", 16)
+
+
+@cache
+def _cutter(count: int) -> Callable[[bytes], tuple[bytes, ...]]:
+    return Struct("35s" * count).unpack
 
 
 def is_machine(user_agent: str, *, seconds_after_delivery: float) -> bool:

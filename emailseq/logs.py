@@ -7,7 +7,8 @@ from collections.abc import MutableMapping
 from typing import Any
 
 _SECRETS = re.compile(
-    r"v1\.\w+\.\w\.[\w-]+\.[\w-]+|sk_[0-9a-f]{8}_\w+|(?<=/by-email/)[^/\s]+|(?<=[?&]q=)[^&\s]+"
+    r"v1\.\w+\.\w\.[\w-]+\.[\w-]+|v2\.\w+\.[0-9a-f]+\.[0-9a-f]+|sk_[0-9a-f]{8}_\w+"
+    r"|(?<=/by-email/)[^/\s]+|(?<=[?&]q=)[^&\s]+"
 )
 
 

@@ -7,23 +7,26 @@ from binascii import b2a_qp
 from typing import NamedTuple
 
 from templates_app import liquid
-from templates_app.liquid import Slot
+from templates_app.liquid import TEXT, Form, Program
 from templates_app.merge_fields import ROOTS
 from templates_app.page import Page
 
-_SOFT_BREAK = b"=\r\n"
+SOFT_BREAK = b"=\r\n"
 # The library writes a blank that ends a line as three characters, whether they fit or not.
 _BLANK_AT_THE_EDGE = re.compile(rb"^(.{73,75})(=20|=09)$", re.MULTILINE)
-Body = tuple[bytes | Slot, ...]
-"""A part in pieces: encoded text, ready to join, and slots."""
+
+_WAY_OUT = re.compile(r"\{\{ links\.unsubscribe \| _(?:html|plain) \}\}")
 
 
 class Compiled(NamedTuple):
-    """A version ready to render. `links` are the targets (Liquid sources) of the numbered links."""
+    """A version ready to render. `links` are the targets (Liquid sources) of the numbered links.
 
-    subject: tuple[str | Slot, ...]
-    text: Body
-    html: Body
+    The pieces of the bodies are encoded and ready to be joined.
+    """
+
+    subject: Program[str]
+    text: Program[bytes]
+    html: Program[bytes]
     links: tuple[str, ...]
 
 
@@ -37,11 +40,18 @@ def compile_template(*, subject: str, html: str, text: str) -> Compiled:
     page = Page(html) if html.strip() else None
     plain = page.text() if page and not text.strip() else escape_outputs(text, "_plain")
     return Compiled(
-        subject=tuple(liquid.cut(escape_outputs(subject, "_plain"))),
-        text=_body(liquid.cut(plain)),
-        html=_body(liquid.cut(page.source) if page else []),
+        subject=liquid.compiled(escape_outputs(subject, "_plain"), TEXT),
+        text=_body(plain),
+        html=_body(page.source if page else ""),
         links=tuple(page.links) if page else (),
     )
+
+
+def _body(source: str) -> Program[bytes]:
+    """The way out is another in every message, and comes ready for printing."""
+    for how in ("_html", "_plain"):
+        source = source.replace(f"{{{{ links.unsubscribe | {how} }}}}", "{{ _way_out | _ready }}")
+    return liquid.compiled(source, QUOTED)
 
 
 def escape_outputs(source: str, how: str) -> str:
@@ -64,13 +74,20 @@ def quoted_printable(text: str) -> bytes:
     encoded = encoded.replace(b"\n", b"\r\n")
     if len(encoded) - encoded.rfind(b"\n") <= 76:
         return encoded
-    return encoded[:-1] + _SOFT_BREAK + encoded[-1:]  # only a literal character fills column 76
+    return encoded[:-1] + SOFT_BREAK + encoded[-1:]  # only a literal character fills column 76
 
 
-def join_encoded(parts: list[bytes]) -> bytes:
-    """One body out of separately encoded parts: a soft break between them decodes to nothing."""
-    return _SOFT_BREAK.join(filter(None, parts))
+def piece(text: str) -> bytes:
+    """A piece of a body: pieces are joined by nothing, and the soft break decodes to nothing."""
+    return quoted_printable(text) + SOFT_BREAK if text else b""
 
 
-def _body(parts: list[str | Slot]) -> Body:
-    return tuple(quoted_printable(part) if isinstance(part, str) else part for part in parts)
+def _simple(text: str) -> bytes:
+    """The same for letters, digits and the like, which stand for themselves."""
+    encoded = text.encode()
+    if len(text) <= 75:
+        return encoded + SOFT_BREAK
+    return b"".join(encoded[at : at + 75] + SOFT_BREAK for at in range(0, len(text), 75))
+
+
+QUOTED = Form(piece, _simple)

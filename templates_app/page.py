@@ -30,6 +30,10 @@ _REFUSED_ELEMENTS = frozenset({"meta", "base", "link"})
 _WEB = re.compile(r"https?://[\w.:\[\]-]+(?=[/?#]|\Z)", re.IGNORECASE)
 _OTHER_LINK = re.compile(r"(?:mailto:|tel:|sms:|#|\Z)", re.IGNORECASE)
 _OUR_LINK = re.compile(r"\{\{-?\s*links\.(?:unsubscribe|confirm|not_me)\s*-?\}\}")
+_PIXEL = (
+    '{% if _open %}<img src="{{ _open | _ready }}" width="1" height="1" alt="" '
+    'style="display:block">{% endif %}'
+)
 _URL_BREAKS = re.compile(r"[\t\r\n]")
 
 
@@ -90,7 +94,7 @@ class Page:
         if unit.closing:
             self._shield.refuse(unit.source, "stands inside a closing tag")
             if unit.name == "body":
-                yield "{{ _open | _pixel }}"
+                yield _PIXEL
             yield unit.source
             return
         if not is_well_formed(unit.source):
@@ -139,7 +143,7 @@ class Page:
             self.links.append(url)
             if len(self.links) > MAX_LINKS:
                 raise TemplateError(f"The HTML has more than {MAX_LINKS} links.")
-            return f"{{{{ _click[{len(self.links) - 1}] | _html }}}}"
+            return f"{{{{ _click | _ready }}}}{{{{ _ends[{len(self.links) - 1}] | _ready }}}}"
         if is_link and _OTHER_LINK.match(url):
             return self._restored(value, "_url")
         raise TemplateError(f"Write out the scheme and host of the address “{url[:60]}”.")

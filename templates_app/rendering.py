@@ -6,13 +6,14 @@ Lenient: what a person lacks prints as nothing.
 from __future__ import annotations
 
 from binascii import a2b_qp
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from html import escape
 from typing import Any, NamedTuple
 
 from templates_app import liquid
-from templates_app.compiler import Body, Compiled, escape_outputs, join_encoded, quoted_printable
-from templates_app.liquid import Scope, Slot
+from templates_app.compiler import Compiled, escape_outputs, piece
+from templates_app.liquid import TEXT, Program, Scope
 from templates_app.merge_fields import BUILT_IN
 
 
@@ -21,11 +22,28 @@ class RenderError(Exception):
 
 
 class Parts(NamedTuple):
-    """A message's content: bodies quoted-printable with CRLF; `html_qp` empty when text only."""
+    """A message's content; the bodies are pieces of quoted-printable with CRLF, ready to be joined.
+
+    There is no `html_qp` when it is text only.
+    """
 
     subject: str
-    text_qp: bytes
-    html_qp: bytes
+    text_qp: list[bytes]
+    html_qp: list[bytes]
+
+
+class Addresses(NamedTuple):
+    """Where the links of one message lead: pieces that `address` makes, but for `links`.
+
+    The address of a numbered link begins with `click` and ends with its own of `ends`. `links` are
+    our own pages by their names; the way out, which is in nearly every message, is ready as well.
+    """
+
+    click: bytes
+    ends: Sequence[bytes]
+    pixel: bytes | None
+    way_out: bytes
+    links: Mapping[str, str]
 
 
 class Preview(NamedTuple):
@@ -36,31 +54,25 @@ class Preview(NamedTuple):
     text: str
 
 
-def render(
-    compiled: Compiled,
-    context: Mapping[str, Any],
-    *,
-    click: Callable[[int], str],
-    open_url: str,
-    links: Mapping[str, str],
-) -> Parts:
-    """The message of one person. `click(n)` is the address of link n; no `open_url`, no pixel.
+def render(compiled: Compiled, context: Mapping[str, Any], addresses: Addresses) -> Parts:
+    """The message of one person.
 
-    `context` holds `subscriber` and `workspace`, plain data; `links` are our own pages. Raises
-    RenderError.
+    `context` holds `subscriber` and `workspace`, plain data. Raises RenderError.
     """
     data = {
         **context,
-        "links": links,
-        "_click": [click(number) for number in range(len(compiled.links))],
-        "_open": open_url,
+        "links": addresses.links,
+        "_way_out": addresses.way_out,
+        "_click": addresses.click,
+        "_ends": addresses.ends,
+        "_open": addresses.pixel,
     }
     try:
         scope = Scope(data)
         return Parts(
-            " ".join(_filled(compiled.subject, scope).split()),
-            _body(compiled.text, scope),
-            _body(compiled.html, scope),
+            " ".join("".join(compiled.subject(scope)).split()),
+            compiled.text(scope),
+            compiled.html(scope),
         )
     except Exception as error:  # noqa: BLE001 - whatever the library raises fails one message
         raise RenderError(liquid.reason(error)) from None
@@ -68,14 +80,26 @@ def render(
 
 def preview(compiled: Compiled, context: Mapping[str, Any]) -> Preview:
     """What a person would get, but untracked: links lead to their targets, ours nowhere."""
-    parts = render(
-        compiled,
-        context,
-        click=lambda number: link_target(compiled.links, number=number, context=context),
-        open_url="",
-        links={name: f"#{name}" for name in BUILT_IN["links"]},
-    )
+    ours = {name: f"#{name}" for name in BUILT_IN["links"]}
+    parts = render(compiled, context, untracked(compiled, context, links=ours))
     return Preview(parts.subject, _decoded(parts.html_qp), _decoded(parts.text_qp))
+
+
+def untracked(
+    compiled: Compiled, context: Mapping[str, Any], *, links: Mapping[str, str]
+) -> Addresses:
+    """The addresses of a message that nobody follows: its links lead to their targets."""
+    targets = (
+        link_target(compiled.links, number=number, context=context)
+        for number in range(len(compiled.links))
+    )
+    way_out = address(links.get("unsubscribe", ""))
+    return Addresses(b"", [*map(address, targets)], None, way_out, links)
+
+
+def address(url: str) -> bytes:
+    """The piece for an address in an attribute."""
+    return piece(escape(url))
 
 
 def link_target(links: Sequence[str], *, number: int, context: Mapping[str, Any]) -> str:
@@ -83,26 +107,15 @@ def link_target(links: Sequence[str], *, number: int, context: Mapping[str, Any]
     if not 0 <= number < len(links):
         raise LookupError(number)
     try:
-        return _filled(_address_parts(links[number]), Scope(context))
+        return "".join(_target(links[number])(Scope(context)))
     except Exception as error:  # noqa: BLE001 - as above
         raise RenderError(liquid.reason(error)) from None
 
 
 @lru_cache(maxsize=4096)
-def _address_parts(link: str) -> list[str | Slot]:
-    return liquid.cut(escape_outputs(link, "_url"))
+def _target(link: str) -> Program[str]:
+    return liquid.compiled(escape_outputs(link, "_url"), TEXT)
 
 
-def _filled(parts: Iterable[str | Slot], scope: Scope) -> str:
-    return "".join(part if isinstance(part, str) else part(scope) for part in parts)
-
-
-def _body(parts: Body, scope: Scope) -> bytes:
-    scope.locals.clear()
-    return join_encoded(
-        [part if isinstance(part, bytes) else quoted_printable(part(scope)) for part in parts]
-    )
-
-
-def _decoded(body: bytes) -> str:
-    return a2b_qp(body).replace(b"\r\n", b"\n").decode()
+def _decoded(pieces: Iterable[bytes]) -> str:
+    return a2b_qp(b"".join(pieces)).replace(b"\r\n", b"\n").decode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection
 from functools import partial
+from typing import NoReturn
 
 from templates_app.compiler import Compiled, compile_template
 from templates_app.liquid import Scope, TemplateError
@@ -33,8 +34,9 @@ def _compile(version: TemplateVersion) -> Compiled:
     try:
         return compile_template(subject=version.subject, html=version.html, text=version.text)
     except TemplateError as error:
-        return Compiled(subject=(partial(_fail, error),), text=(), html=(), links=())
+        fail = partial(_fail, error)
+        return Compiled(subject=fail, text=fail, html=fail, links=())
 
 
-def _fail(error: TemplateError, _scope: Scope) -> str:
+def _fail(error: TemplateError, _scope: Scope) -> NoReturn:
     raise error

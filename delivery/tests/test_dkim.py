@@ -82,7 +82,7 @@ def test_no_key_changes_nothing():
 
 
 def test_a_message_without_a_list_is_signed_as_such():
-    plain = written(TRANSACTIONAL, unsubscribe_url=None, html_qp=b"")
+    plain = written(TRANSACTIONAL, unsubscribe_url=None, html_qp=[])
     message = dkim.sign(plain, BOTH, at=AT)
 
     assert verified(message) == [True, True]
@@ -143,7 +143,7 @@ LINES = st.lists(st.text("ab.:;= \t=\xa0\x0b\x0c", max_size=12).map(str.encode),
 @example(b".", b"no line end")
 @example(b"trailing \t ", b"\r\n\r\n  x  ")
 def test_every_body_is_signed(text, html):
-    message = dkim.sign(written(text_qp=text, html_qp=html), BOTH, at=AT)
+    message = dkim.sign(written(text_qp=[text], html_qp=[html] if html else []), BOTH, at=AT)
 
     assert verified(message) == [True, True]
 

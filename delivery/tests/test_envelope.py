@@ -30,8 +30,8 @@ MESSAGE = {
     "date": datetime(2026, 11, 24, 9, 0, 3, tzinfo=UTC),
     "message_id": "<mzq4t7ya@news.harbour.example>",
     "unsubscribe_url": "https://news.harbour.example/u/v1.k1.u.Q7f",
-    "text_qp": b"Gr=C3=BC=C3=9Fe=20\r\n",
-    "html_qp": b"<p>Gr=C3=BC=C3=9Fe</p>\r\n",
+    "text_qp": [b"Gr=C3=BC=C3=9F", b"e=20\r\n"],
+    "html_qp": [b"<p>Gr=C3=BC=C3=9Fe</p>\r\n"],
 }
 
 
@@ -81,7 +81,7 @@ def test_a_bulk_message_byte_for_byte():
 
 
 def test_a_transactional_message_has_no_list_and_text_alone_is_no_multipart():
-    assert written(TRANSACTIONAL, unsubscribe_url=None, to_name="", html_qp=b"") == (
+    assert written(TRANSACTIONAL, unsubscribe_url=None, to_name="", html_qp=[]) == (
         b"From: mie@news.harbour.example\r\n"
         b"To: ines@example.net\r\n"
         b"Subject: Your berth is ready\r\n"

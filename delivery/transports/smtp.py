@@ -24,7 +24,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from delivery.replies import Reply, Stage
 from delivery.transports.conversation import Conversation, Ended, Session, parse
@@ -62,8 +62,7 @@ class Server:
     fault: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """`data` is the complete message with CRLF line ends, not dot-stuffed."""
 
     id: int

@@ -22,7 +22,7 @@ class BadToken(Exception):
 
 def sign(purpose: str, payload: bytes) -> str:
     """The token for `payload` under the newest key."""
-    kid = next(iter(settings.LINK_KEYS))
+    kid = newest()
     head = f"v1.{kid}.{purpose}.{_encode(payload)}"
     return f"{head}.{_encode(_mac(kid, purpose, head.encode()))}"
 
@@ -45,6 +45,25 @@ def digest(purpose: str, message: bytes) -> bytes:
     """32 keyed bytes that are the same for ever, under the oldest key of the ring."""
     kid = next(reversed(settings.LINK_KEYS))
     return hashlib.blake2b(message, key=_key(kid, purpose), digest_size=32).digest()
+
+
+def newest() -> str:
+    """The id of the key that signs."""
+    return next(iter(settings.LINK_KEYS))
+
+
+def knows(kid: str) -> bool:
+    """Whether the ring has a key of that id."""
+    return kid in settings.LINK_KEYS
+
+
+def stream(kid: str, purpose: str, message: bytes, size: int) -> bytes:
+    """`size` keyed bytes for a message, SHAKE128 (FIPS 202) of key and message.
+
+    Any stretch of them is a MAC of the message and the place of the stretch, so that one call makes
+    as many MACs as there are places. A shorter stream is the beginning of a longer one.
+    """
+    return hashlib.shake_128(_key(kid, purpose) + message).digest(size)
 
 
 def _mac(kid: str, purpose: str, head: bytes) -> bytes:

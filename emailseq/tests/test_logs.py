@@ -5,6 +5,7 @@ import logging
 import pytest
 from structlog.stdlib import ProcessorFormatter
 
+from delivery.tracking import Links
 from emailseq.lib import signing
 from emailseq.logs import redact
 
@@ -22,10 +23,11 @@ def test_addresses_and_keys_are_redacted(line, logged):
     assert redact(None, "info", {"request": line})["request"].endswith(logged)
 
 
-def test_tokens_are_redacted():
-    token = signing.sign("u", b"\1\2\3\4\5\6\7\10")
-
-    assert redact(None, "info", {"request": f"GET /u/{token}"}) == {"request": "GET /u/[redacted]"}
+@pytest.mark.parametrize(
+    "url", ["/u/" + signing.sign("u", b"\1\2\3\4\5\6\7\10"), Links("", 7).unsubscribe]
+)
+def test_tokens_are_redacted(url):
+    assert redact(None, "info", {"request": f"GET {url}"}) == {"request": "GET /u/[redacted]"}
 
 
 def test_the_access_log_holds_no_token(client, caplog, db):

@@ -6,25 +6,29 @@ memory), and its tokenizer needs seconds for 4,000 blanks between braces. So a s
 before the library sees it (`source`), every filter pays for what it makes and every node looks at
 the clock (`sandbox`).
 
-Before a message: `pieces`, `check`, `cut`. Per message: a `Scope`, and each slot called with it.
+Before a message: `pieces`, `check`, `compiled`. Per message: a `Scope`, and each program called
+with it.
 """
 
 from __future__ import annotations
 
 from templates_app.liquid.analysis import Analysis, Use, check
+from templates_app.liquid.ink import TEXT, Form
+from templates_app.liquid.program import Program, compiled
 from templates_app.liquid.sandbox import Scope, reason
-from templates_app.liquid.slots import Slot, cut
 from templates_app.liquid.source import Piece, TemplateError, pieces
 
 __all__ = [
+    "TEXT",
     "Analysis",
+    "Form",
     "Piece",
+    "Program",
     "Scope",
-    "Slot",
     "TemplateError",
     "Use",
     "check",
-    "cut",
+    "compiled",
     "pieces",
     "reason",
 ]

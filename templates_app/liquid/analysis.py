@@ -49,8 +49,9 @@ class Walk:
         self.uses: list[Use] = []
         self.made: set[str] = set()
         self.outputs: list[OutputNode] = []
+        self.loops: list[LoopExpression] = []
         self._known: list[set[str]] = [set()]
-        self._context = Scope({})
+        self._context = Scope({}).context
 
     def visit_all(self, nodes: Iterable[Node]) -> None:
         """Visit nodes in the order in which they are rendered. Raises TemplateError."""
@@ -82,6 +83,8 @@ class Walk:
         if isinstance(expression, RangeLiteral) and not is_looped:
             line = line_of(expression.token)
             raise TemplateError("A range may only stand in “for … in”.", line=line)
+        if isinstance(expression, LoopExpression):
+            self.loops.append(expression)
         if isinstance(expression, Path):
             self._use(expression)
         for used in getattr(expression, "filters", None) or ():

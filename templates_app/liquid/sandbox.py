@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import re
+from binascii import a2b_qp
 from collections.abc import Callable, Mapping
 from functools import partial
 from html import escape
+from sys import getsizeof
 from time import monotonic
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +20,7 @@ from liquid.exceptions import LiquidError, ResourceLimitError
 from liquid.filter import with_context
 from liquid.stringify import to_liquid_string
 from liquid.undefined import Undefined
+from liquid.utils import ReadOnlyChainMap
 
 from templates_app.liquid.dates import format_date
 from templates_app.liquid.source import TemplateError
@@ -26,7 +29,9 @@ MAX_RANGE = 1_000
 MAX_RESULT = 256 * 1024
 MAX_NUMBER = 10**15
 MAX_WORK = 4_000_000  # characters that filters make and that are printed, in one rendering
-MAX_SECONDS = 1.0
+MAX_SECONDS = 0.5  # twice
+MAX_MADE = 100_000  # bytes in names, as `getsizeof` counts them
+MAX_TURNS = 10_000  # of loops, in all that stand in each other
 
 
 class Limit(ResourceLimitError):
@@ -36,15 +41,19 @@ class Limit(ResourceLimitError):
         super().__init__(what, token=None)
 
 
-class Scope(RenderContext):
-    """What one rendering may see (plain data) and what is left of its budget."""
+class Scope:
+    """What one rendering may see (plain data), what it made, and what is left of its budget."""
 
-    __slots__ = ("deadline", "work")
+    __slots__ = ("_context", "_is_late", "_made_size", "data", "deadline", "made", "work")
 
     def __init__(self, data: Mapping[str, Any]) -> None:
-        super().__init__(_NOTHING, globals=data)
+        self.data = data
+        self.made: dict[str, Any] = {}
         self.work = MAX_WORK
         self.deadline = monotonic() + MAX_SECONDS
+        self._is_late = False
+        self._made_size = 0
+        self._context: Context | None = None
 
     def spend(self, size: int) -> None:
         """Pay for `size` characters. Raises Limit."""
@@ -55,8 +64,52 @@ class Scope(RenderContext):
     def charge(self, size: int) -> None:
         """Pay, and look at the clock. Raises Limit."""
         self.work -= size
-        if self.work < 0 or monotonic() > self.deadline:
-            raise Limit("too much work or time")
+        if self.work < 0:
+            raise Limit("too much work")
+        if monotonic() > self.deadline:
+            self._come_late()
+
+    def _come_late(self) -> None:
+        """The first time is forgiven: perhaps it was the machine that stood still."""
+        if self._is_late:
+            raise Limit("too much time")
+        self._is_late, self.deadline = True, monotonic() + MAX_SECONDS
+
+    def assign(self, name: str, value: Any) -> None:
+        """Make a name, or make it anew. Raises Limit when there is too much in names."""
+        self._made_size += getsizeof(value, 1) - getsizeof(self.made.get(name), 1)
+        self.made[name] = value
+        if self._made_size > MAX_MADE:
+            raise Limit("too much in variables")
+
+    def forget(self) -> dict[str, Any]:
+        """Begin a part: the names that others made are not known there. Returns the new names."""
+        self.made.clear()
+        self._made_size = 0
+        return self.made
+
+    @property
+    def context(self) -> Context:
+        """The same scope for the library; few renderings need it, and it takes longest to make."""
+        if self._context is None:
+            self._context = Context(self)
+        return self._context
+
+
+class Context(RenderContext):
+    """A scope as the library knows it."""
+
+    __slots__ = ("_owner", "charge", "spend")
+
+    def __init__(self, owner: Scope) -> None:
+        super().__init__(_NOTHING, globals=owner.data)
+        self._owner = owner
+        self.charge, self.spend = owner.charge, owner.spend
+        self.locals = owner.made
+        self.scope = ReadOnlyChainMap(self.locals, self.globals)  # the library also knows "now"
+
+    def assign(self, key: str, val: Any) -> None:
+        self._owner.assign(key, val)
 
 
 def parse(source: str) -> list[Node]:
@@ -104,18 +157,12 @@ class _ContentNode(ContentNode):
 
 
 class OutputNode(LibraryOutputNode):
-    """An output; `direct` is the slot that `cut` found for it, if it is a simple one."""
+    """`{{ … }}`."""
 
-    __slots__ = ("direct",)
-
-    def __init__(self, token: Any, expression: Any) -> None:
-        super().__init__(token, expression)
-        self.direct: Callable[[Scope], str] | None = None
+    __slots__ = ()
 
     def render(self, context: Any, buffer: Any) -> int:
         context.charge(1)
-        if self.direct:
-            return int(buffer.write(self.direct(context)))
         return self.render_to_output(context, buffer)
 
 
@@ -169,7 +216,7 @@ def _charged(function: Callable[..., Any], price: Callable[..., int] | None) -> 
     """
 
     @with_context
-    def charged(value: Any, *args: Any, context: Scope, **kwargs: Any) -> Any:
+    def charged(value: Any, *args: Any, context: Scope | Context, **kwargs: Any) -> Any:
         if price and args:
             context.charge(price(value, *args))
         result = function(value, *args, **kwargs)
@@ -185,6 +232,11 @@ def _charged(function: Callable[..., Any], price: Callable[..., int] | None) -> 
 def _weight(value: Any) -> int:
     if isinstance(value, str):
         return len(value)
+    if value.__class__ is list:
+        try:
+            return 16 * len(value) + len("".join(value))  # most are lists of texts
+        except TypeError:
+            pass
     if isinstance(value, list | tuple):
         return 16 * len(value) + sum(map(_weight, value))
     if isinstance(value, dict):
@@ -204,6 +256,15 @@ def _default(value: Any, instead: Any = "", *, allow_false: bool = False) -> Any
     return instead if empty else value
 
 
+def _split(value: Any, separator: Any) -> Any:
+    """The library's `split`, for what it is nearly always given."""
+    if value.__class__ is str and separator.__class__ is str and separator and value:
+        if value == separator:
+            return []
+        return value.split(separator if separator != " " else None)
+    return _LIBRARY.filters["split"](value, separator)
+
+
 _PRICES: dict[str, Callable[..., int]] = {
     "join": lambda items, glue: len(str(glue)) * len(items) if isinstance(items, list) else 0,
     "replace": lambda text, old, new="": str(text).count(str(old)) * len(str(new)),
@@ -213,12 +274,13 @@ _PRICES: dict[str, Callable[..., int]] = {
 _KEPT = (
     "abs append at_least at_most capitalize ceil compact concat divided_by downcase first floor"
     " join last lstrip map minus modulo plus prepend remove replace reverse round rstrip size slice"
-    " sort split strip strip_newlines sum times truncate truncatewords upcase where"
+    " sort strip strip_newlines sum times truncate truncatewords upcase where"
 )
 FILTERS: dict[str, Callable[..., Any]] = {
     **{name: _LIBRARY.filters[name] for name in _KEPT.split()},
     "date": format_date,
     "default": _default,
+    "split": _split,
 }
 
 # --- Escapes: filters that the compiler puts at the end of every output ---------------------------
@@ -242,10 +304,9 @@ def _style(value: Any) -> str:
     return _UNSTYLISH.sub("", _plain(value))
 
 
-def _pixel(value: Any) -> str:
-    if not value:
-        return ""
-    return f'<img src="{escape(value)}" width="1" height="1" alt="" style="display:block">'
+def _ready(piece: bytes) -> str:
+    """An address that was escaped and encoded when it was made: programs print it as it is."""
+    return a2b_qp(piece).decode()
 
 
 # Authors may not name them: `check` knows FILTERS only.
@@ -254,14 +315,13 @@ ESCAPES: dict[str, Callable[..., str]] = {
     "_html": _html,
     "_url": _url,
     "_style": _style,
-    "_pixel": _pixel,
+    "_ready": _ready,
 }
 
 
 class _Sandbox(Environment):
     block_nesting_limit = 50
-    loop_iteration_limit = 10_000
-    local_namespace_limit = 100_000
+    loop_iteration_limit = MAX_TURNS
 
     def setup_tags_and_filters(self, *, extra: bool = False) -> None:
         for tag in _TAGS:

@@ -4,6 +4,7 @@ import factory
 
 from accounts.tests.factories import WorkspaceFactory
 from templates_app.models import Template, TemplateVersion
+from templates_app.rendering import Addresses, address
 
 HTML = (
     "<html><body><p>Hello {{ subscriber.first_name | default: 'you' }},</p>"
@@ -35,3 +36,14 @@ class TemplateVersionFactory(factory.django.DjangoModelFactory):
     html = factory.SelfAttribute("template.html")
     text = ""
     links = factory.LazyFunction(lambda: ["https://example.com/start"])
+
+
+def addresses(*links: str, pixel: str = "", unsubscribe: str = "") -> Addresses:
+    """Where the numbered links, the pixel and the way out of a message lead."""
+    return Addresses(
+        b"",
+        [*map(address, links)],
+        address(pixel) if pixel else None,
+        address(unsubscribe),
+        unsubscribe,
+    )

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from templates_app import rendering
-from templates_app.compiler import compile_template, join_encoded, quoted_printable
+from templates_app.compiler import compile_template, piece, quoted_printable
+from templates_app.tests.factories import addresses
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=300)
 LINES = st.text("x=é .\n", min_size=60, max_size=160)  # around the longest line
@@ -37,13 +38,13 @@ def test_quoted_printable(text, expected):
     assert quoted_printable(text) == expected
 
 
-def test_parts_are_joined_by_soft_breaks():
-    assert join_encoded([b"Hello=20", b"", b"Ann", b"!"]) == b"Hello=20=\r\nAnn=\r\n!"
+def test_a_piece_ends_in_a_soft_break_unless_it_is_empty():
+    assert [piece(text) for text in ("Hello ", "", "!")] == [b"Hello=20=\r\n", b"", b"!=\r\n"]
 
 
 @given(st.lists(TEXT | LINES))
 def test_what_is_encoded_in_parts_decodes_as_a_whole(parts):
-    encoded = join_encoded([quoted_printable(part) for part in parts])
+    encoded = b"".join(map(piece, parts))
 
     # A part is a value or a stretch of source: line ends are made equal in each on its own.
     plain = [part.replace("\r\n", "\n").replace("\r", "\n") for part in parts]
@@ -59,19 +60,15 @@ def test_a_mail_reader_sees_the_plain_rendering(first, second):
         subject="x", html="", text="A {{ subscriber.a }} = ü\n{{ subscriber.b }}. "
     )
 
-    parts = rendering.render(
-        compiled,
-        {"subscriber": {"a": first, "b": second}},
-        click=str,
-        open_url="",
-        links={"unsubscribe": ""},
-    )
+    parts = rendering.render(compiled, {"subscriber": {"a": first, "b": second}}, addresses())
 
     head = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable"
-    read = message_from_bytes(head + b"\r\n\r\n" + parts.text_qp).get_payload(decode=True)
+    read = message_from_bytes(b"\r\n\r\n".join([head, b"".join(parts.text_qp)])).get_payload(
+        decode=True
+    )
     a, b = (part.replace("\r\n", "\n").replace("\r", "\n") for part in (first, second))
     assert read.replace(b"\r\n", b"\n").decode() == f"A {a} = ü\n{b}. "
-    assert parts.html_qp == b""
+    assert parts.html_qp == []
 
 
 def test_the_bytes_of_a_message():
@@ -84,20 +81,19 @@ def test_the_bytes_of_a_message():
     parts = rendering.render(
         compiled,
         {"subscriber": {"name": "Jörg & Ann", "vip": True}},
-        click=str,
-        open_url="https://t.example/o=1",
-        links={"unsubscribe": ""},
+        addresses(pixel="https://t.example/o=1"),
     )
 
     assert parts.subject == "Hi Jörg & Ann"
-    assert parts.text_qp == b"Hi=20=\r\nJ=C3=B6rg & Ann=\r\n\r\n"
-    assert parts.html_qp == (
+    assert b"".join(parts.text_qp) == b"Hi=20=\r\nJ=C3=B6rg & Ann=\r\n\r\n=\r\n"
+    assert b"".join(parts.html_qp) == (
         b"<html><head></head><body><p>H=C3=A4llo=20=\r\n"
         b"J=C3=B6rg &amp; Ann=\r\n"
         b",=20=\r\n"
         b"dear=\r\n"
         b"</p>=\r\n"
-        b'<img src=3D"https://t.example/o=3D1" width=3D"1" height=3D"1" alt=3D"" styl=\r\n'
-        b'e=3D"display:block">=\r\n'
-        b"</body></html>"
+        b'<img src=3D"=\r\n'
+        b"https://t.example/o=3D1=\r\n"
+        b'" width=3D"1" height=3D"1" alt=3D"" style=3D"display:block">=\r\n'
+        b"</body></html>=\r\n"
     )

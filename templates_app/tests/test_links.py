@@ -8,6 +8,7 @@ from templates_app import rendering
 from templates_app.compiler import compile_template
 from templates_app.liquid import TemplateError
 from templates_app.rendering import RenderError
+from templates_app.tests.factories import addresses
 
 CONTEXT = {
     "subscriber": {"email": "a+b@example.com", "plan": "/pro?", "items": [{"slug": "x y"}]},
@@ -17,14 +18,13 @@ CONTEXT = {
 
 def sent(html: str) -> tuple[str, tuple[str, ...]]:
     compiled = compile_template(subject="x", html=html, text="x")
-    parts = rendering.render(
-        compiled,
-        CONTEXT,
-        click=lambda number: f"https://t.example/c/{number}?a&b",
-        open_url="https://t.example/o",
-        links={"unsubscribe": "https://t.example/u?a&b"},
+    links = addresses(
+        *(f"https://t.example/c/{number}?a&b" for number in range(len(compiled.links))),
+        pixel="https://t.example/o",
+        unsubscribe="https://t.example/u?a&b",
     )
-    return quopri.decodestring(parts.html_qp).decode(), compiled.links
+    parts = rendering.render(compiled, CONTEXT, links)
+    return quopri.decodestring(b"".join(parts.html_qp)).decode(), compiled.links
 
 
 def test_links_are_numbered_in_order_and_their_targets_decoded():

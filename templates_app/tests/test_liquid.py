@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from liquid import Environment
 
 from templates_app import liquid
-from templates_app.liquid import Scope, TemplateError
+from templates_app.liquid import TEXT, Scope, TemplateError
 
 
 def printed(source: str, **data: object) -> str:
@@ -16,8 +16,7 @@ def printed(source: str, **data: object) -> str:
         piece.escaped("_plain") if piece.kind == "output" else piece.source
         for piece in liquid.pieces(source)
     )
-    scope = Scope(data)
-    return "".join(part if isinstance(part, str) else part(scope) for part in liquid.cut(marked))
+    return "".join(liquid.compiled(marked, TEXT)(Scope(data)))
 
 
 @pytest.mark.parametrize(
@@ -126,7 +125,7 @@ def test_uses_are_the_names_from_outside():
 
 def test_an_output_that_is_not_escaped_is_not_compiled():
     with pytest.raises(TemplateError):
-        liquid.cut("{% if x %}{{ y | upcase }}{% endif %}")
+        liquid.compiled("{% if x %}{{ y | upcase }}{% endif %}", TEXT)
 
 
 SCRAPS = [
