@@ -66,12 +66,11 @@ def run(name: str, *, batches: int = 10) -> int:
 
 @transaction.atomic
 def skip(name: str) -> None:
-    """Move a consumer's cursor to the present: what lies in the log has no effect."""
+    """Move a consumer's cursor to this transaction: what was begun before it has no effect."""
     Cursor.objects.get_or_create(name=name)
     cursor = Cursor.objects.select_for_update().get(name=name)
-    horizon = _horizon(consumers[name])
-    place = max((horizon - 1, _MAX_ID), (cursor.xid, cursor.event_id))
-    _move(cursor, place, poison=None, error=None)
+    [(here,)] = sql.fetch("subscribers", "log_xid")
+    _move(cursor, max((here, 0), (cursor.xid, cursor.event_id)), poison=None, error=None)
 
 
 @transaction.atomic
@@ -101,11 +100,6 @@ def _read(reader: Consumer, cursor: Cursor, limit: int) -> tuple[list[Event], in
     rows = list(Event.objects.raw(sql.load("subscribers", "read_events"), place | wanted))
     horizon: int = rows[0].horizon  # type: ignore[attr-defined]
     return [row for row in rows if row.pk], horizon
-
-
-def _horizon(reader: Consumer) -> int:
-    nowhere = Cursor(name=reader.name, xid=_MAX_ID, event_id=_MAX_ID)
-    return _read(reader, nowhere, 1)[1]
 
 
 def _handle(reader: Consumer, events: Sequence[Event]) -> tuple[int, Exception | None]:

@@ -317,3 +317,17 @@ def _in_a_thread(work):
         work()
     finally:
         connection.close()
+
+
+def test_what_was_skipped_has_no_effect_and_what_comes_then_has(workspace, reader):
+    with another_connection() as slow:
+        record(workspace, reader.kind, 1)
+        slow.execute(events.STATEMENT, events.parameters(new_events(workspace, "other", 9)))
+        record(workspace, reader.kind, 2)  # lies behind a transaction that still runs
+        feed.skip(reader.name)
+        record(workspace, reader.kind, 3)
+        slow.commit()
+
+    reader.run()
+
+    assert reader.effects == [3]
