@@ -4,13 +4,13 @@ import asyncio
 import json
 import ssl
 import time
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult
 
 from delivery.sink import Sink
+from delivery.tests.scripted import at, greet, refused_session, scripted
 from delivery.transports.conversation import Session
 from delivery.transports.smtp import (
     ConnectFailed,
@@ -18,7 +18,6 @@ from delivery.transports.smtp import (
     Envelope,
     Reply,
     Result,
-    Server,
     WireOutcome,
     boot_time,
 )
@@ -26,10 +25,6 @@ from delivery.transports.smtp import (
 ACCEPTED, REFUSED, UNSENT, IN_DOUBT = WireOutcome
 CERTIFICATE = Path(__file__).with_name("localhost.pem")
 DATA = b"Message-ID: <%d@example.com>\r\nSubject: Hi\r\n\r\nBody of %d\r\n"
-
-
-def at(port, **options):
-    return Server(host="127.0.0.1", port=port, helo="test.example", **options)
 
 
 def envelopes(*tags):
@@ -76,50 +71,6 @@ def accepted_by_sink(journal):
     return [line["message_id"] for line in lines if line["code"] == 250]
 
 
-@asynccontextmanager
-async def scripted(script):
-    """A server of one session that follows `script(reader, write)`; yields how to reach it."""
-    heard = bytearray()
-    faults = []
-
-    async def serve(reader, writer):
-        read = reader.read
-
-        async def hear(until=b"\r\n"):
-            while until not in heard[hear.position :]:
-                piece = await read(65536)
-                if not piece:
-                    raise ConnectionError
-                heard.extend(piece)
-            hear.position = heard.index(until, hear.position) + len(until)
-
-        hear.position = 0
-        try:
-            await script(hear, writer.write)
-        except ConnectionError:
-            pass
-        except BaseException as fault:  # noqa: BLE001 -- raised again where the test can see it
-            faults.append(fault)
-        finally:
-            writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1], heard
-    finally:
-        server.close()
-        await server.wait_closed()
-        assert not [fault for fault in faults if not isinstance(fault, asyncio.CancelledError)]
-
-
-async def greet(hear, write, *extensions):
-    write(b"220 scripted\r\n")
-    await hear()
-    write(b"".join(b"250-%s\r\n" % word for word in (b"scripted", *extensions)) + b"250 HELP\r\n")
-
-
 def against(script, batch, **options):
     """Hand over to a scripted server: results, whether alive, all that the server heard."""
 
@@ -127,18 +78,6 @@ def against(script, batch, **options):
         async with scripted(script) as (port, heard):
             results, alive = await hand_over(at(port), batch, **options)
             return results, alive, bytes(heard)
-
-    return asyncio.run(run())
-
-
-def refused_session(script, *, deadline=5.0, **server):
-    """The reply with which opening fails, and all that the server heard."""
-
-    async def run():
-        async with scripted(script) as (port, heard):
-            with pytest.raises(ConnectFailed) as caught:
-                await Connection.open(at(port, **server), deadline=deadline)
-            return caught.value.reply, bytes(heard)
 
     return asyncio.run(run())
 
@@ -633,20 +572,6 @@ def test_credentials_do_not_leave_the_machine_in_clear(monkeypatch):
 
     assert reply == Reply(0, "", "credentials are not sent without TLS", "auth")
     assert heard == b"EHLO test.example\r\n"
-
-
-def test_a_server_without_a_known_mechanism_gets_no_credentials():
-    async def script(hear, write):
-        await greet(hear, write, b"AUTH CRAM-MD5")
-        await hear(b"never")
-
-    reply, _ = refused_session(script, username="me", password="secret")
-
-    assert reply.text == "the server offers neither AUTH PLAIN nor AUTH LOGIN"
-
-
-def test_the_password_is_not_shown():
-    assert "secret" not in repr(at(25, username="me", password="secret"))
 
 
 # A second opinion: another server, which does not pipeline
