@@ -410,9 +410,8 @@ def reap(limit: int = 5000) -> int:
         cursor.execute(sql.load("delivery", "reap"))
         orphans = cursor.fetchall()
         events.record_many(outcomes.news(orphans))
-        cursor.execute(
-            sql.load("delivery", "repeat_doubtful"), {"limit": limit, "patience": PATIENCE}
-        )
+        query: dict[str, Any] = {"limit": limit, "patience": PATIENCE}
+        cursor.execute(sql.load("delivery", "repeat_doubtful"), query)
         repeats = cursor.fetchall()
         events.record_many(outcomes.news(repeats))
         cursor.execute(sql.load("delivery", "sweep_cancelled"), {"limit": limit})
