@@ -23,6 +23,8 @@ from emailseq.lib.api.schema import Generator
 from sequences.api import (
     Drafts,
     Enrollments,
+    Exports,
+    Imports,
     Sequences,
     Simulations,
     Steps,
@@ -80,6 +82,10 @@ draft = Drafts.as_view({"get": "retrieve", "put": "replace"}, basename="drafts")
 diff = Drafts.as_view({"get": "diff"}, basename="drafts")
 preview = Drafts.as_view({"get": "preview"}, basename="drafts")
 undo = Drafts.as_view({"post": "undo"}, basename="drafts")
+export = Exports.as_view({"get": "export"}, basename="sequences")
+import_document = Imports.as_view({"post": "import_document"}, basename="sequences")
+from_recipe = Imports.as_view({"post": "from_recipe"}, basename="sequences")
+recipes = Imports.as_view({"get": "recipes"}, basename="sequences")
 simulate = Simulations.as_view({"post": "simulate"}, basename="simulations")
 enrollments = SubscriberEnrollments.as_view({"get": "list"}, basename="subscriber-enrollments")
 
@@ -99,6 +105,10 @@ urlpatterns = [
     path("v1/events/catalogue", catalogue),
     path("v1/segments/<str:id>/members", segment_members),
     path("v1/templates/<str:id>/render", render),
+    path("v1/sequences/import", import_document),
+    path("v1/sequences/from-recipe", from_recipe),
+    path("v1/sequences/recipes", recipes),
+    path("v1/sequences/<str:id>/export", export),
     path("v1/sequences/<str:id>/draft", draft),
     path("v1/sequences/<str:id>/draft/diff", diff),
     path("v1/sequences/<str:id>/draft/undo", undo),

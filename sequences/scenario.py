@@ -52,15 +52,18 @@ class Scenario:
     subscriber_id: int = 0
 
 
-def read(data: Any, sequence: Sequence, *, now: datetime) -> Scenario:
-    """The scenario in `data`, by default from `now` on. Raises Invalid with every fault."""
-    given = Object(data, "")
+def read(data: Any, sequence: Sequence, *, now: datetime, at: str = "") -> Scenario:
+    """The scenario in `data`, by default from `now` on.
+
+    Raises Invalid with the pointer (below `at`) of every fault.
+    """
+    given = Object(data, at)
     names = Names(sequence.workspace, data)
     start = given.take("start", moment(now), default=now) or now
     until = given.take("until", moment(start), default=None)
     subscriber_id, profile = given.take(
         "person", lambda value, at: _person(value, at, sequence, names), default=None
-    ) or (0, _invented({}, "/person", sequence, names))
+    ) or (0, _invented({}, at, sequence, names))
     events = given.take("events", _events(sequence, names, start), default=())
     given.close()
     return Scenario(profile, start, until, tuple(events or ()), subscriber_id)
@@ -71,7 +74,7 @@ def moment(start: datetime) -> Reader:
 
     def read(value: Any, at: str) -> datetime:
         if isinstance(value, str) and value.startswith("P"):
-            return start + (timedelta(0) if value in AT_ONCE else comparisons.span(value, at))
+            return start + span(value, at)
         try:
             instant = datetime.fromisoformat(value)
         except (TypeError, ValueError):
@@ -81,6 +84,11 @@ def moment(start: datetime) -> Reader:
         return instant.astimezone(UTC)
 
     return read
+
+
+def span(value: Any, at: str) -> timedelta:
+    """A duration, which may be none."""
+    return timedelta(0) if value in AT_ONCE else comparisons.span(value, at)
 
 
 def _person(value: Any, at: str, sequence: Sequence, names: Names) -> tuple[int, Profile]:

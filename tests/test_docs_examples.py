@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 
 from accounts.audit import SYSTEM
 from accounts.tests.api import Api
 from accounts.tests.factories import WorkspaceFactory
+from delivery.tests.factories import SenderFactory
 from sequences.tests.factories import SequenceFactory
 from subscribers import services
 from subscribers.segments import references, rules
 from subscribers.segments.comparisons import OPERATORS
-from subscribers.tests.factories import SegmentFactory, SubscriberFactory
+from subscribers.tests.factories import ListFactory, SegmentFactory, SubscriberFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -43,7 +46,7 @@ def is_told(said, got):
 def call(api, command, names):
     for name, value in names.items():
         command = command.replace(f"${name}", value)
-    words = shlex.split(command)
+    words = shlex.split(command.replace("\\\n", " "))
     options = {"-X": "GET", "-d": None}
     rest = iter(words[1:])
     for word in rest:
@@ -88,6 +91,31 @@ def test_the_language_of_rules_is_described_in_full():
 
     assert {*OPERATORS, *rules.LIST_OPERATORS, *rules.COUNT_OPERATORS} <= words
     assert {*rules.MESSAGES, *rules.ENROLLMENTS, *references.BUILT_IN} <= words
+
+
+def test_sequences_as_code(tmp_path):
+    text = (GUIDES / "sequences-as-code.md").read_text(encoding="utf-8")
+    [document] = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    file = tmp_path / "onboarding.yaml"
+    file.write_text(document, encoding="utf-8")
+    out = StringIO()
+    with pytest.raises(SystemExit) as end:
+        call_command("test_sequence", file, stdout=out)
+    assert (end.value.code, out.getvalue().splitlines()[-1]) == (0, "3 tests, 0 failed")
+
+    workspace = SenderFactory(workspace=WorkspaceFactory()).workspace
+    ListFactory(workspace=workspace, slug="newsletter")
+    api = Api(workspace)
+    assert api("POST", "/sequences/from-recipe", {"recipe": "welcome"}).status_code == 201
+    compared, answer = 0, None
+    for kind, block in BLOCK.findall(text):
+        if kind == "json":
+            assert is_told(json.loads(block), answer.json()), answer.json()
+            compared += 1
+        for command in CURL.findall(block) if kind == "sh" else ():
+            answer = call(api, command, {})
+            assert answer.status_code < 300, (command, answer.json())
+    assert compared == 1
 
 
 def test_events():

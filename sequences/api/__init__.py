@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from sequences.api.as_code import Exports, Imports
 from sequences.api.drafts import Drafts
 from sequences.api.enrollments import Enrollments, SubscriberEnrollments
 from sequences.api.sequences import Sequences
@@ -10,6 +11,8 @@ from sequences.api.versions import Versions
 __all__ = [
     "Drafts",
     "Enrollments",
+    "Exports",
+    "Imports",
     "Sequences",
     "Simulations",
     "Steps",
