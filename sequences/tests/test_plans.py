@@ -90,7 +90,7 @@ def test_the_engine_reads_by_index_however_many_people_are_inside(crowd):
     moved |= {"version_id": crowd.live_version_id, "now": wake["now"]}
 
     statements = [
-        ("claim", {"limit": 1000, "now": clock.db_now()}, 3),
+        ("claim", {"limit": 1000, "now": clock.db_now()}, 12),
         ("facts", columns, 10),
         ("wake", {**columns, **wake}, 60),  # writes each run, and its entry in each index
         ("had", {**columns, **had}, 10),
