@@ -8,12 +8,11 @@ from typing import Any
 
 from django.db.models import F
 
-from sequences import diff, draft, frozen
+from sequences import diff, draft, frozen, program
 from sequences.diff import Diff
 from sequences.draft import Document, Node
 from sequences.models import Sequence, SequenceVersion
 from sequences.program import EmailStep, Program
-from sequences.runs import program_of
 from sequences.states import StepKind
 from subscribers.segments import comparisons
 from templates_app.models import Template, TemplateVersion
@@ -21,14 +20,14 @@ from templates_app.models import Template, TemplateVersion
 NOTHING: Document = {"steps": []}
 
 
-def difference(sequence: Sequence) -> Diff:
-    """What the draft changes, against the live version; everything, if there is none."""
-    nodes = draft.read(sequence)
+def difference(sequence: Sequence, nodes: tuple[Node, ...] | None = None) -> Diff:
+    """What the draft (its `nodes`) changes, against the live version; all, if there is none."""
+    nodes = draft.read(sequence) if nodes is None else nodes
     drafted = {"steps": [draft.document(node) for node in nodes]}
     live = sequence.live_version
     if live is None:
         return diff.diff(NOTHING, drafted)
-    content = _new_content(program_of(live.pk), nodes)
+    content = _new_content(program.load(live.program), nodes)
     return diff.diff(document(live), drafted, new_content=content)
 
 

@@ -38,6 +38,18 @@ class Template(WorkspaceModel):
     def __str__(self) -> str:
         return self.name
 
+    def used_by(self) -> list[str]:
+        """The sequences whose draft sends it, and the campaigns to come: known here by relation."""
+        states = ["draft", "live", "paused"]
+        steps = self.steps.filter(sequence__state__in=states)
+        variants = self.variants.filter(step__sequence__state__in=states)
+        names = {
+            *steps.values_list("sequence__name", flat=True),
+            *variants.values_list("step__sequence__name", flat=True),
+            *self.campaigns.filter(state="draft").values_list("name", flat=True),
+        }
+        return sorted(names)
+
 
 class TemplateVersion(models.Model):
     """Published content, which messages are pinned to. A trigger refuses to change it.

@@ -11,7 +11,7 @@ from accounts import audit
 from accounts.audit import Actor
 from accounts.models import Workspace
 from emailseq.lib import clock
-from emailseq.lib.errors import Invalid, Problem, Stale
+from emailseq.lib.errors import InUse, Invalid, Problem, Stale
 from emailseq.lib.text import check as check_characters
 from emailseq.lib.unique import taken
 from subscribers.models import CustomField
@@ -116,11 +116,14 @@ def publish(
 def archive(template: Template, *, by: Actor, expected_revision: int | None = None) -> bool:
     """Put a template away: it cannot be published any more. False when it was away already.
 
-    Raises Stale as above.
+    Raises Stale as above, and InUse, naming them, while sequences or campaigns to come need it.
     """
     _lock(template, expected_revision)
     if template.archived_at:
         return False
+    if used_by := template.used_by():
+        listed = ", ".join(f"“{name}”" for name in used_by[:5])
+        raise InUse(f"“{template}” is still used by {listed}.", used_by=used_by)
     template.archived_at = clock.now()
     template.save(update_fields=["archived_at"])
     audit.record(template.workspace_id, "template.archived", by=by, on=template)

@@ -39,13 +39,12 @@ def test_a_sequence_is_built_and_published_by_hand():
     )
     sequence = Sequence.objects.get()
     assert made.headers["HX-Redirect"] == url("change", sequence)
-    fields = {"lists": [news.pk], "revision": sequence.revision}
-    assert is_done(act(client, url("set_triggers", sequence), **fields))
+    assert is_done(act(client, url("add_trigger", sequence), kind="list_joined", list=news.pk))
     assert is_done(act(client, url("add_email", sequence), template=hello.pk))
     assert is_done(act(client, url("add_wait", sequence), amount=36, unit="hours"))
     assert is_done(act(client, url("add_email", sequence), template=more.pk))
     page = client.get(url("change", sequence)).content.decode()
-    assert f"When somebody joins {news}, and by hand or API" in page
+    assert f"Somebody joins {news}" in page
     assert "Wait 36 hours" in page
 
     assert is_done(act(client, url("publish", sequence)))
@@ -119,7 +118,7 @@ def test_a_sequence_offers_what_its_state_allows():
         return {
             verb
             for verb in ("publish", "pause", "resume", "archive", "edit", "add_email")
-            if f'href="{url(verb, sequence)}"' in page
+            if f'href="{url(verb, sequence)}' in page
         }
 
     assert offered() == {"publish", "pause", "archive", "edit", "add_email"}
@@ -143,7 +142,7 @@ def test_the_page_counts_who_waits_where():
     page = client.get(url("change", sequence))
 
     assert page.context["inside"] == 3
-    assert [step.waiting for step in page.context["steps"]] == [0, 2, 0]
+    assert [card.waiting for card in page.context["row"]] == [0, 2, 0]
     assert "2 people wait here" in page.content.decode()
     assert page.context["differs"] is False
     act(client, url("add_wait", sequence), amount=1, unit="days")

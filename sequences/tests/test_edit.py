@@ -8,7 +8,7 @@ from accounts.audit import SYSTEM
 from accounts.models import AuditEntry
 from delivery.models import Source
 from delivery.tests.factories import SenderFactory
-from emailseq.lib.errors import Conflict, Invalid, Stale, StateConflict
+from emailseq.lib.errors import Conflict, InUse, Invalid, Stale, StateConflict
 from sequences.models import Sequence, Step, Trigger
 from sequences.services import edit, lifecycle
 from sequences.tests.factories import (
@@ -21,6 +21,7 @@ from sequences.tests.factories import (
     make_live,
 )
 from subscribers.tests.factories import ListFactory
+from templates_app import services as templates
 from templates_app.tests.factories import TemplateFactory
 
 pytestmark = pytest.mark.django_db
@@ -218,3 +219,17 @@ def test_a_new_name_reaches_delivery_once_there_is_something_to_deliver():
     edit.update(live, name="Live", by=SYSTEM)
 
     assert Source.objects.get().name == "Live"
+
+
+def test_a_template_that_a_draft_sends_is_not_put_away():
+    draft = make_draft(EMAIL, name="Welcome")
+    first, other = draft.steps.get().template, TemplateFactory(workspace=draft.workspace)
+    edit.update_step(draft.steps.get(), variants=[{"template": other}], by=SYSTEM)
+
+    for template in (first, other):
+        with pytest.raises(InUse, match="still used by “Welcome”"):
+            templates.archive(template, by=SYSTEM)
+    lifecycle.archive_sequence(draft, by=SYSTEM)
+
+    assert templates.archive(first, by=SYSTEM)
+    assert templates.archive(other, by=SYSTEM)

@@ -72,6 +72,7 @@ def make_world(workspace: Workspace, *, text: str = "Harbour") -> World:
     doubtful, sent = _messages(workspace, person, sequence, text)
     audited = workspace_audit(workspace)
     made = (membership, key, audited, sequence, sequence.steps.first(), run, person, template)
+    made = (*made, sequence.live_version)
     rest = (sequence.list, sequence.sender, field, suppression, campaign, imported, doubtful, sent)
     known = EventName.objects.of(workspace).get()
     others = (domain, relay, lane, tag, known, segment, endpoint, call, workspace)

@@ -1,0 +1,121 @@
+"""What several forms of a sequence have in common."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django import forms
+from django.utils.dates import WEEKDAYS
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Workspace
+from emailseq.backoffice.forms import VerbForm
+from emailseq.lib.errors import Invalid
+from sequences import draft
+from sequences.models import Sequence, Step
+from sequences.states import StepKind
+from subscribers.admin.segments import RuleField
+from subscribers.models import CustomField, List
+from subscribers.segments import rules
+from subscribers.segments.references import exported
+from subscribers.states import FieldKind
+
+LISTS = List.objects.filter(archived_at=None)
+RULES = _("As JSON; the language is described in docs/integrators/rules.md.")
+
+
+class OptionalRule(RuleField):
+    """A rule, or nothing."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, label=_("Rule"), help_text=RULES, **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        return super().prepare_value(value) if value else ""
+
+    def clean(self, value: Any) -> Any:
+        return super().clean(value) if value and value.strip() else None
+
+
+def readable(rule: Any, workspace: Workspace) -> Any:
+    """A rule with slugs, for people to read and write."""
+    return rules.dump(exported(rules.parse(rule), workspace))
+
+
+class StepForm(VerbForm):
+    """Adds to a sequence, where `?at=step/arm` says, or changes a step."""
+
+    @property
+    def edited(self) -> Sequence:
+        found: Any = self.target.sequence if isinstance(self.target, Step) else self.target
+        return cast("Sequence", found)
+
+    def values_of(self, target: Any) -> dict[str, Any]:
+        return self.told(target) if isinstance(target, Step) else {}
+
+    def told(self, step: Step) -> dict[str, Any]:
+        """What the fields show of a step."""
+        return {}
+
+    def members(self) -> dict[str, Any]:
+        """What was filled in, as the members of a document. Raises Invalid."""
+        return {}
+
+    def arguments(self) -> dict[str, Any]:
+        if isinstance(self.target, Step):
+            return self.members()
+        return {**self.members(), **place_of(self.edited, self.request.GET.get("at", ""))}
+
+
+def place_of(sequence: Sequence, at: str) -> dict[str, Any]:
+    """`step/arm` as the verbs take it. Raises Invalid when there is no such step any more."""
+    key, _, arm = at.partition("/")
+    parent = sequence.steps.filter(key=key).first() if key else None
+    if key and parent is None:
+        raise Invalid.field("at", "not_found", gettext("That step is not there any more."))
+    return {"parent": parent, "arm": arm}
+
+
+def emails_of(sequence: Sequence) -> list[tuple[str, str]]:
+    """The emails of a sequence as choices: by key, with number and content."""
+    nodes = draft.walk(draft.read(sequence))
+    return [
+        (node.step.key, f"{node.label} · {node.step.template}")
+        for node in nodes
+        if node.step.kind == StepKind.EMAIL
+    ]
+
+
+class MomentFields(forms.Form):
+    """A moment on somebody's clock."""
+
+    time = forms.CharField(required=False, label=_("Time"), help_text=_("Like 09:00."))
+    weekdays = forms.TypedMultipleChoiceField(
+        choices=[(number + 1, name) for number, name in WEEKDAYS.items()],
+        coerce=int,
+        required=False,
+        label=_("Days"),
+        widget=forms.CheckboxSelectMultiple,
+    )
+    date = forms.ModelChoiceField(
+        CustomField.objects.filter(kind__in=[FieldKind.DATE, FieldKind.DATETIME]), required=False
+    )
+    offset_days = forms.IntegerField(
+        required=False, label=_("Days after it"), help_text=_("Before it: a negative number.")
+    )
+    yearly = forms.BooleanField(required=False, label=_("Every year"))
+
+    def moment(self, how: str) -> dict[str, Any]:
+        """As `sequences.schedule` has it."""
+        given = self.cleaned_data
+        moment: dict[str, Any] = {"time": given["time"]}
+        if how == "weekdays":
+            moment["weekdays"] = given["weekdays"]
+        if how == "date":
+            moment |= {
+                "field": given["date"].key if given["date"] else "",
+                "offset_days": given["offset_days"] or 0,
+                "yearly": given["yearly"],
+            }
+        return moment

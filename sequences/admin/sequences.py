@@ -1,0 +1,265 @@
+"""Sequences: a list with their numbers, and a page that reads from what starts one to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Prefetch
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts.audit import Actor
+from analytics.numbers import Numbers, numbers_by_source, numbers_by_step
+from delivery import services as delivery
+from delivery.states import SourceKind
+from emailseq.backoffice.columns import NUMBERS, column, state_badge
+from emailseq.backoffice.mixins import WorkspaceAdmin
+from emailseq.backoffice.pages import Request, allows
+from emailseq.backoffice.verbs import Verb, archive, create, pause, resume
+from emailseq.backoffice.verbs import edit as edit_verb
+from emailseq.backoffice.verbs import publish as publish_verb
+from sequences import draft, models, versions
+from sequences.admin import start_forms
+from sequences.admin.publishing import PublishForm, publish
+from sequences.admin.start_forms import (
+    CopyForm,
+    EndingForm,
+    IndexForm,
+    NewSequenceForm,
+    SettingsForm,
+    TriggerForm,
+)
+from sequences.admin.step_forms import FORMS
+from sequences.admin.words import ICONS, Speaker, trigger_words
+from sequences.draft import Node
+from sequences.models import Enrollment, Step, Trigger
+from sequences.services import edit, lifecycle
+from sequences.states import LAST_ARM, SEQUENCE_MOVES, SequenceState, StepKind
+
+ADDED = _("Added. It counts from the next publishing on.")
+AT_ONCE = _("Saved. This counts from now on.")
+ADD = {
+    StepKind.EMAIL: _("Email"),
+    StepKind.WAIT: _("Wait"),
+    StepKind.WAIT_UNTIL: _("Wait for something"),
+    StepKind.BRANCH: _("Branch"),
+    StepKind.SPLIT: _("Split by chance"),
+    StepKind.ACTION: _("Action"),
+    StepKind.EXIT: _("End"),
+}
+
+
+@dataclass(frozen=True)
+class Way:
+    """An arm as the page shows it; `at` says to the forms where its steps stand."""
+
+    key: str
+    name: str
+    words: str
+    is_reserved: bool
+    row: Sequence[Card]
+    at: str
+
+    @property
+    def title(self) -> str:
+        """What it is called without a name."""
+        return self.words if self.is_reserved else self.key
+
+
+@dataclass(frozen=True)
+class Card:
+    """A step as the page shows it."""
+
+    step: Step
+    number: str
+    words: str
+    icon: str
+    numbers: Numbers
+    waiting: int
+    ways: Sequence[Way]
+    has_arms: bool
+
+
+def _starts(sequence: models.Sequence) -> str:
+    """What starts a sequence, as a person would say it."""
+    said = [trigger_words(trigger) for trigger in sequence.triggers.all()]
+    return " · ".join([*said, gettext("By hand or API")])
+
+
+def _undo(sequence: models.Sequence, *, by: Actor) -> str:
+    edit.undo(sequence, by=by)
+    return gettext("The steps are as they were before.")
+
+
+def _add(kind: StepKind) -> Verb:
+    return Verb(
+        partial(edit.add_step, kind=kind),
+        name=f"add_{kind}",
+        label=ADD[kind],
+        icon=ICONS[kind],
+        form=FORMS[kind],
+        done=ADDED,
+    )
+
+
+@admin.register(models.Sequence)
+class SequenceAdmin(WorkspaceAdmin):
+    resource = "sequences"
+    # Publishing is not among them: it happens again and again, while a sequence is live.
+    moves = {name: SEQUENCE_MOVES[name] for name in ("pause", "resume", "archive")}
+    hint = _("Messages that start by themselves and follow each person at their pace.")
+    list_display = (
+        "name",
+        state_badge,
+        column(_("Starts"), _starts),
+        column(_("Inside"), lambda row: row.people),
+        *NUMBERS,
+    )
+    list_filter = ("state",)
+    list_select_related = ("list", "sender", "live_version")
+    change_form_template = "sequences/page.html"
+    list_verbs = (create(edit.create_sequence, label=_("New sequence"), form=NewSequenceForm),)
+    page_verbs = (
+        publish_verb(
+            publish,
+            right="sequences:publish",
+            form=PublishForm,
+            template="sequences/publish.html",
+        ),
+        pause(
+            lifecycle.pause_sequence,
+            right="delivery:pause",
+            sentence=_("Nothing of “{}” leaves until you resume it. People keep their places."),
+        ),
+        resume(
+            lifecycle.resume_sequence,
+            right="delivery:pause",
+            sentence=_("What became due while it was paused happens now."),
+        ),
+        edit_verb(edit.update, label=_("Settings"), icon="settings", form=SettingsForm),
+        Verb(
+            edit.duplicate_sequence,
+            name="duplicate",
+            label=_("Duplicate"),
+            icon="content_copy",
+            form=CopyForm,
+            done=_("“{}” is there."),
+        ),
+        archive(
+            lifecycle.archive_sequence,
+            sentence=_("Everybody inside “{}” leaves it, and it cannot be started again."),
+        ),
+    )
+    inner_verbs = (
+        *map(_add, StepKind),
+        Verb(_undo, name="undo", label=_("Undo"), icon="undo"),
+        Verb(
+            start_forms.add_trigger,
+            name="add_trigger",
+            label=_("Add what starts it"),
+            icon="bolt",
+            form=TriggerForm,
+            done=AT_ONCE,
+        ),
+        Verb(
+            start_forms.remove_trigger,
+            name="remove_trigger",
+            label=_("Remove what starts it"),
+            icon="delete",
+            form=IndexForm,
+            done=AT_ONCE,
+        ),
+        Verb(
+            start_forms.add_ending,
+            name="add_ending",
+            label=_("Add a goal or an exit"),
+            icon="flag",
+            form=EndingForm,
+            done=AT_ONCE,
+        ),
+        Verb(
+            start_forms.remove_ending,
+            name="remove_ending",
+            label=_("Remove a goal or an exit"),
+            icon="delete",
+            form=IndexForm,
+            done=AT_ONCE,
+        ),
+    )
+
+    def get_queryset(self, request: Request) -> Any:
+        triggers = Prefetch("triggers", Trigger.objects.select_related("list", "tag", "segment"))
+        rows = super().get_queryset(request).select_related("workspace", *self.list_select_related)
+        return rows.prefetch_related(triggers, "endings")
+
+    def is_open(self, target: models.Sequence) -> bool:
+        return target.state != SequenceState.ARCHIVED
+
+    def read_beside(self, rows: list[Any]) -> None:
+        numbers = numbers_by_source(SourceKind.SEQUENCE, [row.pk for row in rows])
+        people = Enrollment.objects.filter(sequence__in=rows).inside_by_sequence()
+        for row in rows:
+            row.numbers, row.people = numbers[row.pk], people.get(row.pk, 0)
+
+    def page_context(self, request: Request, target: models.Sequence) -> dict[str, Any]:
+        nodes, endings = draft.read(target), target.endings.all()
+        speaker = Speaker(target, nodes, endings)
+        numbers = numbers_by_step(SourceKind.SEQUENCE, target.pk)
+        waiting = Enrollment.objects.waiting_by_step(target)
+        return {
+            "sequence": target,
+            "triggers": [trigger_words(trigger) for trigger in target.triggers.all()],
+            "endings": [(each, speaker.when(each.when)) for each in endings],
+            "row": _row(nodes, speaker, numbers, waiting),
+            "adders": self._adders(target),
+            "inside": sum(waiting.values()),
+            "may_see_people": allows(request, "subscribers:read"),
+            "numbers": numbers_by_source(SourceKind.SEQUENCE, [target.pk])[target.pk],
+            "differs": target.live_version and bool(versions.difference(target, nodes)),
+            "may_write": self.may_write(request, target),
+            "may_undo": target.earlier_drafts.exists(),
+            "held_reason": delivery.held_reason(**target.source),
+        }
+
+    def _adders(self, target: models.Sequence) -> list[tuple[str, Any, str]]:
+        """What can be added to a row: where its form is, what it is called, its icon."""
+        return [
+            (reverse(f"admin:sequences_sequence_add_{kind}", args=[target.pk]), label, ICONS[kind])
+            for kind, label in ADD.items()
+        ]
+
+
+def _row(
+    nodes: Iterable[Node],
+    speaker: Speaker,
+    numbers: Mapping[str, Numbers],
+    waiting: Mapping[str, int],
+) -> list[Card]:
+    return [
+        Card(
+            node.step,
+            node.label.rpartition("› ")[2],
+            speaker.step(node.step),
+            ICONS[StepKind(node.step.kind)],
+            numbers.get(node.step.key, Numbers()),
+            waiting.get(node.step.key, 0),
+            [
+                Way(
+                    arm.key,
+                    arm.settings["name"],
+                    speaker.arm(node, arm),
+                    arm.key == LAST_ARM[node.step.kind],
+                    _row(arm.nodes, speaker, numbers, waiting),
+                    f"{node.step.key}/{arm.key}",
+                )
+                for arm in node.arms
+            ],
+            node.step.kind in LAST_ARM,
+        )
+        for node in nodes
+    ]
