@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
 READS_AFTER_SECONDS = 6.0  # sooner, and it would pass for a scanner
 OPEN_PERCENT, CLICK_PERCENT = 62, 24
-_LINKS = {name: re.compile(rf'"(https?://[^"]+/{name}/v1\.[^"]+)"') for name in "oc"}
+_LINKS = {name: re.compile(rf'"(https?://[^"]+/{name}/v\d\.[^"]+)"') for name in "oc"}
 
 
 class Visit(NamedTuple):
