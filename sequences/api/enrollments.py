@@ -27,7 +27,7 @@ class EnrollmentSerializer(ResourceSerializer):
     sequence = Reference(Sequence.objects.all(), read_only=True)
     subscriber = Reference(Subscriber.objects.all(), read_only=True)
     version = serializers.IntegerField(source="version.number", read_only=True)
-    step = serializers.CharField(source="position", read_only=True)
+    step = serializers.SerializerMethodField()
 
     class Meta:
         model = Enrollment
@@ -36,6 +36,9 @@ class EnrollmentSerializer(ResourceSerializer):
             *("started_at", "entered_step_at", "paused_at", "ended_at", "reason"),
         ]
         read_only_fields = fields
+
+    def get_step(self, run: Enrollment) -> str:
+        return run.position.partition("/")[0]
 
 
 class EnrollmentFilters(Strict):

@@ -169,3 +169,11 @@ def test_writing_sequences_is_not_enrolling(workspace, sequence):
 
     assert answer.json()["scope"] == "sequences:publish"
     assert not Enrollment.objects.exists()
+
+
+def test_a_run_between_two_steps_is_shown_at_the_one_before(api, sequence):
+    (run,) = make_runs(sequence)
+    key = sequence.steps.first().key
+    Enrollment.objects.filter(pk=run.pk).update(position=f"{key}/")
+
+    assert api("GET", f"/enrollments/{run.public_id}").json()["step"] == key
