@@ -3,6 +3,7 @@
 {"do": "pump", "port": 2525}                              until SIGUSR1
 {"do": "blast", "port": 2525, "count": 1000, "size": 20000}
 {"do": "smtplib", "port": 2525, "count": 1000, "size": 20000}
+{"do": "advance"}                                         until no run is due
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+from asgiref.sync import sync_to_async
+
 from delivery import engine
 from delivery.transports.smtp import Connection, Envelope, Server, WireOutcome
 from emailseq.embedded.place import dies_with_us
+from sequences import engine as sequences
 
 READY_MADE = "ready-made@harbour.example"  # whom the baseline writes to
 LAUNCH = "import django; django.setup(); from benchmarks import crew; crew.work()"
@@ -93,6 +97,11 @@ async def _smtplib(port: int, count: int, size: int) -> None:
             client.sendmail(READY_MADE, READY_MADE, message)
 
 
+async def _advance() -> None:
+    while await sync_to_async(sequences.advance)():
+        pass
+
+
 def _ready_made(size: int) -> bytes:
     head = f"From: {READY_MADE}\r\nTo: {READY_MADE}\r\nSubject: Ready\r\n\r\n".encode()
     return head + (b"x" * 74 + b"\r\n") * ((size - len(head)) // 76)
@@ -113,4 +122,5 @@ _WORK: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {
     "pump": _pump,
     "blast": _blast,
     "smtplib": _smtplib,
+    "advance": _advance,
 }

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 
-from benchmarks import segments, send
+from benchmarks import advance, segments, send
 
 
 class Bench(NamedTuple):
@@ -27,6 +27,7 @@ class Bench(NamedTuple):
 
 BENCHES = {
     "send": Bench(send.run, 20_000, ("rounds", "senders", "dkim")),
+    "advance": Bench(advance.run, 5_000_000),
     "segments": Bench(segments.run, 1_000_000),
 }
 
@@ -37,7 +38,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", choices=BENCHES)
         parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
-        parser.add_argument("--size", type=int, help="messages, or people, in all")
+        parser.add_argument("--size", type=int, help="messages, people or runs in all")
         parser.add_argument("--rounds", type=int, default=4, help="campaigns they are sent in")
         parser.add_argument("--senders", type=int, default=2, help="processes that send")
         parser.add_argument("--dkim", choices=send.SIGNED_BY, help="have each message signed")
