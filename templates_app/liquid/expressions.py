@@ -133,17 +133,21 @@ class Expressions:
         return value
 
     def _filter(self, value: str, used: Any) -> None:
-        function = self.constant(SANDBOX.filters[used.name])
+        function = self.constant(SANDBOX.paid[used.name])
         arguments = "".join(
-            f"**{{{self.constant(argument.name)}: {self.value(argument.value)}}}, "
-            if isinstance(argument, KeywordArgument)
-            else f"{self.value(argument.value)}, "
-            for argument in used.args
+            f", **{{{self.constant(argument.name)}: {self.value(argument.value)}}}"
+            if _is_keyword(argument)
+            else f", {self.value(argument.value)}"
+            for argument in sorted(used.args, key=_is_keyword)
         )
-        call = f"{value} = {function}({value}, {arguments}context=scope)"
+        call = f"{value} = {function}(scope, {value}{arguments})"
         if used.name == "default":  # no filter is used more, and most texts are there
             call = f"if {value}.__class__ is not str or not {value}: {call}"
         self.line(call)
+
+
+def _is_keyword(argument: Any) -> bool:
+    return isinstance(argument, KeywordArgument)
 
 
 def _comparison(function: str, *, swapped: bool = False) -> Callable[[Expressions, Any], str]:

@@ -45,6 +45,7 @@ def ink(escape: str, form: Form[Piece]) -> Ink[Piece]:
     escaped, (encode, simple), nothing = ESCAPES[escape], form, form.encode("")
     leaves_harmless = escape in _LEAVE_HARMLESS
     pieces: dict[str, Piece] = {}
+    numbers: dict[float, Piece] = {}  # apart, for 1.0 is 1 and True to a dictionary
 
     def fresh(scope: Scope, value: Any) -> Piece:  # no method: it runs some times per message
         kind = value.__class__
@@ -52,17 +53,24 @@ def ink(escape: str, form: Form[Piece]) -> Ink[Piece]:
             return simple(str(value))
         if value is None or kind is Missing:
             return nothing
+        if kind is float and value in numbers:
+            return numbers[value]
         if leaves_harmless and (kind is str or kind is float) and _is_harmless(text := str(value)):
             piece = simple(text)
         else:
             piece = encode(escaped(value))
         if len(piece) > _SHORT:
             scope.spend(len(piece))
-            return piece
-        if kind is str:
-            if len(pieces) >= _KEPT:
-                pieces.clear()
-            pieces[value] = piece
+        elif kind is str and "@" not in value:  # an address comes once
+            _keep(pieces, value, piece)
+        elif kind is float and value:  # 0.0 has two ways to be written
+            _keep(numbers, value, piece)
         return piece
 
     return Ink(pieces.get, fresh)
+
+
+def _keep(pieces: dict[Any, Piece], value: object, piece: Piece) -> None:
+    if len(pieces) >= _KEPT:
+        pieces.clear()
+    pieces[value] = piece

@@ -208,25 +208,32 @@ _TAGS = (
 # --- Filters: they pay too ------------------------------------------------------------------------
 
 
-def _charged(function: Callable[..., Any], price: Callable[..., int] | None) -> Callable[..., Any]:
+def _paid(function: Callable[..., Any], price: Callable[..., int] | None) -> Callable[..., Any]:
     """The filter, paying beforehand for what multiplies and afterwards for what it made.
 
     Every value is small, because whatever made it was weighed; so filters that only read or add up
     need no look at their arguments.
     """
 
-    @with_context
-    def charged(value: Any, *args: Any, context: Scope | Context, **kwargs: Any) -> Any:
+    def paid(scope: Scope | Context, value: Any, *args: Any, **kwargs: Any) -> Any:
         if price and args:
-            context.charge(price(value, *args))
+            scope.charge(price(value, *args))
         result = function(value, *args, **kwargs)
         size = len(result) if result.__class__ is str else _weight(result)
         if size > MAX_RESULT:
             raise Limit("a value that is too large")
-        context.charge(size)
+        scope.charge(size)
         return result
 
-    return charged
+    return paid
+
+
+def _for_library(paid: Callable[..., Any]) -> Callable[..., Any]:
+    @with_context
+    def called(value: Any, *args: Any, context: Context, **kwargs: Any) -> Any:
+        return paid(context, value, *args, **kwargs)
+
+    return called
 
 
 def _weight(value: Any) -> int:
@@ -326,10 +333,12 @@ class _Sandbox(Environment):
     def setup_tags_and_filters(self, *, extra: bool = False) -> None:
         for tag in _TAGS:
             self.add_tag(tag)
+        self.paid: dict[str, Callable[..., Any]] = {}
         for name, function in {**FILTERS, **ESCAPES}.items():
             if getattr(function, "with_environment", False):
                 function = partial(function, environment=self)
-            self.add_filter(name, _charged(function, _PRICES.get(name)))
+            self.paid[name] = _paid(function, _PRICES.get(name))
+            self.add_filter(name, _for_library(self.paid[name]))
 
 
 SANDBOX = _Sandbox(undefined=Missing)
