@@ -211,7 +211,7 @@ def _write_down(moved: Sequence[Moved], *, now: datetime) -> None:
     ]
     if rows:
         columns = {name: [row[name] for row in rows] for name in rows[0]}
-        sql.run("sequences", "move_on", columns)
+        sql.run("sequences", "move_on", sql.packed(columns))
 
 
 def _state(outcome: Outcome, reason: str) -> str:

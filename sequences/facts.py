@@ -147,7 +147,7 @@ def _messages(
     unfinished: dict[int, dict[str, datetime]] = {run.id: {} for run in runs}
     wanted = ("id", "sequence_id", "subscriber_id", "run", "entered_step_at")
     columns = {name: [getattr(run, name) for run in runs] for name in wanted}
-    for run_id, step_key, may_leave, left in sql.fetch("sequences", "facts", columns):
+    for run_id, step_key, may_leave, left in sql.fetch("sequences", "facts", sql.packed(columns)):
         if may_leave:
             unfinished[run_id][step_key] = may_leave
         if left:

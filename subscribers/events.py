@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
-
-from psycopg.types.json import Jsonb
 
 from emailseq.lib import clock, sql
 from subscribers.models import Subscriber
@@ -53,5 +52,5 @@ def record(person: Subscriber, kind: str, **properties: Any) -> None:
 def parameters(rows: list[NewEvent]) -> dict[str, Any]:
     """What STATEMENT takes, for a caller that holds a connection of its own."""
     columns = sql.columns(NewEvent._fields, rows)
-    columns["properties"] = [Jsonb(properties or {}) for properties in columns["properties"]]
-    return {**columns, "held_at": clock.held_at()}
+    columns["properties"] = [json.dumps(properties or {}) for properties in columns["properties"]]
+    return {**sql.packed(columns), "held_at": clock.held_at()}

@@ -53,7 +53,7 @@ def queue_many(messages: Iterable[NewMessage], *, now: datetime) -> int:
     rows = list(messages)
     if not rows:
         return 0
-    columns = sql.columns(NewMessage._fields, rows)
+    columns = sql.packed(sql.columns(NewMessage._fields, rows))
     return sql.run("delivery", "queue_many", {**columns, "many": MANY, "now": now})
 
 

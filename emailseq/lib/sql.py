@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, LiteralString
@@ -38,3 +39,25 @@ def run(app: str, name: str, parameters: Mapping[str, Any]) -> int:
 def columns(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> dict[str, list[Any]]:
     """Rows, one at least, as the arrays that a statement unnests, by name."""
     return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+
+
+def packed(columns: Mapping[str, Sequence[Any]]) -> dict[str, str]:
+    """The same arrays as the text that PostgreSQL reads: the driver takes thrice the time for it.
+
+    For statements that say of what type each is, and say it to thousands of rows a second.
+    """
+    return {name: f"{{{','.join(map(_element, values))}}}" for name, values in columns.items()}
+
+
+def _element(value: Any) -> str:
+    match value:
+        case str():
+            escaped = value.replace("\\", r"\\").replace('"', r"\"")
+            return f'"{escaped}"'
+        case bool() | int():
+            return str(value)
+        case None:
+            return "NULL"
+        case datetime():
+            return value.isoformat()
+    raise TypeError(f"Arrays are not packed of {type(value).__name__}.")
