@@ -21,6 +21,7 @@ from delivery.api import (
 )
 from emailseq.lib.api.schema import Generator
 from sequences.api import (
+    Backfills,
     Drafts,
     Enrollments,
     Exports,
@@ -62,6 +63,7 @@ router.register(
 router.register("v1/sequences", Sequences, "sequences")
 router.register("v1/sequences/(?P<sequence>[^/]+)/steps", Steps, "steps")
 router.register("v1/sequences/(?P<sequence>[^/]+)/versions", Versions, "versions")
+router.register("v1/backfills", Backfills, "backfills")
 router.register("v1/enrollments", Enrollments, "enrollments")
 router.register("v1/campaigns", Campaigns, "campaigns")
 

@@ -25,7 +25,6 @@ from emailseq.lib import clock, sql
 from sequences import facts, interpreter, kinds
 from sequences.events import of_run
 from sequences.facts import Sequences
-from sequences.models import Enrollment
 from sequences.passes import Act, Enter, Facts, Outcome, Queue
 from sequences.program import EmailStep
 from sequences.runs import Run, program_of
@@ -94,7 +93,9 @@ def _handle(runs: Sequence[Run], *, now: datetime) -> None:
 
 def _move_on(claimed: Sequence[Run], *, now: datetime) -> None:
     sequences = facts.sequences_of(claimed)
-    ended = lifecycle.end_barred(Enrollment.objects.filter(pk__in=[run.id for run in claimed]))
+    ended = lifecycle.end_barred(
+        (run.id, run.subscriber_id, sequences[run.sequence_id].list_id) for run in claimed
+    )
     runs = [run for run in claimed if run.id not in ended]
     ended = endings.end_reached(runs, sequences, now=now)
     runs = [run for run in runs if run.id not in ended]

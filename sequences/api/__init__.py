@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from sequences.api.as_code import Exports, Imports
+from sequences.api.backfills import Backfills
 from sequences.api.drafts import Drafts
 from sequences.api.enrollments import Enrollments, SubscriberEnrollments
 from sequences.api.sequences import Sequences
@@ -9,6 +10,7 @@ from sequences.api.steps import Steps
 from sequences.api.versions import Versions
 
 __all__ = [
+    "Backfills",
     "Drafts",
     "Enrollments",
     "Exports",

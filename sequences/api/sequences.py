@@ -22,9 +22,9 @@ from emailseq.lib.api.schema import Fault
 from emailseq.lib.errors import Invalid
 from sequences import draft, validate
 from sequences.models import Enrollment, Sequence, Trigger
-from sequences.services import edit, lifecycle
+from sequences.services import edit, lifecycle, resuming
 from sequences.services.publish import publish
-from sequences.states import EndingKind, Fate, SequenceState
+from sequences.states import EndingKind, Fate, Overdue, SequenceState
 from subscribers.models import List
 from subscribers.segments import comparisons
 
@@ -130,6 +130,29 @@ class ChecksSerializer(serializers.Serializer[Any]):
     warnings = Fault(many=True, help_text="What is odd, but may be meant.")
 
 
+class Resume(Strict):
+    """What becomes of what became due while it was paused."""
+
+    overdue = serializers.ChoiceField(Overdue.choices, default=Overdue.LATE)
+    stale_after = Duration(
+        required=False, help_text="With skip: what was due longer ago is not sent any more."
+    )
+    per_hour = serializers.IntegerField(
+        required=False, help_text="With spread: how many runs go on an hour."
+    )
+
+
+class StaleAfter(Strict):
+    stale_after = Duration(default=timedelta(hours=24), help_text="From which age on it is stale.")
+
+
+class OverdueSerializer(serializers.Serializer[Any]):
+    runs = serializers.IntegerField(help_text="Runs that are due.")
+    stale_runs = serializers.IntegerField(help_text="Those of them that have been for long.")
+    messages = serializers.IntegerField(help_text="Messages that might leave.")
+    stale_messages = serializers.IntegerField()
+
+
 class Publish(Strict):
     """What is to become of those who are inside."""
 
@@ -168,6 +191,7 @@ class Sequences(Resource):
         create="sequences:write",
         duplicate="sequences:write",
         checks="sequences:read",
+        overdue="sequences:read",
         stats="reports:read",
     )
     verbs = {
@@ -178,7 +202,7 @@ class Sequences(Resource):
         "endings": Verb(edit.set_endings, "sequences:write", Endings, "put", guarded=True),
         "publish": Verb(publish, "sequences:publish", Publish, guarded=True),
         "pause": Verb(lifecycle.pause_sequence, "delivery:pause"),
-        "resume": Verb(lifecycle.resume_sequence, "delivery:pause"),
+        "resume": Verb(resuming.resume, "delivery:pause", Resume),
     }
 
     def create(self, request: ApiRequest) -> Response:
@@ -201,6 +225,15 @@ class Sequences(Resource):
             "warnings": validate.warnings(sequence),
         }
         return Response(self.get_serializer(found).data)
+
+    @extend_schema(parameters=[StaleAfter])
+    @action(detail=True, serializer_class=OverdueSerializer)
+    def overdue(self, request: ApiRequest, **_: Any) -> Response:
+        """What a paused sequence would do at once if it were resumed now."""
+        given = StaleAfter(data=request.query_params)
+        given.is_valid(raise_exception=True)
+        found = resuming.overdue(self.get_object(), **given.validated_data)
+        return Response(self.get_serializer(found._asdict()).data)
 
     @action(detail=True, serializer_class=SequenceStatsSerializer)
     def stats(self, request: ApiRequest, **_: Any) -> Response:

@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Case, Count, Exists, F, OuterRef, Subquery, Value, When
-from django.db.models.functions import Coalesce, Concat
+from django.db.models import Count
 
 from accounts.models import WorkspaceModel, WorkspaceQuerySet
 from emailseq.lib import clock
 from sequences.models.sequence import Sequence
 from sequences.models.version import SequenceVersion
 from sequences.states import LIVE_RUN, EnrollmentState
-from subscribers.models import Subscriber, Subscription, Suppression
-from subscribers.states import SubscriptionState
+from subscribers.models import Subscriber
 
 
 class EnrollmentQuerySet(WorkspaceQuerySet["Enrollment"]):
@@ -43,26 +41,6 @@ class EnrollmentQuerySet(WorkspaceQuerySet["Enrollment"]):
         for version, state, runs in counted.annotate(Count("pk")):
             found.setdefault(version, {})[state] = runs
         return found
-
-    def barred(self) -> dict[int, str]:
-        """Why people may not be mailed, by the id of their run, in the words of the gate."""
-        confirmed = Subscription.objects.filter(
-            subscriber=OuterRef("subscriber"),
-            list=Coalesce(OuterRef("sequence__list"), F("list")),  # its list or, without one, any
-            state=SubscriptionState.CONFIRMED,
-        )
-        suppression = Suppression.objects.filter(
-            workspace=OuterRef("workspace"), address_key=OuterRef("subscriber__address_key")
-        )
-        bar = Case(
-            When(subscriber__archived_at__isnull=False, then=Value("archived")),
-            When(
-                Exists(suppression),
-                then=Concat(Value("suppressed: "), Subquery(suppression.values("reason"))),
-            ),
-            When(~Exists(confirmed), then=Value("not subscribed")),
-        )
-        return dict(self.annotate(bar=bar).exclude(bar=None).values_list("pk", "bar"))
 
 
 class Enrollment(WorkspaceModel):

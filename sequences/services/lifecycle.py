@@ -17,7 +17,7 @@ from analytics import harm
 from delivery import services as delivery
 from delivery import sources
 from delivery.states import SourceKind
-from emailseq.lib import clock, state
+from emailseq.lib import clock, sql, state
 from sequences import kinds
 from sequences.events import of_run
 from sequences.models import Enrollment, EnrollmentQuerySet, Sequence
@@ -118,12 +118,17 @@ def exit(runs: EnrollmentQuerySet, *, by: Actor, reason: str = "by hand") -> int
     return len(ended)
 
 
-def end_barred(runs: EnrollmentQuerySet) -> set[int]:
+def end_barred(runs: Iterable[tuple[int, int, int | None]]) -> set[int]:
     """End the live runs of people who may not be mailed any more, in the caller's transaction.
 
+    Of each run it takes the id, and the ids of its subscriber and of the list of its sequence.
     Returns the ids of the runs that ended.
     """
-    reasons = runs.live().barred()
+    rows = list(runs)
+    if not rows:
+        return set()
+    columns = sql.columns(("id", "subscriber_id", "list_id"), rows)
+    reasons = dict(sql.fetch("sequences", "barred", sql.packed(columns)))
     if not reasons:
         return set()
     ended = _lock(Enrollment.objects.live().filter(pk__in=reasons))
@@ -140,7 +145,10 @@ def end_left(batch: Iterable[Event]) -> int:
         for event in batch
         if event.kind == subscribers.SUBSCRIPTION_UNSUBSCRIBED
     }
-    return len(end_barred(Enrollment.objects.filter(subscriber__in=left))) if left else 0
+    if not left:
+        return 0
+    inside = Enrollment.objects.live().filter(subscriber__in=left)
+    return len(end_barred(inside.values_list("pk", "subscriber", "sequence__list")))
 
 
 def end_removed(batch: Iterable[Event]) -> int:

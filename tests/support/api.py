@@ -21,7 +21,8 @@ from delivery.models import (
     WebhookEndpoint,
 )
 from delivery.services import domains, transports, webhooks
-from sequences.models import Enrollment, Sequence, Step, Trigger
+from sequences.models import Backfill, Enrollment, Sequence, Step, Trigger
+from sequences.services.backfill import start_backfill
 from sequences.tests.factories import EMAIL, make_live, make_runs
 from subscribers.facts import CustomEvent
 from subscribers.models import (
@@ -99,7 +100,7 @@ class World:
             for model in (
                 *(List, Subscriber, Suppression, Template, Sequence, Campaign),
                 *(Tag, CustomField, EventName, Segment),
-                *(SenderIdentity, SendingDomain, Transport, Enrollment, Event),
+                *(SenderIdentity, SendingDomain, Transport, Backfill, Enrollment, Event),
                 *(WebhookEndpoint, WebhookCall),
             )
         }
@@ -151,6 +152,7 @@ def make_world() -> World:
             "steps": sequence.steps.get().key,
             "versions": "1",
             "enrollments": run.public_id,
+            "backfills": start_backfill(sequence, per_day=10, by=SYSTEM).public_id,
             "campaigns": campaign.public_id,
             "sending-domains": domain.public_id,
             "transports": relay.public_id,
