@@ -30,7 +30,7 @@ SELECT asked.place, event.recorded_at, NULL
    AND asked.step_key IN ('', event.step_key)
    AND event.verdict IN ('', 'human')
  WHERE asked.kind <> 'custom'
-   AND EXISTS (SELECT FROM delivery_ledger AS message
-                WHERE message.id = event.message_id
-                  AND message.subscriber_id = asked.subscriber_id
-                  AND message.run = asked.run)
+   AND asked.run = (SELECT message.run
+                      FROM delivery_ledger AS message  -- one for one: never a scan of them all
+                     WHERE message.id = event.message_id
+                       AND message.subscriber_id = asked.subscriber_id)

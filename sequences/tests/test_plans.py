@@ -26,6 +26,17 @@ WITH person AS (
                                  attempts, last_reply)
     SELECT workspace_id, 'sequence', %(sequence)s, %(email)s, 1, '', id, 1, 1, now(), now(), 0, ''
       FROM person
+), told AS (
+    INSERT INTO subscribers_event (xid, workspace_id, subscriber_id, kind, occurred_at, source_kind,
+                                   source_id, step_key, variant, verdict, properties, name)
+    SELECT subscribers_log_xid(), workspace_id, id, kind, now(), '', 0, '', '', '', '{}', name
+      FROM person, (VALUES ('custom', 'visit'), ('custom', 'order'), ('tag.added', ''))
+        AS fact (kind, name)
+), place AS (
+    INSERT INTO subscribers_subscription (list_id, subscriber_id, state, consent_source,
+                                          consent_text, created_at)
+    SELECT %(list)s, id, 'confirmed', 'test', '', now()
+      FROM person
 )
 INSERT INTO sequences_enrollment (workspace_id, uid, sequence_id, version_id, subscriber_id, run,
                                   state, position, awaits, due_at, entered_step_at, started_at,
@@ -53,12 +64,21 @@ def crowd():
     with connection.cursor() as cursor:
         cursor.execute(
             CROWD,
-            {"sequence": live.pk, "version": live.live_version_id, "email": email, "wait": wait},
+            {
+                "sequence": live.pk,
+                "version": live.live_version_id,
+                "list": live.list_id,
+                "email": email,
+                "wait": wait,
+            },
         )
         half = live.enrollments.order_by("pk")[:10_000].values("subscriber")
         let_leave(subscriber__in=half)
         cursor.execute(STEPS, {"sequence": live.pk, "email": email})
-        cursor.execute("ANALYZE sequences_enrollment, delivery_outbox, delivery_ledger")
+        cursor.execute(
+            "ANALYZE sequences_enrollment, delivery_outbox, delivery_ledger, subscribers_event,"
+            " subscribers_subscription, subscribers_subscriber"
+        )
         cursor.execute("ANALYZE subscribers_event")
     return live
 
@@ -89,10 +109,22 @@ def test_the_engine_reads_by_index_however_many_people_are_inside(crowd):
     moved = {name: [""] * len(due) for name in ("position", "awaits")}
     moved |= {"version_id": crowd.live_version_id, "now": wake["now"]}
 
+    order = {
+        "place": [*range(len(due))],
+        "since": [run.entered_step_at for run in due],
+        "kind": ["custom"] * len(due),
+        "name": ["order"] * len(due),
+        "step_key": [""] * len(due),
+    }
+    opened = {**order, "kind": ["message.opened"] * len(due), "name": [""] * len(due)}
     statements = [
         ("claim", {"limit": 1000, "now": clock.db_now()}, 12),
         ("facts", columns, 10),
         ("wake", {**columns, **wake}, 60),  # writes each run, and its entry in each index
+        ("rouse", {"ids": columns["id"], "now": clock.db_now()}, 60),
+        ("happened", {**columns, **order}, 10),
+        ("happened", {**columns, **opened}, 10),
+        ("barred", {**columns, "list_id": [crowd.list_id] * len(due)}, 12),
         ("had", {**columns, **had}, 10),
         ("transfer", {**columns, **moved}, 60),
     ]
