@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+import psycopg
 from django.db import connection
+from psycopg.sql import SQL, Identifier
 
 from emailseq import env
 
@@ -20,3 +22,18 @@ def new_database() -> Iterator[dict[str, str]]:
         yield {"DATABASE_URL": urlsplit(env.require("DATABASE_URL"))._replace(path=name).geturl()}
     finally:
         connection.creation.destroy_test_db(before, verbosity=0)
+
+
+@contextmanager
+def copy_of(urls: dict[str, str]) -> Iterator[dict[str, str]]:
+    """Another database, which is as that one is now, and to which nobody is connected."""
+    url = urlsplit(urls["DATABASE_URL"])
+    name = f"{url.path.lstrip('/')}_copy"
+    connection.close()
+    with psycopg.connect(env.require("DATABASE_URL"), autocommit=True) as server:
+        original = Identifier(url.path.lstrip("/"))
+        server.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), original))
+        try:
+            yield {"DATABASE_URL": url._replace(path=name).geturl()}
+        finally:
+            server.execute(SQL("DROP DATABASE {}").format(Identifier(name)))
