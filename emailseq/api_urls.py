@@ -24,8 +24,12 @@ from sequences.api import (
     Backfills,
     Drafts,
     Enrollments,
+    Explanations,
     Exports,
+    Forecasts,
     Imports,
+    Outlooks,
+    RunLogs,
     Sequences,
     Simulations,
     Steps,
@@ -88,6 +92,10 @@ export = Exports.as_view({"get": "export"}, basename="sequences")
 import_document = Imports.as_view({"post": "import_document"}, basename="sequences")
 from_recipe = Imports.as_view({"post": "from_recipe"}, basename="sequences")
 recipes = Imports.as_view({"get": "recipes"}, basename="sequences")
+run_log = RunLogs.as_view({"get": "log"}, basename="enrollments")
+upcoming = Outlooks.as_view({"get": "upcoming"}, basename="subscribers")
+explain = Explanations.as_view({"get": "explain"}, basename="subscribers")
+forecast = Forecasts.as_view({"get": "forecast"}, basename="sequences")
 simulate = Simulations.as_view({"post": "simulate"}, basename="simulations")
 enrollments = SubscriberEnrollments.as_view({"get": "list"}, basename="subscriber-enrollments")
 
@@ -115,6 +123,10 @@ urlpatterns = [
     path("v1/sequences/<str:id>/draft/diff", diff),
     path("v1/sequences/<str:id>/draft/undo", undo),
     path("v1/sequences/<str:id>/simulate", simulate),
+    path("v1/sequences/<str:id>/forecast", forecast),
+    path("v1/enrollments/<str:id>/log", run_log),
+    path("v1/subscribers/<str:id>/upcoming", upcoming),
+    path("v1/subscribers/<str:subscriber>/sequences/<str:id>/explain", explain),
     path("v1/sequences/<str:id>/publish/preview", preview),
     *router.urls,
 ]

@@ -10,11 +10,12 @@ from typing import Any
 from accounts.models import Workspace
 from delivery import letters
 from emailseq.lib.errors import Invalid, StateConflict
-from sequences import conditions, draft, frozen, program, simulator, validate
+from sequences import conditions, draft, frozen, simulator, validate
 from sequences.conditions import EventHappens, RuleHolds
 from sequences.models import Sequence, Trigger
 from sequences.person import Person
 from sequences.program import EmailStep, Program, Step
+from sequences.runs import program_of
 from sequences.scenario import Scenario
 from sequences.simulator import Entry, Terms
 from sequences.states import TriggerKind
@@ -103,7 +104,12 @@ def of_live(sequence: Sequence) -> Script:
     if sequence.live_version is None:
         detail = "No version is live yet: publish it, or simulate the draft."
         raise StateConflict(detail, state=sequence.state, allowed=["publish"])
-    steps = program.load(sequence.live_version.program)
+    return of_version(sequence.live_version.pk)
+
+
+def of_version(version_id: int) -> Script:
+    """What whoever is on that version follows."""
+    steps = program_of(version_id)
     ids = set(steps.content_ids)
     slugs = TemplateVersion.objects.filter(pk__in=ids).values_list("pk", "template__slug")
     return Script(steps, dict(slugs), versions.compiled(ids))
@@ -128,9 +134,14 @@ def dry_run(sequence: Sequence, script: Script, scenario: Scenario) -> list[Line
         entry=entry,
         until=scenario.until,
     )
+    return in_words(entries, script, sequence.workspace)
+
+
+def in_words(entries: Iterable[Entry], script: Script, workspace: Workspace) -> list[Line]:
+    """What happens, with the number of each step and what each message says."""
     numbers = dict(_numbers(script.program.steps))
     lines = (Line(entry, numbers.get(entry.step_key, "")) for entry in entries)
-    return [_rendered(line, script, sequence.workspace) for line in lines]
+    return [_rendered(line, script, workspace) for line in lines]
 
 
 def _beginning(
@@ -186,8 +197,11 @@ def _numbers(row: Iterable[Step], prefix: str = "") -> Iterator[tuple[str, str]]
 def _rendered(line: Line, script: Script, workspace: Workspace) -> Line:
     """The line with what its message says, if it is one."""
     content = line.entry.template_version_id
-    if content is None:
-        return line
+    if content is None:  # no message, or one that was queued before anybody looked
+        step = script.program.at(line.entry.step_key)
+        if not isinstance(step, EmailStep):
+            return line
+        content = step.template_version_id
     line = replace(line, template=script.slugs[content])
     try:
         context = letters.context_of(_subscriber(line.entry.values, workspace))

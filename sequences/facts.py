@@ -50,8 +50,8 @@ def sequences_of(runs: Iterable[Run]) -> dict[int, models.Sequence]:
 
 def load(runs: Sequence[Run], sequences: Sequences) -> dict[int, Facts]:
     """The facts of each run, by its id, but for what it `wants` to know later."""
-    left_at, unfinished = _messages(runs)
-    windows = {pk: _windows(sequence) for pk, sequence in sequences.items()}
+    left_at, unfinished = messages(runs)
+    windows = {pk: windows_of(sequence) for pk, sequence in sequences.items()}
     people = _people([run for run in runs if windows[run.sequence_id] or _is_local(run.version_id)])
     found = {}
     for run in runs:
@@ -139,8 +139,8 @@ def zone_of(workspace: Workspace) -> ZoneInfo:
     return localtime.zone_or(workspace.time_zone, ZoneInfo("UTC"))[0]
 
 
-def _messages(
-    runs: Sequence[Run],
+def messages(
+    runs: Collection[Run] | Collection[Enrollment],
 ) -> tuple[dict[int, dict[str, datetime]], dict[int, dict[str, datetime]]]:
     """When messages left and when others may leave, by run and step key."""
     left_at: dict[int, dict[str, datetime]] = {run.id: {} for run in runs}
@@ -155,7 +155,7 @@ def _messages(
     return left_at, unfinished
 
 
-def _windows(sequence: models.Sequence) -> tuple[Window, ...]:
+def windows_of(sequence: models.Sequence) -> tuple[Window, ...]:
     """When its messages may leave; the quiet hours of the workspace are for marketing alone."""
     workspace = sequence.workspace
     own = localtime.stored(sequence.window, zone=workspace.time_zone)

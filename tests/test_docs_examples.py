@@ -105,6 +105,7 @@ def test_sequences_as_code(tmp_path):
 
     workspace = SenderFactory(workspace=WorkspaceFactory()).workspace
     ListFactory(workspace=workspace, slug="newsletter")
+    ada = SubscriberFactory(workspace=workspace, email="ada@example.com")
     api = Api(workspace)
     assert api("POST", "/sequences/from-recipe", {"recipe": "welcome"}).status_code == 201
     compared, answer = 0, None
@@ -113,7 +114,7 @@ def test_sequences_as_code(tmp_path):
             assert is_told(json.loads(block), answer.json()), answer.json()
             compared += 1
         for command in CURL.findall(block) if kind == "sh" else ():
-            answer = call(api, command, {})
+            answer = call(api, command, {"ADA": ada.public_id})
             assert answer.status_code < 300, (command, answer.json())
     assert compared == 1
 

@@ -4,6 +4,7 @@ from sequences.api.as_code import Exports, Imports
 from sequences.api.backfills import Backfills
 from sequences.api.drafts import Drafts
 from sequences.api.enrollments import Enrollments, SubscriberEnrollments
+from sequences.api.insight import Explanations, Forecasts, Outlooks, RunLogs
 from sequences.api.sequences import Sequences
 from sequences.api.simulations import Simulations
 from sequences.api.steps import Steps
@@ -13,8 +14,12 @@ __all__ = [
     "Backfills",
     "Drafts",
     "Enrollments",
+    "Explanations",
     "Exports",
+    "Forecasts",
     "Imports",
+    "Outlooks",
+    "RunLogs",
     "Sequences",
     "Simulations",
     "Steps",

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, Max, OuterRef
+from django.db.models import Exists, Max, OuterRef, QuerySet
 
 from accounts import audit
 from accounts.audit import Actor
 from emailseq.lib import clock, state
 from emailseq.lib.errors import Conflict, Invalid
-from sequences.models import Backfill, Sequence
+from sequences.models import Backfill, Enrollment, Sequence
 from sequences.models.backfill import MAX_PER_DAY
 from sequences.services.enroll import Ask, start
 from sequences.states import BACKFILL_MOVES, OPEN, SEQUENCE_MOVES, BackfillState
@@ -20,7 +21,7 @@ from subscribers.segments import compile as compiled
 from subscribers.segments import rules
 from subscribers.states import SubscriptionState
 
-PAGE, PAGES = 1000, 50
+PAGE, PAGES, SAMPLE = 1000, 50, 500
 DAY, BEHIND = timedelta(days=1), timedelta(hours=1)
 
 
@@ -73,6 +74,28 @@ def go_on() -> int:
     return sum(_fill(pk) for pk in running.values_list("pk", flat=True))
 
 
+class Waiting(NamedTuple):
+    """About how many are still to be let in, and the ids of some of them."""
+
+    number: int
+    sample: list[int]
+
+
+def waiting(backfill: Backfill, *, now: datetime) -> Waiting:
+    """Whom a running backfill has still to let in, judged by the next of them."""
+    page = _page(backfill)
+    if not page:
+        return Waiting(0, [])
+    chosen = sorted(_newcomers(backfill, _matching(backfill, page, now)))
+    return Waiting(round(_ahead(backfill).count() * len(chosen) / len(page)), chosen[:SAMPLE])
+
+
+def _newcomers(backfill: Backfill, people: set[int]) -> set[int]:
+    """Those who have never been in the sequence."""
+    runs = Enrollment.objects.filter(sequence=backfill.sequence_id, subscriber__in=people)
+    return people - set(runs.values_list("subscriber", flat=True))
+
+
 def _fill(pk: int) -> int:
     """One backfill, page by page: a page, its runs and the pace commit together."""
     started = 0
@@ -117,20 +140,24 @@ def _take_page(pk: int) -> int | None:
 
 
 def _page(backfill: Backfill) -> list[int]:
-    """The next people, by id, who are confirmed on the list of the sequence, or on any."""
+    """The next of them, by id."""
+    return list(_ahead(backfill).order_by("pk").values_list("pk", flat=True)[:PAGE])
+
+
+def _ahead(backfill: Backfill) -> QuerySet[Subscriber]:
+    """Who is to be looked at, being confirmed on the list of the sequence, or on any."""
     places = Subscription.objects.filter(
         subscriber=OuterRef("pk"), state=SubscriptionState.CONFIRMED
     )
     if backfill.sequence.list_id:
         places = places.filter(list=backfill.sequence.list_id)
-    people = Subscriber.objects.filter(
+    return Subscriber.objects.filter(
         Exists(places),
         workspace=backfill.workspace_id,
         archived_at=None,
         pk__gt=backfill.reached,
         pk__lte=backfill.max_id,
     )
-    return list(people.order_by("pk").values_list("pk", flat=True)[:PAGE])
 
 
 def _matching(backfill: Backfill, page: list[int], now: datetime) -> set[int]:

@@ -8,11 +8,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts.models import Workspace
 from campaigns.models import Campaign
 from delivery import explain
-from delivery.explain import Gate
 from delivery.states import SourceKind
 from emailseq.lib import ids
 from emailseq.lib.errors import Invalid
-from sequences.models import Enrollment, Sequence
+from sequences import why
+from sequences.models import Sequence
 from subscribers.models import Subscriber
 from subscribers.services import parse_address
 
@@ -23,6 +23,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("email")
         parser.add_argument("source", help="the slug of a sequence, or a campaign (cmp_…)")
+        parser.add_argument("--step", default="", metavar="KEY", help="one step of the sequence")
         parser.add_argument("--workspace", help="its slug, when there are several")
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
@@ -31,9 +32,10 @@ class Command(BaseCommand):
         subscriber = _subscriber(source.workspace, options["email"])
         kind = SourceKind.CAMPAIGN if isinstance(source, Campaign) else SourceKind.SEQUENCE
         key = kind.value, source.pk
-        gates = explain.gates(subscriber, *key, consent_list=source.list)
         if isinstance(source, Sequence):
-            gates = [*_runs(subscriber, source), *gates]
+            gates = why.gates(subscriber, source, step_key=options["step"])
+        else:
+            gates = explain.gates(subscriber, *key, consent_list=source.list)
         messages = list(explain.messages(subscriber, *key))
         if options["json"]:
             answer = {"gates": [gate._asdict() for gate in gates], "messages": messages}
@@ -69,18 +71,3 @@ def _subscriber(workspace: Workspace, email: str) -> Subscriber:
     if subscriber is None:
         raise CommandError(f"Nobody in {workspace} has the address {email}.")
     return subscriber
-
-
-def _runs(subscriber: Subscriber, sequence: Sequence) -> list[Gate]:
-    runs = Enrollment.objects.filter(subscriber=subscriber, sequence=sequence).order_by("run")
-    told = [
-        f"run {run.run} {run.state}"
-        + (f" at {run.position}, due {run.due_at:%F %T}" if run.state == "active" else "")
-        + (f" ({run.reason})" if run.reason else "")
-        for run in runs
-    ]
-    live = f"the sequence is {sequence.state}"
-    return [
-        Gate("sequence", sequence.state == "live", live),
-        Gate("enrolled", bool(told), "; ".join(told) or "never entered"),
-    ]
