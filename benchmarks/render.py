@@ -96,7 +96,7 @@ class _Ready:
         )
         message.encoding = charset
         message.attach_alternative(self.html, "text/html")
-        return message.message().as_bytes(linesep="\r\n")
+        return message.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]
 
 
 def _rate(these: Sequence[T], write: Callable[[T], bytes]) -> float:
