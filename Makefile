@@ -86,4 +86,4 @@ locks: .venv/dev.stamp ## resolve the requirements anew, leaving out what is you
 	@$(LOCK) requirements-dev.txt -c requirements.lock -o requirements-dev.lock
 
 LOCK := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --exclude-newer "7 days" --custom-compile-command "make locks"
+	--no-emit-index-url --no-strip-extras --exclude-newer "7 days" --custom-compile-command "make locks"
