@@ -35,7 +35,7 @@ def test_what_is_listed_is_used():
 
 @pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
 def test_a_lock_covers_its_list_with_hashes_and_names_no_host(name):
-    locked = re.findall(r"^([a-z][\w.-]*)==\S+ .*\\\n    --hash=sha256:", lock(name), re.MULTILINE)
+    locked = re.findall(r"^([a-z][\w.-]*)(?:\[[\w, -]+\])?==\S+ .*\\\n    --hash=sha256:", lock(name), re.MULTILINE)
 
     assert listed(name) - {normal(each) for each in locked} == set()
     assert re.findall(r"://|--(?:extra-)?index|--find-links", lock(name)) == []
@@ -43,7 +43,7 @@ def test_a_lock_covers_its_list_with_hashes_and_names_no_host(name):
 
 def test_both_locks_agree():
     product, development = (
-        dict(re.findall(r"^([a-z][\w.-]*)==(\S+)", lock(name), re.MULTILINE))
+        dict(re.findall(r"^([a-z][\w.-]*)(?:\[[\w, -]+\])?==(\S+)", lock(name), re.MULTILINE))
         for name in ("requirements", "requirements-dev")
     )
 
