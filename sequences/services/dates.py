@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import NamedTuple, cast
 from zoneinfo import ZoneInfo
 
@@ -106,8 +107,12 @@ def _asks(
 def _zones(own: ZoneInfo) -> Iterator[tuple[str, ZoneInfo]]:
     """All time zones by name; '' is for whoever has none, or a bad one: the workspace's."""
     yield "", own
-    for name in sorted(clock.zones()):
-        yield name, ZoneInfo(name)
+    yield from _named_zones()
+
+
+@cache  # a zone that nobody keeps is read from its file each time
+def _named_zones() -> list[tuple[str, ZoneInfo]]:
+    return [(name, ZoneInfo(name)) for name in sorted(clock.zones())]
 
 
 def _days(wait: UntilDate, zone: ZoneInfo, since: datetime, now: datetime) -> list[date]:
