@@ -20,6 +20,7 @@ class RollupKey(NamedTuple):
     kind: str
     verdict: str
     hour: datetime
+    version_id: int = 0
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class Total:
 class Rollup(models.Model):
     """How often something happened in one hour, and how often for the first time to a message.
 
-    Written by the consumer "rollups" alone; every number the product shows is a sum of these.
+    `version_id` is the version of a sequence under which it did; 0 where there is none, or nobody
+    knows. Written by the consumer "rollups" alone; every number the product shows is a sum of these.
     """
 
     workspace = models.ForeignKey(
@@ -52,6 +54,7 @@ class Rollup(models.Model):
     kind = models.CharField(max_length=40)
     verdict = models.CharField(max_length=10)
     hour = models.DateTimeField()
+    version_id = models.BigIntegerField(default=0, db_default=0)
     count = models.BigIntegerField()
     first_count = models.BigIntegerField()
 
@@ -70,6 +73,7 @@ class Rollup(models.Model):
                     "verdict",
                     "hour",
                     "workspace",
+                    "version_id",
                 ],
                 name="one_rollup_per_hour",
             ),

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from analytics.models import RollupKey, Total
+from delivery.states import SourceKind
 from emailseq.lib import sql
 from subscribers.models import Event
 
 
 def count(events: Sequence[Event]) -> None:
-    """Add each event to the rollup of its source, kind and hour (in UTC)."""
-    counts = Counter(map(_key, events))
-    firsts = Counter(_key(event) for event in events if event.properties.get("first") is True)
+    """Add each event to the rollup of its source, version, kind and hour (in UTC)."""
+    versions = _versions(events)
+    keys = [_key(event, versions) for event in events]
+    counts, firsts = Counter(keys), Counter[RollupKey]()
+    for key, event in zip(keys, events, strict=True):
+        firsts[key] += event.properties.get("first") is True
     add({key: Total(number, firsts[key]) for key, number in counts.items()})
 
 
@@ -25,7 +29,15 @@ def add(totals: Mapping[RollupKey, Total]) -> None:
         sql.run("analytics", "add_rollups", sql.columns(names, rows))
 
 
-def _key(event: Event) -> RollupKey:
+def _versions(events: Iterable[Event]) -> dict[int, int]:
+    """Of which version of a sequence the messages are that the events are about, by their ids."""
+    messages = {event.message_id for event in events if event.source_kind == SourceKind.SEQUENCE}
+    ids = sorted(messages - {None})
+    return dict(sql.fetch("analytics", "versions", {"ids": ids})) if ids else {}
+
+
+def _key(event: Event, versions: Mapping[int, int]) -> RollupKey:
+    version_id = versions.get(event.message_id or 0, event.properties.get("version_id", 0))
     return RollupKey(
         event.workspace_id,
         event.source_kind,
@@ -35,4 +47,5 @@ def _key(event: Event) -> RollupKey:
         event.kind,
         event.verdict,
         event.occurred_at.replace(minute=0, second=0, microsecond=0),
+        version_id,
     )

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.pg, pytest.mark.django_db(transaction=True)]
 
 def rollups() -> dict[RollupKey, tuple[int, int]]:
     names = (*RollupKey._fields, "count", "first_count")
-    return {RollupKey(*row[:8]): row[8:] for row in Rollup.objects.values_list(*names)}
+    return {RollupKey(*row[:9]): row[9:] for row in Rollup.objects.values_list(*names)}
 
 
 def test_events_are_counted_by_everything_that_tells_them_apart():
