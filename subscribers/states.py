@@ -69,7 +69,10 @@ class FieldKind(models.TextChoices):
 
 
 class SuppressionReason(models.TextChoices):
+    """From the weakest to the strongest: a stronger one takes the place of a weaker."""
+
+    MANUAL = "manual", _("Added by hand")
+    SOFT_BOUNCE = "soft_bounce", _("Soft bounces, again and again")
     HARD_BOUNCE = "hard_bounce", _("Hard bounce")
     COMPLAINT = "complaint", _("Complaint")
     UNSUBSCRIBED = "unsubscribed", _("Unsubscribed from everything")
-    MANUAL = "manual", _("Added by hand")

@@ -42,7 +42,7 @@ class Suppressions(Resource):
     verbs = {"lift": Verb(services.lift, "delivery:write", Lift, gone=True)}
 
     def create(self, request: ApiRequest) -> Response:
-        """Suppress an address. The first reason stays, but for a person's own no."""
+        """Suppress an address. The strongest reason stays, above all a person's own no."""
         values = self.body()
         email = values.pop("address_key")
         made = services.suppress(request.workspace, email=email, by=request.actor, **values)

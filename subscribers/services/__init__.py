@@ -29,7 +29,7 @@ from subscribers.services.segments import (
     recount_segment,
     update_segment,
 )
-from subscribers.services.suppression import lift, suppress
+from subscribers.services.suppression import lift, suppress, take_back_soft_bounces
 from subscribers.services.tags import (
     create_tag,
     delete_tag,
@@ -70,6 +70,7 @@ __all__ = [
     "suppress",
     "tag",
     "tag_people",
+    "take_back_soft_bounces",
     "unsubscribe",
     "untag",
     "untag_people",

@@ -26,15 +26,16 @@ def suppress(
 ) -> Suppression:
     """Never send to this address again, whoever carries it.
 
-    The first reason is kept, but that a person's own no, which nobody can lift, replaces any other.
+    The strongest reason is kept, of equal ones the first; the strongest of all is a person's own
+    no, which nobody can lift.
     """
     text.check(note=note)
     why = {"reason": reason, "note": note[:500], "message_id": message_id}
     suppression, created = Suppression.objects.select_for_update().get_or_create(
         workspace=workspace, address_key=parse_address(email).key, defaults=why
     )
-    own_no = SuppressionReason.UNSUBSCRIBED
-    if created or (reason == own_no and suppression.reason != own_no):
+    strength = SuppressionReason.values.index
+    if created or strength(reason) > strength(suppression.reason):
         for name, value in why.items():
             setattr(suppression, name, value)
         suppression.save(update_fields=list(why))
@@ -62,14 +63,23 @@ def lift(suppression: Suppression, *, by: Actor, reason: str) -> bool:
 @transaction.atomic
 def take_back_own_no(subscriber: Subscriber) -> bool:
     """What somebody has said to everything counts no more: they have just said yes in person."""
-    own_no = Suppression.objects.filter(
-        workspace=subscriber.workspace_id,
-        address_key=subscriber.address_key,
-        reason=SuppressionReason.UNSUBSCRIBED,
+    no, by = SuppressionReason.UNSUBSCRIBED, audit.SUBSCRIBER
+    return _take_back(subscriber, no, by=by, because="confirmed in person")
+
+
+@transaction.atomic
+def take_back_soft_bounces(subscriber: Subscriber) -> bool:
+    """An address that seemed worn out is delivered to again: it may be sent to."""
+    worn_out = SuppressionReason.SOFT_BOUNCE
+    return _take_back(subscriber, worn_out, by=audit.SYSTEM, because="delivered to again")
+
+
+def _take_back(subscriber: Subscriber, reason: str, *, by: Actor, because: str) -> bool:
+    rows = Suppression.objects.filter(
+        workspace=subscriber.workspace_id, address_key=subscriber.address_key, reason=reason
     )
-    for said in own_no.select_for_update():
-        changes = {"reason": "confirmed in person", "was": said.reason}
-        by = audit.SUBSCRIBER
-        audit.record(said.workspace_id, "suppression.lifted", by=by, on=said, changes=changes)
-    deleted, _ = own_no.delete()
+    for row in rows.select_for_update():
+        changes = {"reason": because, "was": row.reason}
+        audit.record(row.workspace_id, "suppression.lifted", by=by, on=row, changes=changes)
+    deleted, _ = rows.delete()
     return bool(deleted)

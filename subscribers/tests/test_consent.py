@@ -192,6 +192,29 @@ def test_a_persons_own_no_replaces_a_reason_that_could_be_lifted(ada):
     assert Suppression.objects.get() == suppression
 
 
+def test_the_stronger_of_two_reasons_stays_in_either_order(ada):
+    bob = services.upsert(ada.workspace, email="bob@example.com", by=OPERATOR)[0]
+    reasons = ["manual", "soft_bounce", "hard_bounce", "complaint"]
+
+    for reason in reasons:
+        services.suppress(ada.workspace, email=ada.email, reason=reason, by=OPERATOR, note=reason)
+    for reason in reversed(reasons):
+        services.suppress(ada.workspace, email=bob.email, reason=reason, by=OPERATOR, note=reason)
+
+    kept = set(Suppression.objects.values_list("address_key", "reason", "note"))
+    assert kept == {(person.email, "complaint", "complaint") for person in (ada, bob)}
+
+
+def test_only_soft_bounces_are_taken_back_by_a_delivery(ada):
+    services.suppress(ada.workspace, email=ada.email, reason="soft_bounce", by=OPERATOR)
+    assert services.take_back_soft_bounces(ada) is True
+    assert not Suppression.objects.exists()
+
+    services.suppress(ada.workspace, email=ada.email, reason="hard_bounce", by=OPERATOR)
+    assert services.take_back_soft_bounces(ada) is False
+    assert Suppression.objects.get().reason == "hard_bounce"
+
+
 def test_lifting_is_judged_by_what_is_stored_now(ada):
     seen = services.suppress(ada.workspace, email=ada.email, reason="manual", by=OPERATOR)
     services.unsubscribe(ada, by=SUBSCRIBER)
