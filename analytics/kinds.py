@@ -20,8 +20,11 @@ COUNTED = (
     delivery.MESSAGE_COMPLAINED,
     # Recorded by sequences, the floor above: their names come down, an import may not go up.
     "enrollment.started",
+    "enrollment.held_out",
     "enrollment.step",
     "enrollment.completed",
     "enrollment.exited",
     "enrollment.failed",
+    "goal.reached",
+    "goal.credited",
 )

@@ -41,7 +41,8 @@ class Rollup(models.Model):
     """How often something happened in one hour, and how often for the first time to a message.
 
     `version_id` is the version of a sequence under which it did; 0 where there is none, or nobody
-    knows. Written by the consumer "rollups" alone; every number the product shows is a sum of these.
+    knows. Written by the consumer "rollups" alone; every number the product shows is a sum of
+    these.
     """
 
     workspace = models.ForeignKey(

@@ -20,13 +20,22 @@ class Run(Protocol):
     def sequence_id(self) -> int: ...
     @property
     def run(self) -> int: ...
+    @property
+    def version_id(self) -> int: ...
 
 
 def of_run(
-    run: Run, kind: str, *, at: datetime, step_key: str = "", reason: str = "", arm: str = ""
+    run: Run,
+    kind: str,
+    *,
+    at: datetime,
+    step_key: str = "",
+    reason: str = "",
+    arm: str = "",
+    verdict: str = "",
 ) -> NewEvent:
     """An event of one run, for `record_many`; `step_key` may be a position."""
-    properties: dict[str, Any] = {"run": run.run}
+    properties: dict[str, Any] = {"run": run.run, "version_id": run.version_id}
     if reason:
         properties["reason"] = reason
     if arm:
@@ -39,5 +48,6 @@ def of_run(
         SourceKind.SEQUENCE,
         run.sequence_id,
         step_key.partition("/")[0],
+        verdict=verdict,
         properties=properties,
     )

@@ -32,6 +32,7 @@ class EnrollmentState(models.TextChoices):
     COMPLETED = "completed", _("Completed")
     EXITED = "exited", _("Left early")
     FAILED = "failed", _("Failed")
+    HELD_OUT = "held_out", _("Held out, to compare")
 
 
 LIVE_RUN = (EnrollmentState.ACTIVE, EnrollmentState.PAUSED)

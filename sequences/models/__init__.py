@@ -6,6 +6,7 @@ from sequences.models.resumption import Resumption
 from sequences.models.sequence import Sequence, SequenceQuerySet
 from sequences.models.step import Step, StepVariant
 from sequences.models.trigger import Ending, Trigger
+from sequences.models.trial import Trial
 from sequences.models.version import EarlierDraft, SequenceVersion, Transfer
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "Step",
     "StepVariant",
     "Transfer",
+    "Trial",
     "Trigger",
 ]

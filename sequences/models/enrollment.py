@@ -50,7 +50,8 @@ class Enrollment(WorkspaceModel):
     `awaits` the key of the step whose message it waits for, if it waits for more than time.
     `entry` holds the properties of the event that started it, and `hops` how many sequences one
     after the other have led here. One that `skips` sends nothing until its next wait: that is out
-    of date.
+    of date. A goal counts until `goal_until`, which is None once one has. If it is `compared`,
+    others were held out meanwhile, or it is one of those: such a run has ended as it begins.
     """
 
     prefix = "enr"
@@ -79,6 +80,8 @@ class Enrollment(WorkspaceModel):
     entry = models.JSONField(null=True)
     hops = models.SmallIntegerField(default=0, db_default=0)
     skips = models.BooleanField(default=False, db_default=False)
+    goal_until = models.DateTimeField(null=True)
+    compared = models.BooleanField(default=False, db_default=False)
 
     objects = EnrollmentQuerySet.as_manager()
 

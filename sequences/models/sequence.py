@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.db import models
@@ -11,7 +12,8 @@ from sequences.states import ReEntry, SequenceState
 from subscribers.models import List
 
 MIN_PRIORITY, MAX_PRIORITY = 1, 9  # under a cap, the higher goes first
-MAX_HOLDOUT = 50
+MAX_HOLDOUT = 90
+GOAL_WINDOW = timedelta(days=30)  # how long after its start a goal counts for a run
 
 
 class SequenceQuerySet(WorkspaceQuerySet["Sequence"]):

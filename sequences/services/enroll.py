@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from psycopg.types.json import Jsonb
 
 from accounts import audit
 from accounts.audit import Actor
-from emailseq.lib import clock, ids, sql, state
+from emailseq.lib import clock, ids, sql, state, sticky
 from sequences import kinds
 from sequences.events import of_run
-from sequences.models import Sequence
-from sequences.states import OPEN, SEQUENCE_MOVES
+from sequences.models import Ending, Sequence
+from sequences.models.sequence import GOAL_WINDOW
+from sequences.states import OPEN, SEQUENCE_MOVES, EndingKind
 from subscribers import events
+from subscribers.events import NewEvent
 from subscribers.segments import compile as compiled
 from subscribers.segments import rules
 
@@ -39,17 +42,20 @@ class Ask(NamedTuple):
 
 
 class Started(NamedTuple):
-    """A run that has begun."""
+    """A run that has begun; or that has not, because its person is held out."""
 
     workspace_id: int
     subscriber_id: int
     sequence_id: int
     run: int
+    version_id: int
+    compared: bool
+    held_out: bool
 
 
 @transaction.atomic
 def enroll(sequence: Sequence, subscriber_ids: Iterable[int], *, by: Actor) -> int:
-    """Start a run for each of these people; how many runs were started.
+    """Start a run for each of these people; how many runs were started, or held out to compare.
 
     Passed over are people of another workspace, archived ones, whom the entry rule does not let
     in, whoever is inside already and, as long as the sequence says so, whoever has been. Who enters
@@ -68,7 +74,10 @@ def enroll(sequence: Sequence, subscriber_ids: Iterable[int], *, by: Actor) -> i
 
 @transaction.atomic
 def start(asks: Iterable[Ask]) -> list[Started]:
-    """Start the runs that the sequences allow and say so in the log; of two alike, the first."""
+    """Start the runs that the sequences allow and say so in the log; of two alike, the first.
+
+    Whoever is held out gets a run that has ended, and nothing is sent.
+    """
     first: dict[tuple[int, int], Ask] = {}
     for ask in asks:
         first.setdefault((ask.sequence_id, ask.subscriber_id), ask)
@@ -76,16 +85,45 @@ def start(asks: Iterable[Ask]) -> list[Started]:
     welcome = _welcome(list(first.values()), now)
     if not welcome:
         return []
+    terms = _terms({ask.sequence_id for ask in welcome})
     rows = [
-        (*ask[:2], ask.at or now, Jsonb(_fitting(ask.entry)) if ask.entry else None, ask.hops)
+        (
+            *(ask.sequence_id, ask.subscriber_id, at),
+            Jsonb(_fitting(ask.entry)) if ask.entry else None,
+            ask.hops,
+            at + GOAL_WINDOW if has_goal else None,
+            percent > 0,
+            is_held_out(ask.sequence_id, ask.subscriber_id, percent=percent),
+        )
         for ask in welcome
+        for at, (percent, has_goal) in [(ask.at or now, terms.get(ask.sequence_id, (0, False)))]
     ]
-    columns = sql.columns(("sequence_id", "subscriber_id", "at", "entry", "hops"), rows)
+    columns = sql.columns((*Ask._fields, "goal_until", "compared", "held_out"), rows)
     uids = [ids.new() for _ in rows]
     found = sql.fetch("sequences", "enroll", {**columns, "uid": uids, "now": now})
     started = [Started._make(row) for row in found]
-    events.record_many(of_run(run, kinds.ENROLLMENT_STARTED, at=now) for run in started)
+    events.record_many(_began(run, at=now) for run in started)
     return started
+
+
+def is_held_out(sequence_id: int, subscriber_id: int, *, percent: int) -> bool:
+    """Whether somebody is among so many percent of the people: always the same ones, and more of
+    them when it is more."""
+    return sticky.fraction("holdout", sequence_id, subscriber_id) * 100 < percent
+
+
+def _began(run: Started, *, at: datetime) -> NewEvent:
+    if run.held_out:
+        return of_run(run, kinds.ENROLLMENT_HELD_OUT, at=at)
+    return of_run(run, kinds.ENROLLMENT_STARTED, at=at, verdict=kinds.group(run.compared))
+
+
+def _terms(sequence_ids: Collection[int]) -> dict[int, tuple[int, bool]]:
+    """How many percent each sequence holds out, and whether it has a goal."""
+    goals = Ending.objects.filter(sequence=OuterRef("pk"), kind=EndingKind.GOAL)
+    found = Sequence.objects.filter(pk__in=sequence_ids).annotate(has_goal=Exists(goals))
+    rows = found.values_list("pk", "holdout_percent", "has_goal")
+    return {pk: (percent, has_goal) for pk, percent, has_goal in rows}
 
 
 def _welcome(asks: list[Ask], now: datetime) -> list[Ask]:

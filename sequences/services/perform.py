@@ -125,7 +125,7 @@ def _remove(action: actions.Remove, group: Group, sequence: models.Sequence) -> 
     now = clock.now()
     events.record_many(
         of_run(
-            task.run._replace(sequence_id=target.pk),
+            task.run._replace(sequence_id=target.pk, version_id=0),
             kinds.ENROLLMENT_REMOVAL,
             at=now,
             reason=sequence.name,

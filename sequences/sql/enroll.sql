@@ -1,4 +1,5 @@
 -- Start runs for pairs of sequence and subscriber, where the sequence is open and lets them in.
+-- Whoever is held out gets one that has ended, to be compared with the others.
 -- Whoever is inside already, or may not come again, is passed over; concurrent calls agree by the
 -- unique keys (one live run; run number).
 -- Not the ORM: it has no INSERT … SELECT. The sequences are locked, so none starts a run while it
@@ -6,8 +7,9 @@
 WITH asked AS (
     SELECT *
       FROM unnest(%(uid)s::uuid[], %(sequence_id)s::bigint[], %(subscriber_id)s::bigint[],
-                  %(at)s::timestamptz[], %(entry)s::jsonb[], %(hops)s::smallint[])
-        AS asked (uid, sequence_id, subscriber_id, at, entry, hops)
+                  %(at)s::timestamptz[], %(entry)s::jsonb[], %(hops)s::smallint[],
+                  %(goal_until)s::timestamptz[], %(compared)s::boolean[], %(held_out)s::boolean[])
+        AS asked (uid, sequence_id, subscriber_id, at, entry, hops, goal_until, compared, held_out)
 ), open AS (
     SELECT id, workspace_id, live_version_id, re_entry, cooldown
       FROM sequences_sequence
@@ -18,10 +20,11 @@ WITH asked AS (
 )
 INSERT INTO sequences_enrollment (workspace_id, uid, sequence_id, version_id, subscriber_id, run,
                                   state, position, awaits, due_at, entered_step_at, started_at,
-                                  reason, entry, hops)
+                                  ended_at, reason, entry, hops, goal_until, compared)
 SELECT open.workspace_id, asked.uid, open.id, open.live_version_id, subscriber.id,
-       coalesce(earlier.run, 0) + 1, 'active', '', '', %(now)s, asked.at, asked.at, '',
-       asked.entry, asked.hops
+       coalesce(earlier.run, 0) + 1, CASE WHEN asked.held_out THEN 'held_out' ELSE 'active' END,
+       '', '', %(now)s, asked.at, asked.at, CASE WHEN asked.held_out THEN %(now)s END, '',
+       asked.entry, asked.hops, asked.goal_until, asked.compared
   FROM asked
   JOIN open ON open.id = asked.sequence_id
   JOIN subscribers_subscriber AS subscriber
@@ -38,4 +41,4 @@ SELECT open.workspace_id, asked.uid, open.id, open.live_version_id, subscriber.i
     OR (open.re_entry = 'cooldown' AND earlier.ended_at <= %(now)s - open.cooldown)
  ORDER BY open.id, subscriber.id
     ON CONFLICT DO NOTHING
-RETURNING workspace_id, subscriber_id, sequence_id, run
+RETURNING workspace_id, subscriber_id, sequence_id, run, version_id, compared, state = 'held_out'
