@@ -1,0 +1,132 @@
+"""Whether a person or a machine fetched a pixel or followed a link, and how that is known. Pure.
+
+Nothing here is certain. What a machine does is stored and moves nothing, so doubt goes to people
+as far as what they use looks like a browser or a mail program; `unknown` is whoever is neither.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from ipaddress import ip_network
+from typing import NamedTuple
+
+from delivery.gateways import BARE, IMAGE_PROXIES, MACHINES, Machine
+
+HUMAN, MACHINE, UNKNOWN = "human", "machine", "unknown"
+
+# Fetched this soon after delivery, it was a gateway that looked at the message, not its reader.
+TOO_SOON = timedelta(seconds=5)
+# So many different links of a message within that time, or all of two: nobody clicks like that.
+BURST, MANY_LINKS = timedelta(seconds=3), 3
+
+
+class Judgement(NamedTuple):
+    """The verdict, and what it rests on where that is worth saying."""
+
+    verdict: str
+    because: str = ""
+
+
+_TRAPPED = Judgement(MACHINE, "followed the link that nobody can see")
+_BURST = Judgement(MACHINE, "followed all links at once")
+_SOON = Judgement(MACHINE, "came right after delivery")
+
+
+class Request(NamedTuple):
+    """A hit, as far as it is judged. `links` is how many the message has; the one behind the last
+    is the trap, which nobody can see."""
+
+    is_click: bool
+    link: int
+    links: int
+    at: datetime
+    delivered_at: datetime
+    user_agent: str
+    network: str
+
+
+def judge(requests: Sequence[Request]) -> list[Judgement]:
+    """Of hits on one message, all that came together, in the order of time: one for each."""
+    if any(one.is_click and one.link >= one.links for one in requests):
+        return [_TRAPPED] * len(requests)
+    burst = _burst(requests) if len(requests) > 1 else ()
+    return [_BURST if number in burst else _alone(one) for number, one in enumerate(requests)]
+
+
+def _alone(one: Request) -> Judgement:
+    if one.at - one.delivered_at < TOO_SOON:
+        return _SOON
+    return known(one.user_agent, one.network, is_click=one.is_click)
+
+
+def _burst(requests: Sequence[Request]) -> set[int]:
+    """Which of the hits belong to a burst of clicks, by their place."""
+    clicks = [(place, one) for place, one in enumerate(requests) if one.is_click]
+    found: set[int] = set()
+    for start, (_, first) in enumerate(clicks):
+        together = [(place, one) for place, one in clicks[start:] if one.at - first.at <= BURST]
+        enough = max(2, min(MANY_LINKS, first.links))
+        if len({one.link for _, one in together}) >= enough:
+            found.update(place for place, _ in together)
+    return found
+
+
+@lru_cache(maxsize=20_000)
+def known(user_agent: str, network: str, *, is_click: bool) -> Judgement:
+    """What a user agent and the network of an address say by themselves."""
+    agent = " ".join(user_agent.lower().split())
+    if proxy := _PROXIES.search(agent):
+        name = _name(IMAGE_PROXIES, proxy)
+        return Judgement(MACHINE if is_click else HUMAN, name)
+    if agent in BARE:
+        return Judgement(MACHINE, BARE[agent])
+    if machine := _AGENTS.search(agent):
+        return Judgement(MACHINE, _name(MACHINES, machine))
+    if _ROBOT.search(agent):
+        return Judgement(MACHINE, "a robot that says so")
+    if gateway := _gateway(network):
+        return Judgement(MACHINE, gateway)
+    return Judgement(HUMAN if _PERSONAL.search(agent) else UNKNOWN)
+
+
+def _pattern(machines: Iterable[Machine]) -> re.Pattern[str]:
+    """Finds the agents of each in a group of its own; a script's name begins a word."""
+    groups = ("|".join(map(re.escape, machine.agents.split("|"))) for machine in machines)
+    return re.compile("|".join(rf"((?<![a-z])(?:{group}))" for group in groups))
+
+
+def _name(machines: Sequence[Machine], found: re.Match[str]) -> str:
+    return machines[(found.lastindex or 1) - 1].name
+
+
+def _gateway(network: str) -> str:
+    """Whose machines are in a network as hits keep it, a /24 or a /48; empty: nobody's."""
+    if "." not in network:
+        return ""
+    place = int(ip_network(network, strict=False).network_address)
+    for length, gateways in _NETWORKS.items():
+        if name := gateways.get(place >> (32 - length)):
+            return name
+    return ""
+
+
+def _networks() -> dict[int, dict[int, str]]:
+    """The names of gateways by the leading bits of their addresses, by how many bits those are."""
+    found: dict[int, dict[int, str]] = {}
+    for machine in MACHINES:
+        for each in map(ip_network, machine.networks.split()):
+            bits = int(each.network_address) >> (32 - each.prefixlen)
+            found.setdefault(each.prefixlen, {})[bits] = machine.name
+    return found
+
+
+_PROXIES, _AGENTS, _NETWORKS = _pattern(IMAGE_PROXIES), _pattern(MACHINES), _networks()
+# Cubot makes telephones.
+_ROBOT = re.compile(r"(?<!cu)bot(?![a-z])|robot|crawl|spider|scanner|archiver|\+https?://|fetcher")
+_PERSONAL = re.compile(
+    r"mozilla/\d\.\d \(|opera/|dalvik/|outlook|microsoft office|thunderbird|applewebkit|cfnetwork"
+    r"|mail/|lotus|evolution|emclient|the bat!|postbox|airmail|spark|k-9|samsung"
+)
