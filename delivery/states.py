@@ -61,6 +61,23 @@ class Failure(models.TextChoices):
     CONTENT = "content", _("Nobody takes this message")
 
 
+class FeedbackKind(models.TextChoices):
+    """What comes back of a message that has left."""
+
+    DELIVERED = "delivered", _("Delivered")
+    DEFERRED = "deferred", _("Not delivered yet")
+    SOFT = "soft", _("Soft bounce")
+    SOFT_STRICT = "soft_strict", _("Soft bounce that seldom gets better")
+    HARD = "hard", _("Hard bounce")
+    SENDER_FAULT = "sender_fault", _("Refused because of the sender")
+    CONTENT_FAULT = "content_fault", _("Refused because of the content")
+    COMPLAINED = "complained", _("Complaint")
+    UNSUBSCRIBED = "unsubscribed", _("Unsubscribed")
+    REMARK = "remark", _("Remark about the sender")  # authentication failed, a virus was found
+    AUTO_REPLY = "auto_reply", _("Automatic reply")
+    REPLIED = "replied", _("Reply")
+
+
 class HitKind(models.TextChoices):
     OPEN = "open", _("Opened")
     CLICK = "click", _("Clicked")

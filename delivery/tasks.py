@@ -6,9 +6,10 @@ from celery import shared_task
 from celery.worker import state as worker
 from django.core.cache import cache
 
-from delivery import engine, groups, hits, webhooks
+from delivery import callbacks, engine, groups, hits, webhooks
 from delivery.models import WebhookEndpoint
 from delivery.services import domains, stops
+from delivery.services.feedback import settle_doubts
 from delivery.services.transports import shared_server
 from delivery.services.webhooks import CONSUMER
 from emailseq.lib import clock, partitions
@@ -33,6 +34,16 @@ def reap() -> int:
 @shared_task
 def drain_hits() -> int:
     return hits.drain()
+
+
+@shared_task
+def apply_callbacks() -> int:
+    return callbacks.apply() + settle_doubts()
+
+
+@shared_task
+def forget_callbacks() -> int:
+    return callbacks.forget()
 
 
 @shared_task

@@ -54,6 +54,8 @@ TICKS: dict[str, tuple[str, float, tuple[Any, ...]]] = {
     "feed-webhooks": ("delivery.tasks.feed_webhooks", 1, ()),
     "call-webhooks": ("delivery.tasks.call_webhooks", 1, ()),
     "forget-webhook-calls": ("delivery.tasks.forget_webhook_calls", 600, ()),
+    "apply-callbacks": ("delivery.tasks.apply_callbacks", 1, ()),
+    "forget-callbacks": ("delivery.tasks.forget_callbacks", 600, ()),
     "reap": ("delivery.tasks.reap", 10, ()),
     "forget-event-keys": ("subscribers.tasks.forget_event_keys", 60, ()),
     "brake-campaigns": ("campaigns.tasks.brake", 60, ()),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from delivery.models.confirmation import Confirmation, OptInMessage
 from delivery.models.domain import DkimKey, SendingDomain
+from delivery.models.feedback import Callback, CallbackQuerySet, Feedback, FeedbackQuerySet
 from delivery.models.message import Hit, Lease, Message, Outbox, OutboxQuerySet, SendLedger
 from delivery.models.source import MessageSource, SenderIdentity, Source, SourceKey
 from delivery.models.stop import Deployment, SendingPause, SendingPauseQuerySet
@@ -15,9 +16,13 @@ from delivery.models.webhook import (
 )
 
 __all__ = [
+    "Callback",
+    "CallbackQuerySet",
     "Confirmation",
     "Deployment",
     "DkimKey",
+    "Feedback",
+    "FeedbackQuerySet",
     "Hit",
     "Lane",
     "Lease",

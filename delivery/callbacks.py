@@ -1,0 +1,114 @@
+"""What came in about messages: written down at once, applied by a tick, forgotten after a month.
+
+Whoever hands something in is answered once it is written down. Reading it may fail and is tried
+again; what fails for good is parked with the reason, and nothing else waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import NamedTuple
+
+import structlog
+from django.db import transaction
+from django.db.models import F
+
+from delivery.models import Callback, Transport
+from delivery.services.feedback import NewFeedback, record_feedback
+from emailseq.lib import clock
+
+MOST_TRIES = 5
+TRY_AGAIN = timedelta(minutes=5)  # also after a worker that died over it
+KEPT = timedelta(days=30)
+
+log = structlog.get_logger(__name__)
+
+
+class Told(NamedTuple):
+    """What a callback says of messages of ours, and a word about what it is."""
+
+    feedback: Sequence[NewFeedback]
+    note: str = ""
+
+
+Reader = Callable[[Callback], Told]
+READERS: dict[str, Reader] = {}
+
+
+def reader(form: str) -> Callable[[Reader], Reader]:
+    """Register who reads the callbacks of a form."""
+
+    def register(function: Reader) -> Reader:
+        READERS[form] = function
+        return function
+
+    return register
+
+
+def keep(body: bytes, *, form: str, origin: str, transport: Transport | None = None) -> bool:
+    """Write down what came in; False when the same was written down before.
+
+    `origin` says which way it came. Only when this has returned and the caller's transaction, if
+    there is one, has committed may the other side forget it.
+    """
+    salt = f"{form}:{transport.pk if transport else 0}:".encode()
+    _, is_new = Callback.objects.get_or_create(
+        sha256=sha256(salt + body).digest(),
+        defaults={"form": form, "origin": origin[:100], "transport": transport, "body": body},
+    )
+    return is_new
+
+
+def apply(limit: int = 200) -> int:
+    """Read what is due and act on it; how many callbacks that were."""
+    rows = _claim(limit)
+    if rows and not _try(rows):
+        for row in rows:
+            _try([row])
+    return len(rows)
+
+
+def forget(limit: int = 5000) -> int:
+    """Drop what is older than a month and not waiting; how much it was."""
+    old = Callback.objects.filter(received_at__lt=clock.now() - KEPT, due_at=None)
+    return Callback.objects.filter(pk__in=old.values("pk")[:limit]).delete()[0]
+
+
+@transaction.atomic
+def _claim(limit: int) -> list[Callback]:
+    """Take what is due, and put it off: if this worker dies, another tries again later."""
+    now = clock.db_now()
+    rows = list(Callback.objects.due(now).select_for_update(skip_locked=True)[:limit])
+    claimed = Callback.objects.filter(pk__in=[row.pk for row in rows])
+    claimed.update(tries=F("tries") + 1, due_at=now + TRY_AGAIN)
+    return rows
+
+
+def _try(rows: Sequence[Callback]) -> bool:
+    """Apply all of these or none; of a single one that fails, note why."""
+    try:
+        with transaction.atomic():
+            _apply(rows, now=clock.now())
+    except Exception as error:  # noqa: BLE001 - whatever it is: it is tried again, then parked
+        if len(rows) == 1:
+            _note_failure(rows[0], error)
+        return False
+    return True
+
+
+def _apply(rows: Sequence[Callback], *, now: datetime) -> None:
+    told = [READERS[row.form](row) for row in rows]
+    record_feedback(feedback for each in told for feedback in each.feedback)
+    for row, each in zip(rows, told, strict=True):
+        row.applied_at, row.due_at, row.note = now, None, each.note[:500]
+    Callback.objects.bulk_update(rows, ["applied_at", "due_at", "note"])
+
+
+def _note_failure(row: Callback, error: Exception) -> None:
+    log.error("callback_failed", callback_id=row.pk, error=repr(error))
+    changes = {"note": f"{type(error).__name__}: {error}".replace("\0", "")[:500]}
+    found = Callback.objects.filter(pk=row.pk)
+    found.update(**changes)
+    found.filter(tries__gte=MOST_TRIES).update(due_at=None)
