@@ -3,42 +3,52 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from django.db import transaction
 
-from delivery import kinds, tracking
+from delivery import kinds, verdicts
 from delivery.models import Hit
-from delivery.states import HitKind, Verdict
+from delivery.verdicts import Judgement, Request
 from emailseq.lib import clock, sql
 from subscribers import events
 from subscribers.events import NewEvent
 
-_KINDS = {HitKind.OPEN.value: kinds.MESSAGE_OPENED, HitKind.CLICK.value: kinds.MESSAGE_CLICKED}
+# Before it is judged, a hit waits for those that a gateway makes together with it.
+SETTLED = timedelta(seconds=5)
+BATCH, BATCHES = 5000, 10
 
 
-class Judged(NamedTuple):
+class Taken(NamedTuple):
     """A hit with its message, as `drain_hits.sql` returns it."""
 
     message_id: int
-    kind: str
-    link: int
-    at: datetime
-    user_agent: str
     workspace_id: int
     subscriber_id: int
     source_kind: str
     source_id: int
     step_key: str
     variant: str
+    version_id: int
+    is_click: bool
+    link: int
+    links: int
+    at: datetime
     finished_at: datetime
+    user_agent: str
+    network: str
 
     @property
-    def by_machine(self) -> bool:
-        delay = (self.at - self.finished_at).total_seconds()
-        return tracking.is_machine(self.user_agent, seconds_after_delivery=delay)
+    def request(self) -> Request:
+        return Request(*self[8:])
+
+
+Judged = tuple[Taken, Judgement]
 
 
 def record(*, message_id: int, kind: str, link: int, user_agent: str, address: str) -> None:
@@ -54,12 +64,15 @@ def record(*, message_id: int, kind: str, link: int, user_agent: str, address: s
     sql.run("delivery", "record_hit", parameters)
 
 
-@transaction.atomic
-def drain(limit: int = 2000) -> int:
-    """Turn hits into events with a verdict; the first human one of a message is marked `first`."""
-    taken = [Judged._make(row) for row in sql.fetch("delivery", "drain_hits", {"limit": limit})]
-    firsts = {kind: _note_firsts(kind, taken) for kind in _KINDS}
-    return events.record_many(_events(taken, firsts))
+def drain() -> int:
+    """Judge what has come in; how many hits became events."""
+    drained = 0
+    for _ in range(BATCHES):
+        count = _drain_batch()
+        drained += count
+        if count < BATCH:
+            break
+    return drained
 
 
 def forget(*, older_than: timedelta = timedelta(days=2)) -> int:
@@ -67,42 +80,61 @@ def forget(*, older_than: timedelta = timedelta(days=2)) -> int:
     return Hit.objects.filter(at__lt=clock.now() - older_than).delete()[0]
 
 
-def _note_firsts(kind: str, taken: Iterable[Judged]) -> set[int]:
+@transaction.atomic
+def _drain_batch() -> int:
+    """Turn hits into events with a verdict; the first human one of a message is marked `first`."""
+    place = {"limit": BATCH, "settled": clock.now() - SETTLED}
+    judged = list(_judged(map(Taken._make, sql.fetch("delivery", "drain_hits", place))))
+    opened = _note_firsts("first_open", judged, is_click=False)
+    clicked = _note_firsts("first_click", judged, is_click=True)
+    return events.record_many(_events(judged, opened, clicked))
+
+
+def _judged(taken: Iterable[Taken]) -> Iterator[Judged]:
+    """The hits with their verdicts: those on one message are looked at together."""
+    for _, group in groupby(taken, attrgetter("message_id")):
+        hits = list(group)
+        yield from zip(hits, verdicts.judge([hit.request for hit in hits]), strict=True)
+
+
+def _note_firsts(query: str, judged: Sequence[Judged], *, is_click: bool) -> set[int]:
     """Note the first human hit of each message in the ledger; the messages that had none before."""
-    human: dict[int, datetime] = {}
-    for hit in taken:
-        if hit.kind == kind and not hit.by_machine:
-            human.setdefault(hit.message_id, hit.at)
-    query = "first_open" if kind == HitKind.OPEN else "first_click"
-    noted = sql.fetch(
-        "delivery", query, {"ids": sorted(human), "ats": [human[key] for key in sorted(human)]}
-    )
-    return {message_id for (message_id,) in noted}
+    human: dict[int, Taken] = {}
+    for hit, judgement in judged:
+        if hit.is_click is is_click and judgement.verdict == verdicts.HUMAN:
+            human.setdefault(hit.message_id, hit)
+    if not human:
+        return set()
+    rows = [(hit.message_id, hit.finished_at, hit.at) for hit in human.values()]
+    arrays = sql.packed(sql.columns(("ids", "finished", "ats"), rows))
+    return {message_id for (message_id,) in sql.fetch("delivery", query, arrays)}
 
 
-def _events(taken: Iterable[Judged], firsts: dict[str, set[int]]) -> Iterable[NewEvent]:
-    for hit in taken:
-        first = not hit.by_machine and hit.message_id in firsts[hit.kind]
-        if first:
-            firsts[hit.kind].discard(hit.message_id)
-        properties: dict[str, Any] = {"first": True} if first else {}
-        if hit.kind == HitKind.CLICK:
+def _events(judged: Iterable[Judged], opened: set[int], clicked: set[int]) -> Iterator[NewEvent]:
+    for hit, (verdict, because) in judged:
+        firsts = clicked if hit.is_click else opened
+        properties: dict[str, Any] = {"because": because} if because else {}
+        if verdict == verdicts.HUMAN and hit.message_id in firsts:
+            firsts.discard(hit.message_id)
+            properties["first"] = True
+        if hit.is_click:
             properties["link"] = hit.link
         yield NewEvent(
             hit.workspace_id,
             hit.subscriber_id,
-            _KINDS[hit.kind],
+            kinds.MESSAGE_CLICKED if hit.is_click else kinds.MESSAGE_OPENED,
             hit.at,
             hit.source_kind,
             hit.source_id,
             hit.step_key,
             hit.variant,
             hit.message_id,
-            Verdict.MACHINE if hit.by_machine else Verdict.HUMAN,
+            verdict,
             properties,
         )
 
 
+@lru_cache(maxsize=10_000)
 def _network(address: str) -> str:
     """The address without the part that points at a person: a /24 or a /48."""
     try:

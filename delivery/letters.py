@@ -174,7 +174,9 @@ def write(
     if row.kind == SourceKind.CONFIRMATION:
         addresses = _unfollowed(row, compiled, context)
     else:
-        addresses = paper.mint.addresses(row.id, links=len(compiled.links))
+        addresses = paper.mint.addresses(
+            row.id, links=len(compiled.links), trapped=paper.letterhead.one_click
+        )
     parts, sender = rendering.render(compiled, context, addresses), paper.letterhead.from_email
     data = envelope.assemble(
         paper.letterhead,

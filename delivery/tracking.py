@@ -1,4 +1,4 @@
-"""Tracking tokens, and the verdict on a hit. Pure but for the keys.
+"""Tracking tokens. Pure but for the keys.
 
 A token holds ids only, a message and the number of a link; the target of a click is looked up and
 never taken from the URL.
@@ -26,22 +26,6 @@ _OWN = (OPEN, UNSUBSCRIBE, CONFIRM, NOT_ME)
 _FIRST_LINK = len(_OWN)
 _TOKEN = re.compile(
     r"v2\.(?P<kid>[^.]+)\.(?P<message>[1-9a-f][0-9a-f]{0,15})\.(?P<mac>[0-9a-f]{32})"
-)
-
-# Fetched this fast after delivery, it was a gateway that looked at the message, not its reader.
-TOO_FAST_SECONDS = 5
-_MACHINES = (
-    "barracuda",
-    "bot",
-    "crawler",
-    "curl",
-    "mimecast",
-    "proofpoint",
-    "python",
-    "scanner",
-    "spider",
-    "urldefense",
-    "wget",
 )
 
 
@@ -96,9 +80,9 @@ class Mint:
         )
         self._unsubscribe = lead % UNSUBSCRIBE
 
-    def addresses(self, message_id: int, *, links: int) -> Addresses:
-        """The addresses of a message that has so many links."""
-        count = _FIRST_LINK + links
+    def addresses(self, message_id: int, *, links: int, trapped: bool = False) -> Addresses:
+        """The addresses of a message that has so many links, and a trap behind them if it is so."""
+        count = _FIRST_LINK + links + trapped
         macs = _macs(self._kid, message_id, count).encode().replace(b"\n", SOFT_BREAK)
         pixel, way_out, _, _, *ends = _cutter(count)(macs + SOFT_BREAK)
         message = b"%x." % message_id
@@ -109,6 +93,7 @@ class Mint:
             self._pixel + message + pixel,
             self._way_out + message + way_out,
             {"unsubscribe": unsubscribe},
+            ends[-1] if trapped else None,
         )
 
 
@@ -120,7 +105,7 @@ def read(purpose: str, token: str) -> tuple[int, int]:
     if not found or not signing.knows(found["kid"]):
         raise BadToken
     message_id = int(found["message"], 16)
-    macs = _macs(found["kid"], message_id, _FIRST_LINK + MAX_LINKS).split()
+    macs = _macs(found["kid"], message_id, _FIRST_LINK + MAX_LINKS + 1).split()  # and a trap
     places = [place for place, mac in enumerate(macs) if hmac.compare_digest(mac, found["mac"])]
     if not places or (*_OWN, CLICK)[min(places[0], _FIRST_LINK)] != purpose:
         raise BadToken
@@ -143,13 +128,3 @@ def _macs(kid: str, message_id: int, count: int) -> str:
 @cache
 def _cutter(count: int) -> Callable[[bytes], tuple[bytes, ...]]:
     return Struct("35s" * count).unpack
-
-
-def is_machine(user_agent: str, *, seconds_after_delivery: float) -> bool:
-    """Whether a hit looks like a scanner's or a prefetching proxy's rather than a reader's."""
-    agent = user_agent.lower()
-    return (
-        seconds_after_delivery < TOO_FAST_SECONDS
-        or not agent
-        or any(name in agent for name in _MACHINES)
-    )

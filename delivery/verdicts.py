@@ -7,6 +7,7 @@ as far as what they use looks like a browser or a mail program; `unknown` is who
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -66,11 +67,19 @@ def _burst(requests: Sequence[Request]) -> set[int]:
     """Which of the hits belong to a burst of clicks, by their place."""
     clicks = [(place, one) for place, one in enumerate(requests) if one.is_click]
     found: set[int] = set()
-    for start, (_, first) in enumerate(clicks):
-        together = [(place, one) for place, one in clicks[start:] if one.at - first.at <= BURST]
-        enough = max(2, min(MANY_LINKS, first.links))
-        if len({one.link for _, one in together}) >= enough:
-            found.update(place for place, _ in together)
+    start = marked = 0
+    together = Counter[int]()
+    for end, (_, one) in enumerate(clicks, 1):
+        together[one.link] += 1
+        while one.at - clicks[start][1].at > BURST:
+            gone = clicks[start][1].link
+            together[gone] -= 1
+            if not together[gone]:
+                del together[gone]
+            start += 1
+        if len(together) >= max(2, min(MANY_LINKS, one.links)):
+            found.update(place for place, _ in clicks[max(start, marked) : end])
+            marked = end
     return found
 
 

@@ -52,13 +52,18 @@ def open_pixel(request: HttpRequest, token: str) -> HttpResponse:
 
 @require_safe
 def click(request: HttpRequest, token: str) -> HttpResponse:
-    """Redirect to the stored target of a link; following it counts as a click."""
+    """Redirect to the stored target of a link; following it counts as a click.
+
+    The link behind the last one is hidden from people, and leads nowhere.
+    """
     message_id, number = _read(tracking.CLICK, token)
     try:
         target = _target(message_id, number)
     except DatabaseError:
         return HttpResponse("Please try again in a minute.", status=503, content_type="text/plain")
     _record(request, message_id, HitKind.CLICK, number)
+    if not target:
+        return HttpResponse(status=204, headers=_PRIVATE)
     return HttpResponseRedirect(target, headers=_PRIVATE)
 
 
@@ -175,12 +180,14 @@ def _record(request: HttpRequest, message_id: int, kind: str, link: int) -> None
 def _target(message_id: int, number: int) -> str:
     """Where a link leads, for this reader; remembered, so that it works while PostgreSQL restarts.
 
-    Raises Http404 for a message or a link number that does not exist.
+    The trap leads nowhere: ''. Raises Http404 for a message or a link number that does not exist.
     """
     message = services.find_message(message_id)
     if message is None:
         raise Http404
     links, context = message.template_version.links, letters.context_of(message.subscriber)
+    if number == len(links):
+        return ""
     try:
         return rendering.link_target(links, number=number, context=context)
     except (LookupError, RenderError):

@@ -30,7 +30,10 @@ _REFUSED_ELEMENTS = frozenset({"meta", "base", "link"})
 _WEB = re.compile(r"https?://[\w.:\[\]-]+(?=[/?#]|\Z)", re.IGNORECASE)
 _OTHER_LINK = re.compile(r"(?:mailto:|tel:|sms:|#|\Z)", re.IGNORECASE)
 _OUR_LINK = re.compile(r"\{\{-?\s*links\.(?:unsubscribe|confirm|not_me)\s*-?\}\}")
-_PIXEL = (
+# Nobody sees the first one, tabs to it or hears of it: whoever follows it is a machine.
+_WATCHED = (
+    '{% if _trap %}<a href="{{ _click | _ready }}{{ _trap | _ready }}" style="display:none" '
+    'aria-hidden="true" tabindex="-1"></a>{% endif %}'
     '{% if _open %}<img src="{{ _open | _ready }}" width="1" height="1" alt="" '
     'style="display:block">{% endif %}'
 )
@@ -94,7 +97,7 @@ class Page:
         if unit.closing:
             self._shield.refuse(unit.source, "stands inside a closing tag")
             if unit.name == "body":
-                yield _PIXEL
+                yield _WATCHED
             yield unit.source
             return
         if not is_well_formed(unit.source):

@@ -37,6 +37,7 @@ class Addresses(NamedTuple):
 
     The address of a numbered link begins with `click` and ends with its own of `ends`. `links` are
     our own pages by their names; the way out, which is in nearly every message, is ready as well.
+    `trap` is the end of a link that only machines find.
     """
 
     click: bytes
@@ -44,6 +45,7 @@ class Addresses(NamedTuple):
     pixel: bytes | None
     way_out: bytes
     links: Mapping[str, str]
+    trap: bytes | None = None
 
 
 class Preview(NamedTuple):
@@ -66,6 +68,7 @@ def render(compiled: Compiled, context: Mapping[str, Any], addresses: Addresses)
         "_click": addresses.click,
         "_ends": addresses.ends,
         "_open": addresses.pixel,
+        "_trap": addresses.trap,
     }
     try:
         scope = Scope(data)

@@ -1,19 +1,29 @@
--- Take hits whose message is in the ledger, with what is known of the message. A hit on a message
--- that is still in the outbox stays for a later turn.
-WITH taken AS (
+-- Take what has come in about messages of which a hit has waited long enough, the oldest first: all
+-- of each message, with what is known of it. A hit on a message that is still in the outbox stays.
+-- Not the ORM: it cannot delete, return and join in one statement.
+WITH ripe AS (
+    SELECT hit.message_id
+      FROM delivery_hit AS hit
+     WHERE hit.at <= %(settled)s
+       AND EXISTS (SELECT FROM delivery_ledger AS message WHERE message.id = hit.message_id)
+     ORDER BY hit.id
+     LIMIT %(limit)s
+), taken AS (
     DELETE FROM delivery_hit
-     WHERE id IN (SELECT hit.id
-                    FROM delivery_hit AS hit
-                   WHERE EXISTS (SELECT FROM delivery_ledger AS message
-                                  WHERE message.id = hit.message_id)
-                   ORDER BY hit.id
-                   LIMIT %(limit)s
+     WHERE id IN (SELECT id
+                    FROM delivery_hit
+                   WHERE message_id IN (SELECT message_id FROM ripe)
+                   LIMIT 4 * %(limit)s
                      FOR UPDATE SKIP LOCKED)
-    RETURNING message_id, kind, link, at, user_agent
+    RETURNING message_id, kind = 'click' AS is_click, link, at, user_agent, network
 )
-SELECT taken.message_id, taken.kind, taken.link, taken.at, taken.user_agent,
-       message.workspace_id, message.subscriber_id, message.kind AS source_kind,
-       message.source_id, message.step_key, message.variant, message.finished_at
+SELECT message.id, message.workspace_id, message.subscriber_id, message.kind, message.source_id,
+       message.step_key, message.variant, message.template_version_id,
+       taken.is_click, taken.link,
+       (SELECT jsonb_array_length(version.links)
+          FROM templates_app_templateversion AS version
+         WHERE version.id = message.template_version_id) AS links,
+       taken.at, message.finished_at, taken.user_agent, taken.network
   FROM taken
   JOIN delivery_ledger AS message ON message.id = taken.message_id
- ORDER BY taken.at
+ ORDER BY message.id, taken.at

@@ -1,6 +1,8 @@
--- The first human open of each message; returns those that had none before.
+-- The first human open of each message; returns those that had none before. That it says when they
+-- finished keeps it from looking into every month of the ledger.
 UPDATE delivery_ledger AS message
    SET opened_at = hit.at
-  FROM unnest(%(ids)s::bigint[], %(ats)s::timestamptz[]) AS hit (id, at)
- WHERE message.id = hit.id AND message.opened_at IS NULL
+  FROM unnest(%(ids)s::bigint[], %(finished)s::timestamptz[], %(ats)s::timestamptz[])
+    AS hit (id, finished_at, at)
+ WHERE message.id = hit.id AND message.finished_at = hit.finished_at AND message.opened_at IS NULL
 RETURNING message.id

@@ -9,6 +9,7 @@ import pytest
 from accounts.audit import SYSTEM
 from delivery import engine, services
 from delivery.models import Lease, Outbox, SendLedger
+from delivery.states import MessageClass
 from delivery.tests.factories import queue
 from delivery.transports.smtp import Server
 from emailseq.lib import clock
@@ -55,6 +56,24 @@ def test_what_arrives_is_a_good_bulk_message(wire, client):
     url = mail["List-Unsubscribe"].strip("<>")
     assert client.post(url, {"List-Unsubscribe": "One-Click"}).status_code == 200
     assert ada.subscriptions.get().state == "unsubscribed"
+
+
+def test_marketing_alone_has_a_link_that_nobody_sees(wire):
+    news = ListFactory()
+    (ada,) = make_audience(1, on=news)
+    queue([ada], on=news)
+    queue([ada], on=news, source_id=2, message_class=MessageClass.TRANSACTIONAL)
+
+    wire.send()
+
+    hidden = 'style="display:none" aria-hidden="true" tabindex="-1"></a>'
+    pages, texts = {}, []
+    for data in wire.mails:
+        mail = message_from_bytes(data, policy=policy.default)
+        pages["List-Unsubscribe" in mail] = mail.get_body(("html",)).get_content()
+        texts.append(mail.get_body(("plain",)).get_content())
+    assert [pages[True].count(hidden), pages[False].count(hidden)] == [1, 0]
+    assert not any("/c/" in text for text in texts)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from django.db import DatabaseError
 from django.test import Client
 
 from accounts.audit import SYSTEM
-from delivery import hits, services, web
+from delivery import hits, services, tasks, web
 from delivery.models import Hit, Outbox, SendLedger
 from delivery.tests.factories import queue
 from delivery.tracking import Links
@@ -20,6 +20,8 @@ from subscribers.tests.factories import ListFactory, SubscriptionFactory, make_a
 pytestmark = pytest.mark.django_db
 READER = {"HTTP_USER_AGENT": "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0"}
 SCANNERS = ["GoogleBot/2.1", "Barracuda Sentinel", "python-requests/2.32", "curl/8.5", ""]
+PREFETCH = {"HTTP_USER_AGENT": "Mozilla/5.0"}
+NOBODY = {"HTTP_USER_AGENT": "Frobnicator/3"}
 
 
 @pytest.fixture
@@ -39,13 +41,28 @@ def links(message):
     return Links("", message.pk)
 
 
+def drain():
+    """Judge what has come in, once it has waited for what comes together with it."""
+    with clock.frozen(clock.now() + timedelta(seconds=6)):
+        return tasks.drain_hits()
+
+
+def judged():
+    """Of each hit in the log, in the order they came: open or click, verdict, whether the first."""
+    hits = Event.objects.filter(kind__in=["message.opened", "message.clicked"])
+    return [
+        (event.kind.removeprefix("message."), event.verdict, event.properties.get("first", False))
+        for event in hits.order_by("occurred_at")
+    ]
+
+
 def test_the_pixel_counts_as_an_open(client, links, message):
     response = client.get(links.open_pixel, **READER)
 
     assert (response.status_code, response["Content-Type"]) == (200, "image/gif")
     assert response["Cache-Control"] == "no-store"
     assert len(response.content) == 43
-    assert hits.drain() == 1
+    assert drain() == 1
     event = Event.objects.get(kind="message.opened")
     assert (event.message_id, event.verdict, event.properties) == (
         message.pk,
@@ -57,9 +74,9 @@ def test_the_pixel_counts_as_an_open(client, links, message):
 def test_only_the_first_open_of_a_message_is_first(client, links, message):
     for _ in range(3):
         client.get(links.open_pixel, **READER)
-    hits.drain()
+    drain()
     client.get(links.open_pixel, **READER)
-    hits.drain()
+    drain()
 
     opened = Event.objects.filter(kind="message.opened").order_by("id")
     assert [event.properties.get("first", False) for event in opened] == [True, False, False, False]
@@ -71,7 +88,7 @@ def test_a_click_leads_to_the_stored_target(client, links):
     response = client.get(links.click(0), **READER)
 
     assert (response.status_code, response["Location"]) == (302, "https://example.com/start")
-    hits.drain()
+    drain()
     event = Event.objects.get(kind="message.clicked")
     assert event.properties == {"first": True, "link": 0}
 
@@ -95,7 +112,7 @@ def test_head_redirects_and_never_counts(client, links):
 def test_scanners_that_follow_every_link_change_nothing(client, links, message, agent):
     for url in (links.open_pixel, links.click(0), links.unsubscribe):
         client.get(url, HTTP_USER_AGENT=agent)
-    hits.drain()
+    drain()
 
     hit = Event.objects.filter(kind__in=["message.opened", "message.clicked"])
     assert {event.verdict for event in hit} == {"machine"}
@@ -108,9 +125,86 @@ def test_an_open_right_after_delivery_is_a_machine(client, links, message):
     SendLedger.objects.filter(pk=message.pk).update(finished_at=clock.now())
 
     client.get(links.open_pixel, **READER)
-    hits.drain()
+    drain()
 
     assert Event.objects.get(kind="message.opened").verdict == "machine"
+
+
+@pytest.fixture
+def sent(client):
+    """A message with three links, a minute after it has left, and its links."""
+    page = "".join(f'<a href="https://example.com/{number}">x</a>' for number in range(3))
+    targets = [f"https://example.com/{number}" for number in range(3)]
+    news = ListFactory()
+    (row,) = queue(make_audience(1, on=news), on=news, html=page, links=targets)
+    lease = uuid.uuid4()
+    Outbox.objects.update(lease_token=lease)
+    services.finish([(row.pk, "sent", "", "250 OK")], token=lease)
+    SendLedger.objects.update(finished_at=clock.now() - timedelta(minutes=1))
+    return Links("", row.pk)
+
+
+def test_whoever_follows_all_links_at_once_is_a_machine(client, sent):
+    client.get(sent.open_pixel, **READER)
+    for number in range(3):
+        client.get(sent.click(number), **READER)
+
+    assert drain() == 4
+    assert judged() == [("opened", "human", True), *[("clicked", "machine", False)] * 3]
+    message = SendLedger.objects.get()
+    assert (bool(message.opened_at), message.clicked_at) == (True, None)
+
+
+def test_what_comes_together_is_judged_together_though_some_of_it_is_new(client, sent):
+    for number in range(3):
+        with clock.frozen(clock.now() + timedelta(seconds=number)):
+            client.get(sent.click(number), **READER)
+
+    with clock.frozen(clock.now() + timedelta(seconds=5.5)):
+        assert tasks.drain_hits() == 3
+    assert {verdict for _, verdict, _ in judged()} == {"machine"}
+
+
+def test_the_hidden_link_leads_nowhere_and_gives_machines_away(client, sent):
+    client.get(sent.open_pixel, **READER)
+    client.get(sent.click(1), **READER)
+    trap = client.get(sent.click(3), **READER)
+
+    assert (trap.status_code, trap.content) == (204, b"")
+    assert drain() == 3
+    assert {verdict for _, verdict, _ in judged()} == {"machine"}
+    assert SendLedger.objects.get().clicked_at is None
+    assert client.get(sent.click(4), **READER).status_code == 404
+
+
+def test_two_links_in_a_minute_are_a_reader(client, sent):
+    for number in range(3):
+        with clock.frozen(clock.now() + timedelta(seconds=4 * number)):
+            client.get(sent.click(number), **READER)
+    with clock.frozen(clock.now() + timedelta(seconds=20)):
+        assert tasks.drain_hits() == 3
+
+    assert judged() == [("clicked", "human", True), *[("clicked", "human", False)] * 2]
+
+
+def test_an_open_fetched_ahead_is_a_machine_and_why_is_said(client, links, message):
+    client.get(links.open_pixel, **PREFETCH)
+    drain()
+    client.get(links.open_pixel, **READER)
+    drain()
+
+    assert judged() == [("opened", "machine", False), ("opened", "human", True)]
+    ahead = Event.objects.filter(kind="message.opened").earliest("occurred_at")
+    assert ahead.properties == {"because": "Apple Mail Privacy Protection"}
+
+
+def test_whom_nobody_knows_counts_neither_way(client, links, message):
+    client.get(links.click(0), **NOBODY)
+    drain()
+
+    assert judged() == [("clicked", "unknown", False)]
+    message.refresh_from_db()
+    assert message.clicked_at is None
 
 
 def test_a_hit_on_a_message_not_finished_yet_waits_for_it(client):
@@ -119,7 +213,7 @@ def test_a_hit_on_a_message_not_finished_yet_waits_for_it(client):
 
     client.get(Links("", row.pk).open_pixel, **READER)
 
-    assert hits.drain() == 0
+    assert drain() == 0
     assert Hit.objects.count() == 1
 
 

@@ -48,6 +48,18 @@ def test_all_at_once_are_the_same_as_one_by_one(base, message_id, count):
         assert all(len(line) <= 76 for line in piece.split(b"\r\n"))
 
 
+def test_the_trap_is_the_link_behind_the_last_one():
+    made = Mint(BASE).addresses(4711, links=3, trapped=True)
+
+    assert len(made.ends) == 4
+    assert made.trap == made.ends[3]
+    trap = quopri.decodestring(made.click + made.trap).decode()
+    assert trap == Links(BASE, 4711).click(3)
+    assert tracking.read(CLICK, token(trap)) == (4711, 3)
+    assert tracking.read(CLICK, token(Links(BASE, 1).click(500))) == (1, 500)
+    assert Mint(BASE).addresses(4711, links=3).trap is None
+
+
 def test_a_token_says_which_message_and_which_link():
     links = Links(BASE, 4711)
 

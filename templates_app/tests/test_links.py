@@ -139,6 +139,21 @@ def test_the_pixel_stands_at_the_end_of_the_body_and_only_when_asked_for():
     assert "<img" not in rendering.preview(compiled, CONTEXT).html
 
 
+def test_the_trap_stands_where_nobody_sees_it_tabs_to_it_or_hears_of_it():
+    compiled = compile_template(subject="x", html="<html><body><p>x</p></body></html>", text="")
+    trapped = addresses(pixel="https://t.example/o")._replace(
+        click=rendering.address("https://t.example/c/"), trap=rendering.address("9")
+    )
+
+    parts = rendering.render(compiled, CONTEXT, trapped)
+
+    assert (
+        '<p>x</p><a href="https://t.example/c/9" style="display:none" aria-hidden="true" '
+        'tabindex="-1"></a><img' in quopri.decodestring(b"".join(parts.html_qp)).decode()
+    )
+    assert quopri.decodestring(b"".join(parts.text_qp)).decode().strip() == "x"
+
+
 def test_a_preview_leads_to_the_targets():
     compiled = compile_template(
         subject="x",
