@@ -9,7 +9,7 @@ from typing import Any
 
 from accounts.models import Workspace
 from delivery import letters
-from emailseq.lib.errors import Invalid, StateConflict
+from emailseq.lib.errors import Invalid, Problem, StateConflict
 from sequences import conditions, draft, frozen, simulator, validate
 from sequences.conditions import EventHappens, RuleHolds
 from sequences.models import Sequence, Trigger
@@ -17,6 +17,7 @@ from sequences.person import Person
 from sequences.program import EmailStep, Program, Step
 from sequences.runs import program_of
 from sequences.scenario import Scenario
+from sequences.services.enroll import is_held_out
 from sequences.simulator import Entry, Terms
 from sequences.states import TriggerKind
 from sequences.terms import terms_of
@@ -26,10 +27,12 @@ from subscribers.segments import rules
 from subscribers.segments.evaluate import Fact
 from templates_app import rendering, versions
 from templates_app.compiler import Compiled, compile_template
+from templates_app.liquid import TemplateError
 from templates_app.models import Template, TemplateVersion
 
-REFUSED = "refused"
+REFUSED, HELD_OUT = "refused", "held_out"
 NOT_LET_IN = "The entry rule does not hold."
+KEPT_OUT = "One of the {} % who are held out, to compare with."
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,11 @@ class Script:
     slugs: Mapping[int, str]
     contents: Mapping[int, Compiled]
 
+    @property
+    def numbers(self) -> dict[str, str]:
+        """The number of each step by key: `2`, or `2 › VIPs › 1` in an arm."""
+        return dict(_numbers(self.program.steps))
+
 
 def of_draft(sequence: Sequence) -> Script:
     """The draft with the drafts of its templates. Raises Invalid if it could not be published."""
@@ -124,6 +132,9 @@ def dry_run(sequence: Sequence, script: Script, scenario: Scenario) -> list[Line
     start, entry = _beginning(sequence, scenario, terms)
     if not _is_let_in(sequence, scenario, terms, start):
         return [Line(Entry("", REFUSED, start, terms.zone, NOT_LET_IN))]
+    percent, known = sequence.holdout_percent, scenario.subscriber_id
+    if known and is_held_out(sequence.pk, known, percent=percent):
+        return [Line(Entry("", HELD_OUT, start, terms.zone, KEPT_OUT.format(percent)))]
     entries = simulator.simulate(
         script.program,
         scenario.profile,
@@ -139,7 +150,7 @@ def dry_run(sequence: Sequence, script: Script, scenario: Scenario) -> list[Line
 
 def in_words(entries: Iterable[Entry], script: Script, workspace: Workspace) -> list[Line]:
     """What happens, with the number of each step and what each message says."""
-    numbers = dict(_numbers(script.program.steps))
+    numbers = script.numbers
     lines = (Line(entry, numbers.get(entry.step_key, "")) for entry in entries)
     return [_rendered(line, script, workspace) for line in lines]
 
@@ -187,7 +198,6 @@ def _moment(fact: Fact) -> datetime:
 
 
 def _numbers(row: Iterable[Step], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """The number of each step by key: `2`, or `2 › VIPs › 1` in an arm."""
     for number, step in enumerate(row, 1):
         yield step.key, f"{prefix}{number}"
         for arm in getattr(step, "arms", ()):
@@ -220,4 +230,9 @@ def _subscriber(values: Mapping[str, Any], workspace: Workspace) -> Subscriber:
 
 
 def _compiled(template: Template) -> Compiled:
-    return compile_template(subject=template.subject, html=template.html, text=template.text)
+    """The draft of a template. Raises Invalid if it was saved under looser rules."""
+    try:
+        return compile_template(subject=template.subject, html=template.html, text=template.text)
+    except TemplateError as error:
+        detail = f"The template “{template}”: {error}"
+        raise Invalid([Problem("", "template_invalid", detail)]) from None

@@ -94,13 +94,13 @@ def span(value: Any, at: str) -> timedelta:
 def _person(value: Any, at: str, sequence: Sequence, names: Names) -> tuple[int, Profile]:
     if not isinstance(value, str):
         return 0, _invented(value, at, sequence, names)
-    person = _known(sequence.workspace, value)
+    person = known(sequence.workspace, value)
     if person is None:
         raise fault(at, "not_found", f"Nobody here is “{value:.50}”.")
     return person.pk, profiles.load(sequence.workspace, [person.pk])[person.pk]
 
 
-def _known(workspace: Workspace, name: str) -> Subscriber | None:
+def known(workspace: Workspace, name: str) -> Subscriber | None:
     """The person with this id or address."""
     if uid := ids.decode(Subscriber.prefix, name):
         wanted = Q(uid=uid)

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Prefetch
-from django.urls import reverse
+from django.urls import URLPattern, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -20,12 +20,13 @@ from delivery.states import SourceKind
 from emailseq.backoffice.columns import NUMBERS, column, state_badge
 from emailseq.backoffice.mixins import WorkspaceAdmin
 from emailseq.backoffice.pages import Request, allows
-from emailseq.backoffice.verbs import Verb, archive, create, pause, resume
+from emailseq.backoffice.verbs import Verb, archive, create, pause
 from emailseq.backoffice.verbs import edit as edit_verb
 from emailseq.backoffice.verbs import publish as publish_verb
 from sequences import draft, models, versions
-from sequences.admin import start_forms
+from sequences.admin import backfills, insight, recipes, start_forms
 from sequences.admin.publishing import PublishForm, publish
+from sequences.admin.resuming import RESUME
 from sequences.admin.start_forms import (
     CopyForm,
     EndingForm,
@@ -39,7 +40,7 @@ from sequences.admin.words import ICONS, Speaker, trigger_words
 from sequences.draft import Node
 from sequences.models import Enrollment, Step, Trigger
 from sequences.services import edit, lifecycle
-from sequences.states import LAST_ARM, SEQUENCE_MOVES, SequenceState, StepKind
+from sequences.states import LAST_ARM, OPEN, SEQUENCE_MOVES, SequenceState, StepKind
 
 ADDED = _("Added. It counts from the next publishing on.")
 AT_ONCE = _("Saved. This counts from now on.")
@@ -123,7 +124,10 @@ class SequenceAdmin(WorkspaceAdmin):
     list_filter = ("state",)
     list_select_related = ("list", "sender", "live_version")
     change_form_template = "sequences/page.html"
-    list_verbs = (create(edit.create_sequence, label=_("New sequence"), form=NewSequenceForm),)
+    list_verbs = (
+        create(edit.create_sequence, label=_("New sequence"), form=NewSequenceForm),
+        recipes.CREATE,
+    )
     page_verbs = (
         publish_verb(
             publish,
@@ -136,11 +140,7 @@ class SequenceAdmin(WorkspaceAdmin):
             right="delivery:pause",
             sentence=_("Nothing of “{}” leaves until you resume it. People keep their places."),
         ),
-        resume(
-            lifecycle.resume_sequence,
-            right="delivery:pause",
-            sentence=_("What became due while it was paused happens now."),
-        ),
+        RESUME,
         edit_verb(edit.update, label=_("Settings"), icon="settings", form=SettingsForm),
         Verb(
             edit.duplicate_sequence,
@@ -157,6 +157,7 @@ class SequenceAdmin(WorkspaceAdmin):
     )
     inner_verbs = (
         *map(_add, StepKind),
+        *backfills.VERBS,
         Verb(_undo, name="undo", label=_("Undo"), icon="undo"),
         Verb(
             start_forms.add_trigger,
@@ -192,6 +193,9 @@ class SequenceAdmin(WorkspaceAdmin):
         ),
     )
 
+    def get_urls(self) -> list[URLPattern]:
+        return [*insight.urls(self), *super().get_urls()]
+
     def get_queryset(self, request: Request) -> Any:
         triggers = Prefetch("triggers", Trigger.objects.select_related("list", "tag", "segment"))
         rows = super().get_queryset(request).select_related("workspace", *self.list_select_related)
@@ -224,6 +228,9 @@ class SequenceAdmin(WorkspaceAdmin):
             "may_write": self.may_write(request, target),
             "may_undo": target.earlier_drafts.exists(),
             "held_reason": delivery.held_reason(**target.source),
+            "backfill": backfills.running(target),
+            "may_let_in": target.state in OPEN and allows(request, "sequences:publish"),
+            **insight.offered(request),
         }
 
     def _adders(self, target: models.Sequence) -> list[tuple[str, Any, str]]:

@@ -18,13 +18,6 @@ from sequences.services.as_code import Applied
 from subscribers.models import List
 
 PLAN, APPLY = "plan", "apply"
-# What a document may make besides the sequence, and the permission that takes.
-RIGHTS = {
-    "templates": "templates:write",
-    "lists": "lists:write",
-    "tags": "lists:write",
-    "fields": "lists:write",
-}
 
 
 class Exported(serializers.Serializer[Any]):
@@ -132,9 +125,7 @@ class Imports(Endpoint):
 
 def _require(request: ApiRequest, document: Any, *, publish: bool) -> None:
     """Raises unless the caller may make what the document brings along."""
-    brought = document if isinstance(document, dict) else {}
-    for noun, permission in RIGHTS.items():
-        if brought.get(noun):
-            require(request, permission)
+    for permission in sorted(verbs.rights(document)):
+        require(request, permission)
     if publish:
         require(request, "sequences:publish")

@@ -38,6 +38,13 @@ MAX_SLUG, MAX_LABEL, MAX_CONTENT = 50, 100, 500_000
 STEERING = ("triggers", "goals", "exits", "steps")
 _KEY = re.compile("[a-z][a-z0-9_]*")
 BESIDE = ("tests", "description")  # what is not for the sequence itself
+# What a document may make besides the sequence, and the permission that takes.
+RIGHTS = {
+    "templates": "templates:write",
+    "lists": "lists:write",
+    "tags": "lists:write",
+    "fields": "lists:write",
+}
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,12 @@ class Applied:
     @property
     def changed(self) -> bool:
         return bool(self.diff)
+
+
+def rights(document: Any) -> set[str]:
+    """The permissions it takes to make what the document brings along."""
+    brought = document if isinstance(document, dict) else {}
+    return {right for noun, right in RIGHTS.items() if brought.get(noun)}
 
 
 def plan(workspace: Workspace, *, document: Any, by: Actor) -> Applied:

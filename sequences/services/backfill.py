@@ -38,14 +38,7 @@ def start_backfill(sequence: Sequence, *, per_day: int, by: Actor) -> Backfill:
     sequence.refresh_from_db()
     if sequence.state not in OPEN:
         raise state.refusal("backfill", SEQUENCE_MOVES, state=sequence.state)
-    newest = Subscriber.objects.of(sequence.workspace).aggregate(newest=Max("pk"))["newest"]
-    backfill = Backfill(
-        workspace=sequence.workspace,
-        sequence=sequence,
-        per_day=per_day,
-        max_id=newest or 0,
-        next_at=clock.db_now(),
-    )
+    backfill = _new(sequence, per_day)
     try:
         with transaction.atomic():
             backfill.save()
@@ -88,6 +81,23 @@ def waiting(backfill: Backfill, *, now: datetime) -> Waiting:
         return Waiting(0, [])
     chosen = sorted(_newcomers(backfill, _matching(backfill, page, now)))
     return Waiting(round(_ahead(backfill).count() * len(chosen) / len(page)), chosen[:SAMPLE])
+
+
+def candidates(sequence: Sequence) -> Waiting:
+    """Whom a backfill would let in, if it began now."""
+    return waiting(_new(sequence, 1), now=clock.db_now())
+
+
+def _new(sequence: Sequence, per_day: int) -> Backfill:
+    """A backfill of all who are there now; not saved."""
+    newest = Subscriber.objects.of(sequence.workspace).aggregate(newest=Max("pk"))["newest"]
+    return Backfill(
+        workspace=sequence.workspace,
+        sequence=sequence,
+        per_day=per_day,
+        max_id=newest or 0,
+        next_at=clock.db_now(),
+    )
 
 
 def _newcomers(backfill: Backfill, people: set[int]) -> set[int]:

@@ -58,6 +58,9 @@ WORDS = {
     "message.unsubscribed": Words("unsubscribe", "bad", _("Unsubscribed from “{message}”")),
     "enrollment.started": Words("login", "plain", _("Entered {source}")),
     "enrollment.completed": Words("flag", "good", _("Finished {source}")),
+    "enrollment.goal": Words("flag", "good", _("Reached the goal of {source}: {reason}")),
+    "enrollment.moved": Words("move_down", "plain", _("Goes on in a new version of {source}")),
+    "enrollment.removal": Words("logout", "plain", _("Another sequence ended {source} for them")),
     "enrollment.exited": Words("logout", "warn", _("Left {source} early: {reason}")),
     "enrollment.failed": Words("error", "bad", _("Cannot go on in {source}: {reason}")),
 }
