@@ -14,6 +14,7 @@ from sequences.models import Backfill, Enrollment, EnrollmentQuerySet, Sequence
 from sequences.program import EmailStep
 from sequences.runs import program_of
 from sequences.services import backfill as filling
+from sequences.services.enroll import is_held_out
 from sequences.simulator import Entry, Standing, Terms
 from sequences.states import BackfillState, EnrollmentState, SequenceState
 from sequences.terms import terms_of
@@ -153,6 +154,8 @@ def _arrivals(
     messages: Counter[date] = Counter()
     places = range(0, arriving, stride)
     for place, person in zip(places, cycle(people.sample), strict=False):
+        if is_held_out(sequence.pk, person, percent=sequence.holdout_percent):
+            continue
         start = begin + place * pace
         entries = simulator.simulate(
             program, known[person], (), start, terms=terms, subscriber_id=person, until=until

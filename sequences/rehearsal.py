@@ -36,7 +36,7 @@ from subscribers.segments.reading import Object, fault, word
 
 MAX_TESTS = 200
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)  # tests never ask what time it is
-ENDS = ("completed", "exited", "goal", dry_run.REFUSED)
+ENDS = ("completed", "exited", "goal", dry_run.REFUSED, dry_run.HELD_OUT)
 _SCENARIO = ("person", "start", "until", "events")
 _ABOUT = ("email", "end", "step")
 

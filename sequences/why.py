@@ -12,6 +12,7 @@ from delivery.states import SourceKind
 from emailseq.lib import clock
 from sequences import draft, kinds
 from sequences.models import Enrollment, EnrollmentQuerySet, Sequence, Trigger
+from sequences.services.enroll import is_held_out
 from sequences.states import LIVE_RUN, OPEN, ReEntry, TriggerKind
 from subscribers.models import Event, SegmentMember, Subscriber, Subscription, TagAssignment
 from subscribers.segments import compile as compiled
@@ -29,6 +30,7 @@ def gates(subscriber: Subscriber, sequence: Sequence, *, step_key: str = "") -> 
         *_trigger(subscriber, sequence),
         *_entry_rule(subscriber, sequence),
         *_again(runs, sequence),
+        *_holdout(subscriber, sequence),
         *_enrolled(runs),
         *(_step(runs, sequence, step_key) if step_key else ()),
         *explain.gates(subscriber, *own, consent_list=sequence.list),
@@ -60,7 +62,7 @@ def log(run: Enrollment) -> list[dict[str, Any]]:
             "verdict": event.verdict,
             "why": event.properties.get("reason", ""),
         }
-        for event in own.order_by("id")
+        for event in own.exclude(kind=kinds.GOAL_CREDITED).order_by("id")
         if event.properties.get("run", run.run if event.message_id in messages else 0) == run.run
     ]
 
@@ -134,6 +136,15 @@ def _again(runs: EnrollmentQuerySet, sequence: Sequence) -> Iterator[Gate]:
             yield Gate("re-entry", opens_at <= clock.now(), f"{been}: again from {opens_at:%F %T}")
         case _:
             yield Gate("re-entry", True, f"{been}: they may come again")
+
+
+def _holdout(subscriber: Subscriber, sequence: Sequence) -> Iterator[Gate]:
+    if percent := sequence.holdout_percent:
+        held_out = is_held_out(sequence.pk, subscriber.pk, percent=percent)
+        told = (
+            f"{percent} % are held out, to compare with: they are {'one' if held_out else 'none'}"
+        )
+        yield Gate("holdout", not held_out, f"{told} of those")
 
 
 def _enrolled(runs: EnrollmentQuerySet) -> Iterator[Gate]:

@@ -32,6 +32,7 @@ MOMENTS = {
     "goal": _("The goal is reached"),
     "exited": _("They leave"),
     "refused": _("They are not let in"),
+    "held_out": _("They are held out, to compare with"),
 }
 GATES = {
     "sequence": _("Sequence"),

@@ -37,7 +37,7 @@ class SimulatedStep(serializers.Serializer[Any]):
     step = serializers.CharField(help_text="Its id; empty for the beginning and the end.")
     number = serializers.CharField(help_text="As a person reads it: 2, or 2 › VIPs › 1.")
     kind = serializers.CharField(
-        help_text="That of the step; or started, completed, goal, exited, refused."
+        help_text="That of the step; or started, completed, goal, exited, refused, held_out."
     )
     at = serializers.DateTimeField()
     local = serializers.DateTimeField(help_text="The same on the clock of the person.")

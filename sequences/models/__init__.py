@@ -5,8 +5,8 @@ from sequences.models.enrollment import Enrollment, EnrollmentQuerySet
 from sequences.models.resumption import Resumption
 from sequences.models.sequence import Sequence, SequenceQuerySet
 from sequences.models.step import Step, StepVariant
-from sequences.models.trigger import Ending, Trigger
 from sequences.models.trial import Trial
+from sequences.models.trigger import Ending, Trigger
 from sequences.models.version import EarlierDraft, SequenceVersion, Transfer
 
 __all__ = [

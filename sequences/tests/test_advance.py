@@ -212,7 +212,11 @@ def test_a_run_that_cannot_go_on_is_parked_and_its_neighbours_go_on():
     assert poisoned.ended_at is not None
     assert Outbox.objects.get().subscriber == going.subscriber
     failed = Event.objects.get(kind="enrollment.failed", subscriber=poisoned.subscriber)
-    assert failed.properties == {"run": 1, "reason": poisoned.reason}
+    assert failed.properties == {
+        "run": 1,
+        "version_id": poisoned.version_id,
+        "reason": poisoned.reason,
+    }
     assert engine.advance() == 0
 
 

@@ -196,7 +196,7 @@ def test_settings_are_kept_as_they_are_given(sequence):
         ({"re_entry": "cooldown", "cooldown": timedelta(0)}, ("/cooldown", "out_of_range")),
         ({"priority": 0}, ("/priority", "out_of_range")),
         ({"priority": True}, ("/priority", "out_of_range")),
-        ({"holdout_percent": 51}, ("/holdout_percent", "out_of_range")),
+        ({"holdout_percent": 91}, ("/holdout_percent", "out_of_range")),
         ({"message_class": "spam"}, ("/message_class", "invalid")),
         ({"cap_policy": "none"}, ("/cap_policy", "invalid")),
         ({"entry_rule": {}}, ("/entry_rule", "required")),
