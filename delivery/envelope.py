@@ -97,9 +97,11 @@ def assemble(
     text_qp: Sequence[bytes],
     html_qp: Sequence[bytes],
     answers: str = "",
+    unsubscribe_by_mail: str = "",
 ) -> bytes:
     """The complete message; `answers` is the Message-ID of the one above it. Raises HeaderError.
 
+    `unsubscribe_by_mail` is an address to leave by, beside the URL.
     The parts are pieces of quoted-printable with CRLF line ends; without HTML it is no multipart.
     """
     for each in (message_id, answers or message_id):
@@ -115,7 +117,7 @@ def assemble(
             f"Message-ID: {message_id}\r\n".encode(),
             f"In-Reply-To: {answers}\r\nReferences: {answers}\r\n".encode() if answers else b"",
             letterhead.list_header,
-            _unsubscribe(unsubscribe_url) if letterhead.one_click else b"",
+            _unsubscribe(unsubscribe_url, unsubscribe_by_mail) if letterhead.one_click else b"",
             letterhead.manners,
             *_body(text_qp, html_qp),
         )
@@ -127,11 +129,15 @@ def _date(date: datetime) -> bytes:
     return f"Date: {format_datetime(date.astimezone(UTC))}\r\n".encode()
 
 
-def _unsubscribe(url: str | None) -> bytes:
+def _unsubscribe(url: str | None, email: str) -> bytes:
     if not url or len(url) > _LONGEST_URL or not _URL.fullmatch(url):
         raise HeaderError(f"List-Unsubscribe: {url!r} is not a usable URL.")
+    if email and (len(email) > _LONGEST_ADDRESS or not _RETURN_PATH.fullmatch(email)):
+        raise HeaderError(f"List-Unsubscribe: {email!r} is not a usable address.")
+    by_mail = f",\r\n <mailto:{email}>" if email else ""
     return (
-        f"List-Unsubscribe: <{url}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+        f"List-Unsubscribe: <{url}>{by_mail}\r\n"
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
     ).encode()
 
 
@@ -233,6 +239,7 @@ _MESSAGE_ID = re.compile(f"<[.{_ATEXT}]+@[.{_ATEXT}]+>")
 _SIMPLE_MAILBOX = re.compile(r"[A-Za-z]+(?: [A-Za-z]+)* <[A-Za-z0-9_.+-]+@[A-Za-z0-9_.-]+>")
 _ADDRESS = re.compile(rf"[\u00a0-\ud7ff\ue000-\U0010ffff.{_ATEXT}]+@[A-Za-z0-9_.-]+")
 _URL = re.compile(r"https?://[!-;=?-~]+")
+_RETURN_PATH = re.compile(r"[A-Za-z0-9+_.-]+@[A-Za-z0-9.-]+")
 _PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*")
 _REFUSED = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-from delivery import dkim, envelope
+from delivery import dkim, envelope, return_path
 from delivery.dkim import Signer
 from delivery.envelope import Letterhead
 from delivery.routing import NO_LANE, LaneKey, Place
@@ -104,6 +104,7 @@ class Stationery(NamedTuple):
     zone: ZoneInfo
     capped: bool
     mint: Mint
+    bounce_domain: str = ""  # where its messages come back to; empty: to the sender
 
 
 class Letter(NamedTuple):
@@ -160,7 +161,10 @@ def stationery(row: Claimed, shared: Mapping[str, Any]) -> Stationery:
     )
     zone, _ = localtime.zone_or(zone_name, UTC)
     mint = Mint(settings.TRACKING_URL)
-    return Stationery(letterhead, workspace, signers, windows, zone, shared["capped"], mint)
+    back_to = shared["bounce_domain"] if return_path.is_possible() else ""
+    return Stationery(
+        letterhead, workspace, signers, windows, zone, shared["capped"], mint, back_to or ""
+    )
 
 
 def write(
@@ -178,6 +182,7 @@ def write(
             row.id, links=len(compiled.links), trapped=paper.letterhead.one_click
         )
     parts, sender = rendering.render(compiled, context, addresses), paper.letterhead.from_email
+    bounce, leave = _ways_back(row, paper)
     data = envelope.assemble(
         paper.letterhead,
         to_name=f"{row.first_name} {row.last_name}".strip(),
@@ -187,10 +192,27 @@ def write(
         message_id=row.key.message_id(sender),
         answers=row.answered.message_id(sender) if row.answered else "",
         unsubscribe_url=addresses.links.get("unsubscribe"),
+        unsubscribe_by_mail=leave,
         text_qp=parts.text_qp,
         html_qp=parts.html_qp,
     )
-    return Letter(row, Envelope(row.id, sender, recipient, data), paper)
+    return Letter(row, Envelope(row.id, bounce or sender, recipient, data), paper)
+
+
+def _ways_back(row: Claimed, paper: Stationery) -> tuple[str, str]:
+    """The addresses of a message for bounces and for leaving by mail, where it has them."""
+    if not paper.bounce_domain:
+        return "", ""
+    given: Any = {
+        "message_id": row.id,
+        "address_tag": return_path.tag(row.email.lower()),
+        "domain": paper.bounce_domain,
+    }
+    leave = return_path.UNSUBSCRIBE if paper.letterhead.one_click else ""
+    return (
+        return_path.write(return_path.BOUNCE, **given),
+        return_path.write(leave, **given) if leave else "",
+    )
 
 
 def _unfollowed(row: Claimed, compiled: Compiled, context: Mapping[str, Any]) -> Addresses:

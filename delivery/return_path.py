@@ -19,7 +19,7 @@ BOUNCE, UNSUBSCRIBE = "b", "u"
 
 _MAC = 16
 _ADDRESS = re.compile(
-    r"(?P<purpose>[bu])\+(?P<kid>[^@\s+]{1,16})-(?P<token>[a-z2-7]{45})@(?P<domain>\S+)"
+    r"(?P<purpose>[bu])\+(?P<kid>[a-z0-9]{1,16})-(?P<token>[a-z2-7]{45})@(?P<domain>\S+)"
 )
 
 
@@ -30,6 +30,11 @@ class Read(NamedTuple):
     message_id: int
     tag: str
     domain: str
+
+
+def is_possible() -> bool:
+    """Whether the id of the key that signs fits into a local part, in any case."""
+    return bool(re.fullmatch(r"[a-z0-9]{1,16}", signing.newest()))
 
 
 def tag(address_key: str) -> str:

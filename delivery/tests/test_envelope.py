@@ -82,6 +82,17 @@ def test_a_bulk_message_byte_for_byte():
     )
 
 
+def test_one_may_leave_by_mail_beside_the_url():
+    data = written(unsubscribe_by_mail="u+k1-p3xw@bounce.news.harbour.example")
+
+    assert (
+        b"\r\nList-Unsubscribe: <https://news.harbour.example/u/v1.k1.u.Q7f>,"
+        b"\r\n <mailto:u+k1-p3xw@bounce.news.harbour.example>"
+        b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+    ) in data
+    assert b"mailto" not in written(TRANSACTIONAL, unsubscribe_by_mail="u@x.example")
+
+
 def test_a_transactional_message_has_no_list_and_text_alone_is_no_multipart():
     assert written(TRANSACTIONAL, unsubscribe_url=None, to_name="", html_qp=[]) == (
         b"From: mie@news.harbour.example\r\n"
@@ -255,6 +266,9 @@ def test_no_value_can_add_a_header(place, control):
         {"unsubscribe_url": "https://x.test/a b"},
         {"unsubscribe_url": "javascript:alert(1)"},
         {"unsubscribe_url": "https://x.test/" + "u" * 800},
+        {"unsubscribe_by_mail": "u@x.test>, <https://y.test/"},
+        {"unsubscribe_by_mail": "u@x.test\r\nBcc: eve@example.net"},
+        {"unsubscribe_by_mail": "u" * 320 + "@x.test"},
     ],
 )
 def test_a_value_of_the_wrong_form_is_refused(changes):

@@ -10,6 +10,7 @@ import dkim as dkimpy
 import pytest
 
 from accounts.audit import SYSTEM
+from delivery import return_path
 from delivery.dkim import ED25519, RSA_2048
 from delivery.models import Outbox, SenderIdentity, SendLedger
 from delivery.services import domains
@@ -71,7 +72,8 @@ def test_a_bulk_message_byte_for_byte(wire, names, news, algorithms):
         r"Date: \w{3}, \d{2} \w{3} \d{4} \d{2}:\d{2}:\d{2} \+0000",
         r"Message-ID: <[a-z2-7]{32}@harbour\.example>",
         r"List-Id: Harbour news <news\.harbour\.harbour\.example>",
-        r"List-Unsubscribe: <https://links\.harbour\.example/[\w./-]+>.*",
+        r"List-Unsubscribe: <https://links\.harbour\.example/[\w./-]+>,"
+        r" <mailto:u\+\w+-[a-z2-7]{45}@bounce\.harbour\.example>",
         r"List-Unsubscribe-Post: List-Unsubscribe=One-Click",
         r"Feedback-ID: 1:harbour:campaign:emailseq",
         r"Precedence: bulk",
@@ -82,6 +84,10 @@ def test_a_bulk_message_byte_for_byte(wire, names, news, algorithms):
     ]
     for line, pattern in zip(lines, patterns, strict=True):
         assert re.fullmatch(pattern, line.decode()), line
+
+    [sender] = [entry["from"] for entry in wire.journal]
+    assert re.fullmatch(r"b\+\w+-[a-z2-7]{45}@bounce\.harbour\.example", sender)
+    assert len(sender.rpartition("@")[0]) <= 64
 
     assert body.startswith(b"--=_part\r\nContent-Type: text/plain; charset=utf-8\r\n")
     assert mail.isascii()
@@ -95,6 +101,35 @@ def test_a_bulk_message_byte_for_byte(wire, names, news, algorithms):
         (names_of[each], "harbour.example", keys[each].selector) for each in algorithms
     ]
     assert verified(mail, domain) == [True] * len(algorithms)
+
+
+def test_the_ways_back_name_the_message_and_its_reader(wire, names, news):
+    make_domain(names, workspace=news.workspace)
+
+    mail = arrived(wire, news)
+
+    message = SendLedger.objects.get()
+    tag = return_path.tag(message.subscriber.address_key)
+    bounce = return_path.read(wire.journal[0]["from"])
+    [leave] = re.findall(rb"<mailto:([^>]+)>", mail)
+    domain = "bounce.harbour.example"
+    assert bounce == ("b", message.pk, tag, domain)
+    assert return_path.read(leave.decode()) == ("u", message.pk, tag, domain)
+
+
+@pytest.mark.parametrize("lacks", ["a server", "a check"])
+def test_without_somewhere_to_come_back_to_mail_comes_back_to_its_sender(wire, names, news, lacks):
+    domain = make_domain(names, workspace=news.workspace)
+    if lacks == "a server":
+        del names.zone["bounce.harbour.example", "MX"]
+        domains.check_domain(domain, by=SYSTEM)
+    else:
+        domains.update_domain(domain, bounce_domain="back.harbour.example", by=SYSTEM)
+
+    mail = arrived(wire, news)
+
+    assert [entry["from"] for entry in wire.journal] == ["mie@harbour.example"]
+    assert b"mailto:" not in mail
 
 
 def test_a_strict_parser_reads_it_back_the_same(wire, names, news):
