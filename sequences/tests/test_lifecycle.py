@@ -145,7 +145,7 @@ def test_an_exit_ends_the_run_and_cancels_its_message():
     assert (event.subscriber_id, event.step_key, event.properties) == (
         gone.subscriber_id,
         live.steps.all()[1].key,
-        {"run": 1, "reason": "moved"},
+        {"run": 1, "version_id": live.live_version_id, "reason": "moved"},
     )
     with clock.frozen(clock.now() + 3 * DAY):
         assert engine.advance() == 1
