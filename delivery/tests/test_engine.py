@@ -284,7 +284,8 @@ def test_two_pumps_send_each_message_once(wire):
 
 
 @pytest.mark.parametrize(
-    ("people", "latency", "largest"), [(400, 0, {engine.MICRO_BATCH}), (60, 0.2, {2, 3, 4})]
+    ("people", "latency", "largest"),
+    [(400, 0, {engine.MICRO_BATCH}), pytest.param(60, 0.2, {2, 3, 4}, marks=pytest.mark.slow)],
 )
 def test_a_wire_marks_what_it_hands_over_in_a_second(wire, marked, people, latency, largest):
     """So a slow server leaves less in doubt, and a fast one never more than a micro-batch."""

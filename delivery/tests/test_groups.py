@@ -75,6 +75,7 @@ def test_a_domain_with_many_people_is_a_group_of_its_own():
     assert RecipientDomain.objects.get().people_count == 50
 
 
+@pytest.mark.slow
 def test_without_dns_the_well_known_are_grouped_and_the_others_asked_about_tomorrow(dns):
     news = ListFactory()
     confirmed(news, "ada@gmail.com", "ada@silent-shipyard.net")

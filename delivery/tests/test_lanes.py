@@ -75,6 +75,7 @@ def uncharged():
     return set(states) == {(0, None, None)}
 
 
+@pytest.mark.slow
 def test_a_server_that_turns_us_away_is_left_alone_and_nobody_is_charged(wire):
     news = ListFactory()
     audience = make_audience(10, on=news)
@@ -112,6 +113,7 @@ def test_a_blocklist_pauses_the_lane_and_suppresses_nobody(wire):
     assert wire.send(seconds=1.5) == 600 - failed
 
 
+@pytest.mark.slow
 def test_a_refused_password_pauses_the_transport_after_three_tries(wire):
     news = ListFactory()
     queue(make_audience(40, on=news), on=news)
@@ -161,6 +163,7 @@ def test_a_lane_that_is_told_to_slow_down_tries_one_message_before_it_goes_on(wi
     assert not SendLedger.objects.exists()
 
 
+@pytest.mark.slow
 def test_another_transport_takes_over_and_gives_back(wire, sinks):
     news = ListFactory()
     queue(make_audience(100, on=news), on=news)
@@ -186,6 +189,7 @@ def test_another_transport_takes_over_and_gives_back(wire, sinks):
     assert wire.journal == []  # the shared one is not for a workspace with its own
 
 
+@pytest.mark.slow
 def test_two_pumps_share_one_rate(wire):
     news = ListFactory()
     queue(make_audience(300, on=news), on=news)
@@ -199,6 +203,7 @@ def test_two_pumps_share_one_rate(wire):
     assert uncharged()
 
 
+@pytest.mark.slow
 def test_two_pumps_share_the_connections(wire):
     news = ListFactory()
     queue(make_audience(300, on=news), on=news)
@@ -209,6 +214,7 @@ def test_two_pumps_share_the_connections(wire):
     assert whole().recent.strip(".") == ""
 
 
+@pytest.mark.slow
 def test_fewer_connections_are_made_where_only_some_are_let_in(wire, settings):
     settings.REST_SECONDS = 30
     news = ListFactory()
@@ -252,6 +258,7 @@ def test_a_daily_limit_counts_only_what_has_left(wire):
     assert SendLedger.objects.filter(outcome="skipped").count() == 10
 
 
+@pytest.mark.slow
 def test_what_is_urgent_goes_first_where_there_is_little_room(wire):
     news = ListFactory()
     people = make_audience(64, on=news)
@@ -302,6 +309,7 @@ def test_a_refusal_by_everybody_pauses_the_transport(wire):
     assert not Lane.objects.exclude(domain_group="").exclude(state="open").exists()
 
 
+@pytest.mark.slow
 def test_domains_that_hang_do_not_stop_the_others(wire, monkeypatch):
     monkeypatch.setitem(Connection.send.__kwdefaults__, "deadline", 3)
     news = ListFactory()

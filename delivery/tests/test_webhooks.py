@@ -223,6 +223,7 @@ def test_one_persons_events_are_told_in_order(api, receiver, listening):
     assert receiver.types == ["subscriber.created", "subscriber.created", "subscriber.updated"]
 
 
+@pytest.mark.slow
 def test_a_slow_endpoint_makes_nobody_else_wait(api, receiver, listening):
     slow = Receiver()
     slow.delay = 1.5
