@@ -57,8 +57,8 @@ coverage: .venv/dev.stamp ## the same, and fail below 90 % of lines and branches
 test-slow: .venv/dev.stamp ## the tests that take seconds each
 	@$(RUN) -m pytest -m slow
 
-faults: .venv/dev.stamp ## kill workers while 2,000 messages leave; nothing is lost or doubled
-	@$(RUN) -m pytest -m faults -n 0 tests/faults
+faults: .venv/dev.stamp ## break the running product and count (SIZE=ci|nightly|full, F=number, N=people, SEED=)
+	@$(RUN) -m pytest -m faults -n 0 -q tests/faults
 
 # --- The house ----------------------------------------------------------------------------------
 

@@ -1,80 +1,108 @@
-"""The product as processes on servers of its own, and the hands that break it.
-
-The servers that every test run has are without fsync and belong to everybody; these sync, and no
-more than one experiment at a time uses them.
-"""
+"""The product as processes on a database of its own, and the hands that break it."""
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
-import shutil
+import re
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
-from unittest import mock
-
-import dj_database_url
-import redis
-from django.core.management import call_command
-from django.db import connection
 
 from accounts.audit import SYSTEM
-from analytics import recount
 from campaigns import services
 from campaigns.models import Campaign
 from campaigns.tests.factories import CampaignFactory
-from delivery import reconcile
 from delivery.models import Lease, Outbox, SendLedger
-from delivery.states import Outcome
-from emailseq import embedded
 from emailseq.demo import processes
 from emailseq.demo.processes import Children
-from emailseq.embedded.place import Place
 from subscribers.models import Cursor, Event
 from subscribers.tests.factories import make_audience
+from tests.faults import books
+from tests.faults.books import Books
+from tests.faults.proxy import Proxy
+from tests.faults.servers import Servers
 
 LEASE_SECONDS = 3
 LATENCY = 100  # milliseconds: slow enough for a fault to meet messages on the wire
-SENDERS = ("sender-1", "sender-2")
 LOOK_SECONDS = 0.1
+SABOTAGE = "tests.faults.sabotage"
+_RAISED = re.compile(r"^(?:\w+\.)*([A-Z]\w+)(?::|$)")
+    r"^(?:\w+\.)*(\w+(?:Error|Exception|Lost|Failed|Timeout|Shutdown|Interrupt))\b"
+)
 
 
 class Rig:
-    """Two senders, a worker and two beats, running; every experiment leaves them so.
+    """Senders, a worker, beats and a sink, running; every experiment has its own."""
 
-    The second beat is there to change nothing.
-    """
-
-    def __init__(self, children: Children, *, folder: Path, redis_url: str) -> None:
-        self.journal, self._logs = folder / "journal.jsonl", folder / "logs"
-        self.valkey = redis.Redis.from_url(redis_url)
-        self._children = children
-        for name in ("worker", "beat", "beat-2", *SENDERS):
-            self.start(name)
+    def __init__(
+        self,
+        children: Children,
+        servers: Servers,
+        *,
+        folder: Path,
+        sink: Mapping[str, Any],
+        sabotage: str,
+    ) -> None:
+        self.journal, self.servers = folder / "journal.jsonl", servers
+        self.journal.touch()
+        self.smtp_port = processes.free_port(2600)
+        self.proxies: dict[str, Proxy] = {}
+        self._children, self._logs = children, folder / "logs"
+        self._mood, self._sabotage = dict(sink), sabotage
+        self._peaks: dict[str, float] = {}
 
     # Processes
 
-    def start(self, name: str) -> None:
-        command = {
+    def start(self, *names: str) -> None:
+        for name in names:
+            command = self._command(name)
+            if self._sabotage and name.startswith(("sender", "worker")):
+                command = (SABOTAGE, self._sabotage, *command)
+            self._children.start(name, *command)
+
+    def _command(self, name: str) -> tuple[str, ...]:
+        kind = name.partition("-")[0]
+        if kind == "sink":
+            mood = [str(part) for option in self._mood.items() for part in option]
+            return ("delivery.sink", "--port", str(self.smtp_port), *mood)
+        if kind == "web":
+            self.web_port = processes.free_port(8600)
+            bind = ("--bind", f"127.0.0.1:{self.web_port}", "--no-control-socket")
+            return (
+                "gunicorn",
+                "emailseq.wsgi",
+                *bind,
+                "-w",
+                "2",
+                "-k",
+                "gthread",
+                "--threads",
+                "4",
+            )
+        return {
             "worker": processes.WORKER,
             "beat": processes.BEAT,
             "sender": (*processes.SENDER, "-n", f"{name}@%h"),
-        }
-        self._children.start(name, *command[name.partition("-")[0]])
+        }[kind]
+
+    @property
+    def senders(self) -> list[str]:
+        return [name for name in self._children.running if name.startswith("sender")]
 
     def kill(self, name: str) -> int:
         """SIGKILL the process and its children; how many messages it had marked for the wire.
 
         It is stopped first, so that the count is of the instant at which it dies.
         """
+        self._note_peak(name)
         child = self._children.running[name]
         os.killpg(child.pid, signal.SIGSTOP)
-        bitten = self.held_by(name).exclude(wire_at=None).count()
+        bitten = self.held_by(name).exclude(wire_at=None).count() if "sender" in name else 0
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
         return bitten
@@ -86,6 +114,19 @@ class Rig:
         assert child.wait(60) == 0
         return time.monotonic() - began
 
+    def pool_children(self, name: str) -> list[int]:
+        """The processes that a worker (or a web server) has made for its work."""
+        parent = self._children.running[name].pid
+        path = Path(f"/proc/{parent}/task/{parent}/children")
+        return [int(pid) for pid in path.read_text().split()]
+
+    def sink(self, **mood: Any) -> None:
+        """Another sink in place of this one, on the same port and with the same journal."""
+        self._mood = {f"--{name}": value for name, value in mood.items()}
+        self._mood |= {"--journal": str(self.journal)}
+        self.kill("sink")
+        self.start("sink")
+
     def held_by(self, name: str) -> Any:
         """The messages that this process has leased."""
         worker = f":{self._children.running[name].pid}"
@@ -93,14 +134,21 @@ class Rig:
         return Outbox.objects.filter(lease_token__in=leases.values("token"), doubt_at=None)
 
     def busy_senders(self) -> list[str]:
-        return [name for name in SENDERS if self.held_by(name).exists()]
+        return [name for name in self.senders if self.held_by(name).exists()]
 
     # Campaigns
 
-    def send(self, size: int) -> Campaign:
-        """A campaign to so many people, on its way."""
+    def send(self, size: int, *, tags: Mapping[str, float] | None = None) -> Campaign:
+        """A campaign to so many people, on its way; a share of them have a tag for the sink."""
         campaign = CampaignFactory(list__slug=f"list-{time.monotonic_ns()}")
-        make_audience(size, on=campaign.list)
+        people = make_audience(size, on=campaign.list)
+        first = 0
+        for tag, share in (tags or {}).items():
+            chosen = people[first : first + int(size * share)]
+            first += len(chosen)
+            for person in chosen:
+                person.email = person.address_key = person.email.replace("@", f"+f_{tag}@")
+            type(people[0]).objects.bulk_update(chosen, ["email", "address_key"])
         assert services.send(campaign, by=SYSTEM)
         return campaign
 
@@ -112,97 +160,136 @@ class Rig:
             time.sleep(LOOK_SECONDS)
         return time.monotonic() - began
 
-    def sends(self, campaign: Campaign) -> Callable[[], bool]:
-        """Whether more has arrived than when this was called."""
-        before = sum(self.arrivals(campaign).values())
-        return lambda: sum(self.arrivals(campaign).values()) > before
+    def wait_until_under_way(self, campaign: Campaign) -> None:
+        """Until messages are arriving."""
+        self.wait(lambda: self.accepted(), seconds=60)
 
-    def settle(self, campaign: Campaign, *, seconds: float) -> float:
-        """Until nothing but doubt is left of the campaign, and everything is counted."""
-        queued = Outbox.objects.filter(kind="campaign", source_id=campaign.pk)
+    def accepted(self) -> int:
+        return sum(line["code"] == 250 for line in books.read(self.journal))
 
-        def settled() -> bool:
+    def recovery(self) -> float:
+        """Seconds from now to the next message that arrives (invariant I10)."""
+        before = self.accepted()
+        return self.wait(lambda: self.accepted() > before, seconds=60)
+
+    def is_settled(self, *sources: Campaign) -> bool:
+        """Whether nothing but doubt is left."""
+        for campaign in sources:
             campaign.refresh_from_db()
-            return bool(campaign.filled_at) and not queued.filter(doubt_at=None).exists()
+            if not (campaign.filled_at or campaign.ended_at):
+                return False
+            if Outbox.objects.filter(**campaign.source, doubt_at=None).exists():
+                return False
+        return True
 
-        return self.wait(settled, seconds=seconds) + self.wait(_counted, seconds=20)
+    def settle(self, *sources: Campaign, seconds: float = 120) -> float:
+        """Until nothing but doubt is left of them, and everything is counted."""
+        took = self.wait(lambda: self.is_settled(*sources), seconds=seconds)
+        return took + self.wait(_counted, seconds=20)
 
     # Books
 
-    def arrivals(self, campaign: Campaign) -> Counter[str]:
-        """How often a message arrived, by address: what the receiving side knows."""
-        lines = map(json.loads, self.journal.read_text().splitlines())
-        arrived = Counter(line["rcpt"] for line in lines if line["code"] == 250)
-        audience = set(campaign.audience().values_list("subscriber__email", flat=True))
-        return Counter({email: count for email, count in arrived.items() if email in audience})
-
-    def count(self, campaign: Campaign) -> dict[str, int]:
-        """The campaign's messages by what became of them, counted from rows and the journal."""
-        own = {"kind": "campaign", "source_id": campaign.pk}
-        arrived = self.arrivals(campaign)
-        sent = SendLedger.objects.filter(**own, outcome=Outcome.SENT)
-        sent_to = set(sent.values_list("subscriber__email", flat=True))
-        in_doubt = Outbox.objects.in_doubt().filter(**own)
-        doubtful = set(in_doubt.values_list("subscriber__email", flat=True))
+    def books(self, campaign: Campaign, *, told: Mapping[str, float] | None = None) -> Books:
         owed = set(campaign.audience().values_list("subscriber__email", flat=True))
-        return {
-            "owed": len(owed),
-            "sent": len(sent_to),
-            "arrived": len(arrived),
-            "in_doubt": len(doubtful),
-            "in_doubt_arrived": len(doubtful & arrived.keys()),
-            "lost": len(owed - sent_to - doubtful) + len(sent_to - arrived.keys()),
-            "doubled": sum(arrived.values()) - len(arrived),
-            "unknown": len(arrived.keys() - sent_to - doubtful),
-        }
+        owed |= _mailed(campaign)
+        return books.audit(self.journal, source=campaign.source, owed=owed, told=told)
 
     def disagreements(self) -> list[str]:
-        """What `manage.py reconcile` would say."""
-        found = [*reconcile.check_rows(), *reconcile.check_journal(self.journal)]
-        return [finding.sentence for finding in found] + [str(drift) for drift in recount.drift()]
+        return books.reconcile(self.journal)
 
-    def surprises(self) -> list[str]:
-        """The processes whose log holds a traceback."""
-        logs = sorted(self._logs.iterdir())
-        return [log.stem for log in logs if "Traceback (most recent" in log.read_text()]
+    def tracebacks(self, *, expected: Collection[str] = ()) -> dict[str, int]:
+        """Tracebacks in the logs by class, without those that this fault is known to cause."""
+        found = Counter(
+            match[1] if (match := _RAISED.match(last)) else last[:80]
+            for log in self._logs.iterdir()
+            for last in _last_lines(log.read_text(errors="replace"))
+        )
+        return {name: count for name, count in found.items() if name not in expected}
+
+    def peaks(self) -> dict[str, float]:
+        """The largest resident size of each kind of process so far, in MB (invariant I7)."""
+        for name in self._children.running:
+            self._note_peak(name)
+        return self._peaks
+
+    def _note_peak(self, name: str) -> None:
+        with contextlib.suppress(OSError):
+            status = Path(f"/proc/{self._children.running[name].pid}/status").read_text()
+            peak = int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) / 1024
+            kind = name.partition("-")[0]
+            self._peaks[kind] = round(max(peak, self._peaks.get(kind, 0)), 1)
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Rig]:
-    """A rig on new servers and an empty database; `connection` leads there meanwhile."""
+def running(
+    folder: Path,
+    servers: Servers,
+    *,
+    senders: int = 2,
+    beats: int = 1,
+    web: bool = False,
+    through: Collection[str] = (),
+    sabotage: str = "",
+    environment: Mapping[str, str] | None = None,
+    **sink: Any,
+) -> Iterator[Rig]:
+    """A rig on a new database. `through` names servers that are reached by a line one can cut."""
+    folder.mkdir()
+    mood = {"latency": LATENCY, **sink, "journal": folder / "journal.jsonl"}
     with ExitStack() as stack:
-        urls = stack.enter_context(_servers(folder / "servers"))
-        stack.enter_context(_connected_to(urls["DATABASE_URL"]))
-        call_command("migrate", verbosity=0)
-        port = processes.free_port(2600)
-        environment = {**urls, "EMAIL_URL": f"smtp://127.0.0.1:{port}"}
-        environment |= {"EMAILSEQ_LEASE_SECONDS": str(LEASE_SECONDS), "CELERY_BROKER_URL": ""}
-        children = Children(folder / "logs", environment)
+        database = stack.enter_context(servers.copy())
+        children = Children(folder / "logs", {})
+        rig = Rig(
+            children,
+            servers,
+            folder=folder,
+            sink={f"--{name}": value for name, value in mood.items()},
+            sabotage=sabotage,
+        )
+        upstreams = dict(zip(("postgres", "valkey"), servers.sockets, strict=True))
+        for name in through:
+            upstream = upstreams.get(name, rig.smtp_port)
+            rig.proxies[name] = stack.enter_context(Proxy(upstream).running())
+        children._environment.update(_environment(rig, database), **(environment or {}))
         stack.callback(children.stop)
-        sink = ("delivery.sink", "--port", str(port), "--latency", str(LATENCY))
-        children.start("sink", *sink, "--journal", str(folder / "journal.jsonl"))
-        yield Rig(children, folder=folder, redis_url=urls["REDIS_URL"])
+        rig.start("sink", "worker", *(["web"] if web else []))
+        rig.start(*(f"sender-{number}" for number in range(senders)))
+        rig.start(*(f"beat-{number}" for number in range(beats)))
+        yield rig
 
 
-@contextmanager
-def _servers(folder: Path) -> Iterator[dict[str, str]]:
-    home = Place.of(folder, durable=True).home
-    try:
-        with (
-            mock.patch.dict(os.environ, DATABASE_URL="", REDIS_URL=""),
-            embedded.servers(folder, durable=True) as urls,
-        ):
-            yield urls
-    finally:
-        shutil.rmtree(home)
+def _environment(rig: Rig, database: str) -> dict[str, str]:
+    ports = {name: proxy.port for name, proxy in rig.proxies.items()}
+    valkey = f"redis://127.0.0.1:{ports['valkey']}" if "valkey" in ports else rig.servers.redis_url
+    return {
+        "DATABASE_URL": rig.servers.url_of(database, port=ports.get("postgres")),
+        "REDIS_URL": valkey,
+        "CELERY_BROKER_URL": "",
+        "EMAIL_URL": f"smtp://127.0.0.1:{ports.get('smtp', rig.smtp_port)}",
+        "EMAILSEQ_LEASE_SECONDS": str(LEASE_SECONDS),
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "SITE_URL": "http://127.0.0.1",
+    }
 
 
-@contextmanager
-def _connected_to(url: str) -> Iterator[None]:
-    connection.close()
-    with mock.patch.dict(connection.settings_dict, dj_database_url.parse(url)):
-        yield
-        connection.close()
+def _last_lines(text: str) -> Iterator[str]:
+    """The last line of each traceback: what was raised."""
+    inside = False
+    for line in text.splitlines():
+        if line.lstrip().startswith("Traceback (most recent call last)"):
+            inside = True
+        elif inside and line and not line[0].isspace():
+            inside = False
+            yield line
+
+
+def _mailed(campaign: Campaign) -> set[str]:
+    """Whoever was in its audience, though they may have left since."""
+    found: set[str] = set()
+    for table in (Outbox, SendLedger):
+        rows = table.objects.filter(**campaign.source)
+        found |= set(rows.values_list("subscriber__email", flat=True))
+    return found
 
 
 def _counted() -> bool:

@@ -1,0 +1,107 @@
+"""Processes that die, are asked to go, or are there too often."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from delivery.engine import MICRO_BATCH, WIRES
+from delivery.models import Outbox
+from tests.faults.verdict import verify
+
+ci = pytest.mark.faults(group="ci")
+nightly = pytest.mark.faults(group="nightly")
+
+
+@ci
+def test_f01_senders_killed_at_random_lose_nothing_and_repeat_nothing(lab):
+    size = lab.size(ci=3000, nightly=10_000, full=50_000)
+    kills = 12 if size <= 3000 else 20
+    others = {3: "worker", 6: "beat-0"}  # killed once each, with the sender of that turn
+    with lab.rig(senders=4 if size >= 50_000 else 2) as rig:
+        campaign, bitten, recoveries = rig.send(size), [], []
+        for turn in range(kills):
+            rig.wait(rig.busy_senders, seconds=30)
+            time.sleep(lab.chance.uniform(0, 1))
+            victim = lab.chance.choice(rig.busy_senders() or rig.senders)
+            bitten.append(rig.kill(victim))
+            if other := others.get(turn):
+                rig.kill(other)
+                rig.start(other)
+            rig.start(victim)
+            if not rig.is_settled(campaign):
+                recoveries.append(rig.recovery())
+        rig.settle(campaign, seconds=60 + size / 50)
+
+        counts = rig.books(campaign)
+        lab.note(kills=kills, bitten=bitten, recovery_seconds=round(max(recoveries), 1))
+        verify(lab, rig, counts)
+        assert sum(map(bool, bitten)) >= kills // 2, "the kills did not meet messages on the wire"
+        assert counts.owed == counts.sent + counts.in_doubt == size
+        assert counts.in_doubt <= kills * MICRO_BATCH * WIRES
+        assert max(recoveries) <= 30
+
+
+@nightly
+def test_f02_everything_killed_at_once_and_started_again(lab):
+    size = lab.size(ci=1000)
+    with lab.rig() as rig:
+        campaign, bitten, recoveries = rig.send(size), [], []
+        rig.wait_until_under_way(campaign)
+        for _ in range(10):
+            if rig.is_settled(campaign):
+                break
+            rig.wait(rig.busy_senders, seconds=30)
+            bitten += [rig.kill(sender) for sender in rig.senders]
+            for name in ("worker", "beat-0"):
+                rig.kill(name)
+            rig.start(*rig.senders, "worker", "beat-0")
+            recoveries.append(rig.recovery())
+        rig.settle(campaign, seconds=60 + size / 50)
+
+        counts = rig.books(campaign)
+        lab.note(bitten=bitten, recovery_seconds=round(max(recoveries), 1))
+        verify(lab, rig, counts)
+        assert sum(map(bool, bitten)) >= 3
+        assert counts.owed == counts.sent + counts.in_doubt == size
+        assert counts.in_doubt <= len(bitten) * MICRO_BATCH * WIRES
+
+
+@ci
+def test_f03_senders_that_are_asked_to_stop_leave_no_doubt(lab):
+    with lab.rig() as rig:
+        campaign, drains = rig.send(lab.size()), []
+        for victim in rig.senders:
+            rig.wait(rig.held_by(victim).exclude(wire_at=None).exists, seconds=30)
+            drains.append(rig.terminate(victim))
+            rig.start(victim)
+        rig.settle(campaign)
+
+        counts = rig.books(campaign)
+        lab.note(drain_seconds=[round(drain, 1) for drain in drains])
+        verify(lab, rig, counts)
+        assert counts.owed == counts.sent == counts.arrived
+        assert counts.in_doubt == 0
+        assert max(drains) <= 30
+
+
+@ci
+def test_f05_a_pool_child_that_dies_takes_nobody_along(lab):
+    with lab.rig() as rig:
+        campaign, killed = rig.send(lab.size()), 0
+        while not rig.is_settled(campaign):
+            for child in rig.pool_children("worker")[:1]:
+                os.kill(child, signal.SIGKILL)
+                killed += 1
+            time.sleep(2)
+        rig.settle(campaign)
+
+        counts = rig.books(campaign)
+        lab.note(killed=killed)
+        verify(lab, rig, counts, expected={"WorkerLostError"})
+        assert killed >= 2, "it was over before a child was killed"
+        assert counts.owed == counts.sent == counts.arrived
+        assert not Outbox.objects.exists()
