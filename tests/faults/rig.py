@@ -32,8 +32,6 @@ LATENCY = 100  # milliseconds: slow enough for a fault to meet messages on the w
 LOOK_SECONDS = 0.1
 SABOTAGE = "tests.faults.sabotage"
 _RAISED = re.compile(r"^(?:\w+\.)*([A-Z]\w+)(?::|$)")
-    r"^(?:\w+\.)*(\w+(?:Error|Exception|Lost|Failed|Timeout|Shutdown|Interrupt))\b"
-)
 
 
 class Rig:
