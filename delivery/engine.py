@@ -25,8 +25,9 @@ import os
 import random
 import socket
 import uuid
-from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -53,6 +54,7 @@ from delivery.states import Failure, Outcome
 from delivery.transports.smtp import ConnectFailed, Connection, Result, Server, boot_time
 from emailseq.lib import clock, sql
 from emailseq.lib.localtime import NeverOpen
+from emailseq.lib.together import Together
 from subscribers import events
 from subscribers.events import NewEvent
 from templates_app import versions
@@ -71,6 +73,8 @@ DATABASE_RETRIES = (0.1, 0.5, 2, 5, 10)
 T = TypeVar("T")
 R = TypeVar("R")
 Database = AsyncConnection[Any]
+Caps = Mapping[int, tuple[str, datetime]]  # what a source wants of its capped messages, until when
+Verdicts = tuple[Caps, Mapping[int, str | None]]
 log = structlog.get_logger(__name__)
 
 
@@ -103,6 +107,12 @@ class _Pump:
         self._stationery: dict[tuple[Any, ...], Stationery] = {}
         self._compiled: dict[int, Compiled] = {}
         self._safety = carriers.safe_mode()
+        # What several wires want of the database at once, it does at once.
+        self._gates = {
+            carrier_id: Together(partial(self._mark_and_look, carrier_id))
+            for carrier_id in self._lanes.carriers
+        }
+        self._written = Together(self._write_down)
         self._sent_count = 0
 
     async def run(self, *, seconds: float, stopping: Callable[[], bool]) -> int:
@@ -274,35 +284,40 @@ class _Pump:
     async def _gate(self, batch: Batch, settlement: Settlement) -> list[Letter]:
         """Mark, commit, then look. Returns the letters that may leave; the others are settled."""
         open_now = [letter for letter in batch.letters if self._is_open(letter, settlement)]
-        ids = await self._mark(open_now, batch.lane.key.transport_id, settlement)
-        looked = await self._fetch("look", {"ids": ids, "token": self._token})
-        stops: dict[int, str | None] = dict(looked)
-        for message_id, stop in stops.items():
-            if stop == "held":
+        caps, stops = await self._gates[batch.lane.key.transport_id](open_now)
+        for letter in open_now:
+            message_id = letter.row.id
+            stop = stops.get(message_id, "not ours")
+            if cap := caps.get(message_id):
+                settlement.cap(message_id, *cap)
+            elif stop == "held":
                 settlement.put_back(message_id, clock.now(), refund=True)
-            elif stop:
+            elif stop and message_id in stops:
                 settlement.finish(message_id, Outcome.SKIPPED, reason=stop)
-        return [letter for letter in batch.letters if stops.get(letter.row.id, "not ours") is None]
+        return [letter for letter in open_now if stops.get(letter.row.id, "not ours") is None]
 
-    async def _mark(
-        self, batch: Sequence[Letter], transport_id: int, settlement: Settlement
-    ) -> list[int]:
-        """The messages that bear a committed wire mark now; those that a cap holds back do not."""
-        ids = [letter.row.id for letter in batch]
+    async def _mark_and_look(self, transport_id: int, turns: list[list[Letter]]) -> Verdicts:
+        """What caps say of the letters of some wires; of the others, which are marked, the look."""
+        letters = [letter for letters in turns for letter in letters]
+        caps, ids = await self._mark(letters, transport_id)
+        looked = await self._fetch("look", {"ids": ids, "token": self._token})
+        return caps, dict(looked)
+
+    async def _mark(self, letters: Sequence[Letter], transport_id: int) -> tuple[Caps, list[int]]:
+        """The messages that bear a committed wire mark now, and what holds back the capped."""
+        ids = [letter.row.id for letter in letters]
         query = {"transport_id": transport_id, "token": self._token}
-        capped = [one.row.subscriber_id for one in batch if one.paper.capped and one.is_marketing]
+        capped = [one.row.subscriber_id for one in letters if one.paper.capped and one.is_marketing]
         if not capped:
-            return [
-                message_id for (message_id,) in await self._fetch("mark", {"ids": ids, **query})
-            ]
+            marked = await self._fetch("mark", {"ids": ids, **query})
+            return {}, [message_id for (message_id,) in marked]
         async with self._pool.connection() as database, database.transaction():
             await database.execute(sql.load("delivery", "lock_people"), {"ids": capped})
             over = await database.execute(sql.load("delivery", "caps"), {"ids": ids})
-            for message_id, policy, until in await over.fetchall():
-                ids.remove(message_id)
-                settlement.cap(message_id, policy, until)
-            marked = await database.execute(sql.load("delivery", "mark"), {"ids": ids, **query})
-            return [message_id for (message_id,) in await marked.fetchall()]
+            caps = {row[0]: (row[1], row[2]) for row in await over.fetchall()}
+            ids = [message_id for message_id in ids if message_id not in caps]
+            cursor = await database.execute(sql.load("delivery", "mark"), {"ids": ids, **query})
+            return caps, [message_id for (message_id,) in await cursor.fetchall()]
 
     def _is_open(self, letter: Letter, settlement: Settlement) -> bool:
         """Whether all send windows are; if not, the message waits until they open."""
@@ -328,25 +343,29 @@ class _Pump:
             settlement.judge(result, attempts=row.attempts, now=now, jitter=jitter, age=age)
 
     async def _settle(self, settlement: Settlement) -> None:
-        """Write down what became of messages, in one transaction; a lost database is waited for."""
-        if not settlement.ids:
-            return
+        """Write down what became of messages."""
+        if settlement.ids:
+            await self._written(settlement)
+
+    async def _write_down(self, settlements: Sequence[Settlement]) -> None:
+        """Settle all that, in one transaction; a lost database is waited for."""
+        settlement = Settlement.of_all(settlements)
         for pause in DATABASE_RETRIES:
             try:
-                await self._write_down(settlement)
+                await self._write(settlement)
             except OperationalError as error:
                 log.warning("settle_retried", error=str(error), message_ids=settlement.ids)
                 await asyncio.sleep(pause)
             else:
                 return
-        await self._write_down(settlement)  # if this fails too, they are in doubt or due again
+        await self._write(settlement)  # if this fails too, they are in doubt or due again
 
-    async def _write_down(self, settlement: Settlement) -> None:
+    async def _write(self, settlement: Settlement) -> None:
         async with self._pool.connection() as database, database.transaction():
             news: list[NewEvent] = []
             for name, parameters in settlement.statements():
-                query = sql.load("delivery", name)
-                cursor = await database.execute(query, {**parameters, "token": self._token})
+                query = {**sql.packed(parameters), "token": self._token}
+                cursor = await database.execute(sql.load("delivery", name), query)
                 news += outcomes.news(await cursor.fetchall(), failures=settlement.failures)
             if news:
                 await database.execute(events.STATEMENT, events.parameters(news))

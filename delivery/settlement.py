@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -120,6 +120,17 @@ class Settlement:
             self.finish(
                 result.id, Outcome.FAILED, reason=verdict.reason, reply=reply, failure=failure
             )
+
+    @classmethod
+    def of_all(cls, settlements: Iterable[Settlement]) -> Settlement:
+        """What has to be written down of several."""
+        whole = cls()
+        for one in settlements:
+            whole.finished += one.finished
+            whole.back += one.back
+            whole.doubtful += one.doubtful
+            whole.failures |= one.failures
+        return whole
 
     @property
     def ids(self) -> list[int]:

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 
 from delivery import engine
+from delivery.ready import Ready
 from delivery.tests.names import NameServer
 from delivery.tests.wire import Wire
 
@@ -26,16 +27,16 @@ def names(settings):
 
 
 @pytest.fixture
-def marked(monkeypatch):
-    """How many messages each wire mark was for."""
-    fetch, sizes = engine._Pump._fetch, []
+def taken(monkeypatch):
+    """How many messages each micro-batch was of."""
+    take, sizes = Ready.take, []
 
-    async def note(pump, name, parameters):
-        if name == "mark":
-            sizes.append(len(parameters["ids"]))
-        return await fetch(pump, name, parameters)
+    async def note(ready, *args, **options):
+        if batch := await take(ready, *args, **options):
+            sizes.append(len(batch.letters))
+        return batch
 
-    monkeypatch.setattr(engine._Pump, "_fetch", note)
+    monkeypatch.setattr(Ready, "take", note)
     return sizes
 
 
