@@ -4,6 +4,8 @@
 {"do": "blast", "port": 2525, "count": 1000, "size": 20000}
 {"do": "smtplib", "port": 2525, "count": 1000, "size": 20000}
 {"do": "advance"}                                         until no run is due
+{"do": "drain", "count": 1000}                            until so many hits are judged
+{"do": "count", "count": 1000}                            until so many events are counted
 """
 
 from __future__ import annotations
@@ -22,10 +24,11 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 
-from delivery import engine
+from delivery import engine, hits
 from delivery.transports.smtp import Connection, Envelope, Server, WireOutcome
 from emailseq.embedded.place import dies_with_us
 from sequences import engine as sequences
+from subscribers import feed
 
 READY_MADE = "ready-made@harbour.example"  # whom the baseline writes to
 LAUNCH = "import django; django.setup(); from benchmarks import crew; crew.work()"
@@ -102,6 +105,16 @@ async def _advance() -> None:
         pass
 
 
+async def _drain(count: int) -> None:
+    while count > 0:
+        count -= await sync_to_async(hits.drain)()
+
+
+async def _count(count: int) -> None:
+    while count > 0:
+        count -= await sync_to_async(feed.run)("rollups")
+
+
 def _ready_made(size: int) -> bytes:
     head = f"From: {READY_MADE}\r\nTo: {READY_MADE}\r\nSubject: Ready\r\n\r\n".encode()
     return head + (b"x" * 74 + b"\r\n") * ((size - len(head)) // 76)
@@ -123,4 +136,6 @@ _WORK: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {
     "blast": _blast,
     "smtplib": _smtplib,
     "advance": _advance,
+    "drain": _drain,
+    "count": _count,
 }

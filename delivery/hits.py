@@ -14,7 +14,7 @@ from django.db import transaction
 
 from delivery import kinds, verdicts
 from delivery.models import Hit
-from delivery.verdicts import Judgement, Request
+from delivery.verdicts import Judgement
 from emailseq.lib import clock, sql
 from subscribers import events
 from subscribers.events import NewEvent
@@ -34,18 +34,14 @@ class Taken(NamedTuple):
     source_id: int
     step_key: str
     variant: str
-    version_id: int
     is_click: bool
     link: int
     links: int
-    at: datetime
-    finished_at: datetime
+    at: str
+    finished_at: str
+    seconds: float
     user_agent: str
     network: str
-
-    @property
-    def request(self) -> Request:
-        return Request(*self[8:])
 
 
 Judged = tuple[Taken, Judgement]
@@ -94,7 +90,7 @@ def _judged(taken: Iterable[Taken]) -> Iterator[Judged]:
     """The hits with their verdicts: those on one message are looked at together."""
     for _, group in groupby(taken, attrgetter("message_id")):
         hits = list(group)
-        yield from zip(hits, verdicts.judge([hit.request for hit in hits]), strict=True)
+        yield from zip(hits, verdicts.judge(hits), strict=True)
 
 
 def _note_firsts(query: str, judged: Sequence[Judged], *, is_click: bool) -> set[int]:

@@ -9,19 +9,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
 from functools import lru_cache
 from ipaddress import ip_network
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from delivery.gateways import BARE, IMAGE_PROXIES, MACHINES, Machine
 
 HUMAN, MACHINE, UNKNOWN = "human", "machine", "unknown"
 
 # Fetched this soon after delivery, it was a gateway that looked at the message, not its reader.
-TOO_SOON = timedelta(seconds=5)
+TOO_SOON_SECONDS = 5.0
 # So many different links of a message within that time, or all of two: nobody clicks like that.
-BURST, MANY_LINKS = timedelta(seconds=3), 3
+BURST_SECONDS, MANY_LINKS = 3.0, 3
 
 
 class Judgement(NamedTuple):
@@ -36,31 +35,40 @@ _BURST = Judgement(MACHINE, "followed all links at once")
 _SOON = Judgement(MACHINE, "came right after delivery")
 
 
-class Request(NamedTuple):
-    """A hit, as far as it is judged. `links` is how many the message has; the one behind the last
-    is the trap, which nobody can see."""
+class Request(Protocol):
+    """A hit, as far as it is judged, so many seconds after delivery.
 
-    is_click: bool
-    link: int
-    links: int
-    at: datetime
-    delivered_at: datetime
-    user_agent: str
-    network: str
+    `links` is how many the message has; the one behind the last is the trap, which nobody can see.
+    """
+
+    @property
+    def is_click(self) -> bool: ...
+    @property
+    def link(self) -> int: ...
+    @property
+    def links(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def user_agent(self) -> str: ...
+    @property
+    def network(self) -> str: ...
 
 
 def judge(requests: Sequence[Request]) -> list[Judgement]:
     """Of hits on one message, all that came together, in the order of time: one for each."""
     if any(one.is_click and one.link >= one.links for one in requests):
         return [_TRAPPED] * len(requests)
-    burst = _burst(requests) if len(requests) > 1 else ()
+    if len(requests) == 1:
+        return [_alone(requests[0])]
+    burst = _burst(requests)
     return [_BURST if number in burst else _alone(one) for number, one in enumerate(requests)]
 
 
 def _alone(one: Request) -> Judgement:
-    if one.at - one.delivered_at < TOO_SOON:
+    if one.seconds < TOO_SOON_SECONDS:
         return _SOON
-    return known(one.user_agent, one.network, is_click=one.is_click)
+    return known(one.user_agent, one.network, one.is_click)
 
 
 def _burst(requests: Sequence[Request]) -> set[int]:
@@ -71,7 +79,7 @@ def _burst(requests: Sequence[Request]) -> set[int]:
     together = Counter[int]()
     for end, (_, one) in enumerate(clicks, 1):
         together[one.link] += 1
-        while one.at - clicks[start][1].at > BURST:
+        while one.seconds - clicks[start][1].seconds > BURST_SECONDS:
             gone = clicks[start][1].link
             together[gone] -= 1
             if not together[gone]:
@@ -83,21 +91,27 @@ def _burst(requests: Sequence[Request]) -> set[int]:
     return found
 
 
-@lru_cache(maxsize=20_000)
-def known(user_agent: str, network: str, *, is_click: bool) -> Judgement:
+def known(user_agent: str, network: str, is_click: bool) -> Judgement:
     """What a user agent and the network of an address say by themselves."""
+    said = _agent(user_agent)
+    if said.verdict == HUMAN and said.because:  # an image proxy: no gateway is behind it
+        return said._replace(verdict=MACHINE) if is_click else said
+    gateway = "" if said.verdict == MACHINE else _gateway(network)
+    return Judgement(MACHINE, gateway) if gateway else said
+
+
+@lru_cache(maxsize=10_000)
+def _agent(user_agent: str) -> Judgement:
+    """What a user agent says of an open."""
     agent = " ".join(user_agent.lower().split())
     if proxy := _PROXIES.search(agent):
-        name = _name(IMAGE_PROXIES, proxy)
-        return Judgement(MACHINE if is_click else HUMAN, name)
+        return Judgement(HUMAN, _name(IMAGE_PROXIES, proxy))
     if agent in BARE:
         return Judgement(MACHINE, BARE[agent])
     if machine := _AGENTS.search(agent):
         return Judgement(MACHINE, _name(MACHINES, machine))
     if _ROBOT.search(agent):
         return Judgement(MACHINE, "a robot that says so")
-    if gateway := _gateway(network):
-        return Judgement(MACHINE, gateway)
     return Judgement(HUMAN if _PERSONAL.search(agent) else UNKNOWN)
 
 
@@ -111,6 +125,7 @@ def _name(machines: Sequence[Machine], found: re.Match[str]) -> str:
     return machines[(found.lastindex or 1) - 1].name
 
 
+@lru_cache(maxsize=10_000)
 def _gateway(network: str) -> str:
     """Whose machines are in a network as hits keep it, a /24 or a /48; empty: nobody's."""
     if "." not in network:

@@ -14,13 +14,13 @@ from subscribers.models import Subscriber
 class NewEvent(NamedTuple):
     """A fact to be recorded. `source_*` and `step_key` say which campaign or sequence it is of.
 
-    `name` and `late` are of custom events alone.
+    `name` and `late` are of custom events alone. A time may be as PostgreSQL has written it.
     """
 
     workspace_id: int
     subscriber_id: int | None
     kind: str
-    occurred_at: datetime
+    occurred_at: datetime | str
     source_kind: str = ""
     source_id: int = 0
     step_key: str = ""
@@ -52,5 +52,5 @@ def record(person: Subscriber, kind: str, **properties: Any) -> None:
 def parameters(rows: list[NewEvent]) -> dict[str, Any]:
     """What STATEMENT takes, for a caller that holds a connection of its own."""
     columns = sql.columns(NewEvent._fields, rows)
-    columns["properties"] = [json.dumps(properties or {}) for properties in columns["properties"]]
+    columns["properties"] = [json.dumps(each) if each else "{}" for each in columns["properties"]]
     return {**sql.packed(columns), "held_at": clock.held_at()}

@@ -7,10 +7,12 @@ committed: an event is a hint, and a consumer reads current state before it acts
 
 from __future__ import annotations
 
+import json
 import traceback
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -20,6 +22,7 @@ from subscribers.models import Cursor, Event
 
 BATCH = 1000
 PARKED_FOR = timedelta(seconds=30)
+_FIELDS = [field.attname for field in Event._meta.concrete_fields]
 _MAX_ID = 2**63 - 1
 
 log = structlog.get_logger(__name__)
@@ -97,9 +100,20 @@ def _read(reader: Consumer, cursor: Cursor, limit: int) -> tuple[list[Event], in
     """The next events, and the horizon, which comes even where there is no event."""
     place = {"xid": cursor.xid, "event_id": cursor.event_id}
     wanted = {"kinds": list(reader.kinds), "limit": limit}
-    rows = list(Event.objects.raw(sql.load("subscribers", "read_events"), place | wanted))
-    horizon: int = rows[0].horizon  # type: ignore[attr-defined]
-    return [row for row in rows if row.pk], horizon
+    with connection.cursor() as cursor:
+        cursor.execute(sql.load("subscribers", "read_events"), place | wanted)
+        names = [column.name for column in cursor.description or ()]
+        rows = cursor.fetchall()
+    pick, horizon = itemgetter(*map(names.index, _FIELDS)), rows[0][names.index("horizon")]
+    # Without the ORM's detour by converters and annotations: half of what a consumer took.
+    return [_event(*pick(row)) for row in rows if row[names.index("id")]], horizon
+
+
+def _event(*values: Any) -> Event:
+    event = Event(*values)
+    event.properties = json.loads(event.properties) if event.properties != "{}" else {}
+    event._state.adding = False
+    return event
 
 
 def _handle(reader: Consumer, events: Sequence[Event]) -> tuple[int, Exception | None]:

@@ -1,6 +1,7 @@
 -- Take what has come in about messages of which a hit has waited long enough, the oldest first: all
 -- of each message, with what is known of it. A hit on a message that is still in the outbox stays.
--- Not the ORM: it cannot delete, return and join in one statement.
+-- Not the ORM: it cannot delete, return and join in one statement. Times pass through as text: no
+-- one reads them on the way to the log.
 WITH ripe AS (
     SELECT hit.message_id
       FROM delivery_hit AS hit
@@ -18,12 +19,14 @@ WITH ripe AS (
     RETURNING message_id, kind = 'click' AS is_click, link, at, user_agent, network
 )
 SELECT message.id, message.workspace_id, message.subscriber_id, message.kind, message.source_id,
-       message.step_key, message.variant, message.template_version_id,
+       message.step_key, message.variant,
        taken.is_click, taken.link,
        (SELECT jsonb_array_length(version.links)
           FROM templates_app_templateversion AS version
          WHERE version.id = message.template_version_id) AS links,
-       taken.at, message.finished_at, taken.user_agent, taken.network
+       taken.at::text, message.finished_at::text,
+       extract(epoch FROM taken.at - message.finished_at)::float8 AS seconds,
+       taken.user_agent, taken.network
   FROM taken
   JOIN delivery_ledger AS message ON message.id = taken.message_id
  ORDER BY message.id, taken.at

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from delivery import verdicts
-from delivery.verdicts import Request, judge
+from delivery.verdicts import judge
 
-NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:125.0) Gecko/20100101 Firefox/125.0"
 LINES = (Path(__file__).parent / "hits.txt").read_text().splitlines()
 ROWS = [line.split(" ", 4) for line in LINES if line and not line.startswith("#")]
 
 
 def request(*, click=True, link=0, links=8, seconds=60.0, agent=FIREFOX, network="192.0.2.0/24"):
-    at = NOON + timedelta(seconds=seconds)
-    return Request(click, link, links, at, NOON, agent, network)
+    return SimpleNamespace(
+        is_click=click, link=link, links=links, seconds=seconds, user_agent=agent, network=network
+    )
 
 
 def clicks(*places):

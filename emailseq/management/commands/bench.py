@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 
-from benchmarks import advance, render, segments, send
+from benchmarks import advance, ingest, render, segments, send
 
 
 class Bench(NamedTuple):
@@ -28,6 +28,7 @@ class Bench(NamedTuple):
 BENCHES = {
     "send": Bench(send.run, 20_000, ("rounds", "senders", "dkim")),
     "advance": Bench(advance.run, 5_000_000),
+    "ingest": Bench(ingest.run, 200_000, ("rounds",)),
     "render": Bench(render.run, 40_000, ("rounds",)),
     "segments": Bench(segments.run, 1_000_000),
 }
