@@ -236,13 +236,19 @@ def _signed(letter: Letter, now: datetime) -> Letter:
 
 
 def subscriber_fields(row: Claimed | Subscriber) -> dict[str, Any]:
-    """The merge fields `subscriber.*`; the built-in names win over custom fields."""
+    """The merge fields `subscriber.*`; the built-in names win over custom fields.
+
+    An empty text is no value, or `{% if subscriber.first_name %}` would hold for everybody.
+    """
+    custom = row.fields
+    if "" in custom.values():
+        custom = {key: value for key, value in custom.items() if value != ""}
     return {
-        **row.fields,
+        **custom,
         "email": row.email,
-        "first_name": row.first_name,
-        "last_name": row.last_name,
-        "time_zone": row.time_zone,
+        "first_name": row.first_name or None,
+        "last_name": row.last_name or None,
+        "time_zone": row.time_zone or None,
     }
 
 

@@ -398,6 +398,35 @@ def test_cancelled_messages_end_in_the_ledger():
     assert Event.objects.get(kind="message.skipped").properties["reason"] == "cancelled"
 
 
+def test_a_field_that_is_empty_is_not_there(wire):
+    news = ListFactory()
+    nameless, ada = make_audience(2, on=news)
+    people.upsert(
+        news.workspace,
+        email=ada.email,
+        by=SYSTEM,
+        first_name="Ada",
+        last_name="L",
+        fields={"boat": "Nixe"},
+    )
+    empty = {"first_name": "", "last_name": "", "fields": {"boat": ""}}
+    people.upsert(news.workspace, email=nameless.email, by=SYSTEM, **empty)
+    subject = (
+        "{% if subscriber.first_name %}Hi {{ subscriber.first_name }}{% else %}Hi{% endif %}"
+        "{% if subscriber.boat != blank %}, {{ subscriber.boat }}{% endif %}"
+        "{% if subscriber.last_name == '' %}{% else %}!{% endif %}"
+    )
+    queue([ada, nameless], on=news, template__subject=subject)
+
+    wire.send()
+
+    mails = [message_from_bytes(mail, policy=policy.default) for mail in wire.mails]
+    assert {mail["To"].addresses[0].addr_spec: mail["Subject"] for mail in mails} == {
+        ada.email: "Hi Ada, Nixe!",
+        nameless.email: "Hi",
+    }
+
+
 def _claim() -> list[int]:
     """What a pump claims at first."""
 

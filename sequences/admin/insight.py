@@ -18,13 +18,18 @@ from delivery.states import SourceKind
 from emailseq.backoffice.mixins import WorkspaceAdmin
 from emailseq.backoffice.pages import Request, allows, render_page, require
 from emailseq.lib.errors import AppError
-from sequences import dry_run, outlook, why
+from sequences import draft, dry_run, outlook, why
 from sequences.admin.insight_forms import SimulationForm, WhyForm
 from sequences.dry_run import Line
 from sequences.models import Sequence
 from sequences.states import StepKind
 from subscribers.models import Subscriber
 
+TITLES = {
+    "simulate": _("Played for somebody"),
+    "forecast": _("The next 30 days"),
+    "why": _("Why?"),
+}
 # What the lines of a simulation are about, besides steps.
 MOMENTS = {
     "started": _("They come in"),
@@ -42,11 +47,11 @@ GATES = {
     "enrolled": _("Inside"),
     "holdout": _("Kept out, to compare"),
     "step": _("Step"),
-    "archived": _("Archived"),
-    "suppressed": _("Suppressed"),
+    "archived": _("Archived?"),
+    "suppressed": _("Suppressed?"),
     "consent": _("Consent"),
     "running": _("Running"),
-    "paused": _("Everything paused"),
+    "paused": _("Everything paused?"),
     "fence": _("Deployment fence"),
     "safe mode": _("Safe mode"),
     "window": _("Send window"),
@@ -87,9 +92,8 @@ def _page(
     owner: WorkspaceAdmin, request: Request, sequence: Sequence, template: str, **context: Any
 ) -> HttpResponse:
     beside = {"opts": owner.opts, "original": sequence, "sequence": sequence}
-    return render_page(
-        request, f"sequences/{template}.html", title=str(sequence), **beside, **context
-    )
+    title = f"{sequence} · {TITLES[template]}"
+    return render_page(request, f"sequences/{template}.html", title=title, **beside, **context)
 
 
 def _simulate(owner: WorkspaceAdmin, request: Request, sequence: Sequence) -> HttpResponse:
@@ -148,7 +152,7 @@ def _answer(sequence: Sequence, form: Form) -> dict[str, Any]:
         "person": person,
         "gates": list(_gates(gates)),
         "closed": [gate for gate in gates if not gate.passed],
-        "messages_of": list(explain.messages(person, SourceKind.SEQUENCE, sequence.pk)),
+        "messages_of": list(_messages(sequence, person)),
     }
 
 
@@ -157,3 +161,11 @@ def _gates(gates: list[Gate]) -> Iterator[tuple[str, bool, str, str]]:
     for gate in gates:
         said = gettext("open") if gate.passed else gettext("closed")
         yield str(GATES.get(gate.gate, gate.gate)), gate.passed, said, gate.because
+
+
+def _messages(sequence: Sequence, person: Subscriber) -> Iterator[str]:
+    """What became of each message, by the number of its step while there is one."""
+    numbers = {node.step.key: node.label for node in draft.walk(draft.read(sequence))}
+    for line in explain.messages(person, SourceKind.SEQUENCE, sequence.pk):
+        key, _colon, rest = line.partition(": ")
+        yield f"{numbers.get(key, key)}: {rest}"

@@ -22,10 +22,12 @@ from subscribers.models import CustomField, Subscriber, Tag
 
 DRAFT, LIVE = "draft", "live"
 SHOWN = 20
-EVENTS_HELP = _(
-    "One a line, in order. What happens, and when: an instant or how long after the start. "
-    "- {name: order_placed, at: PT2H, properties: {total: 80}} or - {clicked: true, at: P1D}"
-)
+EVENTS = {
+    "rows": 4,
+    "class": "bo-code",
+    "spellcheck": "false",
+    "placeholder": "- {name: order_placed, at: PT2H}\n- {clicked: true, at: P1D}",
+}
 
 
 class SimulationForm(VerbForm):
@@ -62,14 +64,16 @@ class SimulationForm(VerbForm):
     events = forms.CharField(
         required=False,
         label=_("What happens to them"),
-        widget=forms.Textarea({"rows": 4, "class": "bo-code", "spellcheck": "false"}),
-        help_text=EVENTS_HELP,
+        widget=forms.Textarea(EVENTS),
+        help_text=_("One a line; “at” is an instant, or how long after the beginning."),
     )
 
     def extra_fields(self) -> dict[str, forms.Field]:
         self.custom = list(CustomField.objects.of(self.request.workspace).order_by("id")[:SHOWN])
         if not allows(self.request, "subscribers:read"):
             del self.fields["person"]
+        if not Tag.objects.of(self.request.workspace).exists():
+            del self.fields["tags"]
         return {
             f"field_{field.key}": forms.CharField(label=field.label, required=False)
             for field in self.custom
@@ -113,7 +117,7 @@ class SimulationForm(VerbForm):
             if (text := given[f"field_{field.key}"])
         }
         for name in ("tags", "lists"):
-            if given[name]:
+            if given.get(name):
                 who[name] = [row.public_id for row in given[name]]
         return who
 

@@ -147,7 +147,7 @@ def test_why_somebody_did_not_get_a_step_is_told_gate_by_gate():
     assert told["Consent"] == (True, f"confirmed on “{sequence.list}”")
     assert len(page.context["closed"]) == 1
     assert "1 gate is closed." in page.content.decode()
-    assert page.context["messages_of"][0].startswith("hello: sent ")
+    assert page.context["messages_of"][0].startswith("1: sent ")
     by_id = client.get(url("why", sequence), {"person": person.public_id})
     assert by_id.context["person"] == person
     foreign = client.get(url("why", sequence), {"person": stranger.email})

@@ -21,7 +21,7 @@ from liquid.builtin.expressions.logical import (
 )
 from liquid.builtin.expressions.primitive import Blank, Empty, StringLiteral
 
-from templates_app.liquid.sandbox import SANDBOX
+from templates_app.liquid.sandbox import SANDBOX, OrEmpty
 
 _MAX_LINES = 4_000  # a thousand outputs; reading more takes Python too much memory
 _MAX_NESTED = 50  # conditions in each other; Python reads 200 parentheses
@@ -68,6 +68,8 @@ class Expressions:
             return "None"
         if isinstance(expression, Empty | Blank):
             return self.constant(expression)
+        if isinstance(expression, OrEmpty):
+            return self._or_empty(expression)
         if type(expression) in _TESTS:
             return self.test(expression)
         raise Uncompilable
@@ -104,6 +106,12 @@ class Expressions:
         if isinstance(left, StringLiteral) or isinstance(right, StringLiteral):
             return f"({one} == {other})"  # a text equals nothing but a text
         return f"equal({one}, {other})"
+
+    def _or_empty(self, expression: OrEmpty) -> str:
+        value, text = self.value(expression.value), self.local()
+        is_absent = f"{value} is None or {value}.__class__ is Missing"
+        self.line(f"{text} = {self.constant('')} if {is_absent} else {value}")
+        return text
 
     def name(self, name: str) -> str:
         """What a name stands for. A program for a template with loops knows more of them."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 from binascii import a2b_qp
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from html import escape
 from sys import getsizeof
@@ -13,10 +13,12 @@ from urllib.parse import quote
 from liquid import BoundTemplate, Environment, RenderContext
 from liquid.ast import Node
 from liquid.builtin.content import ContentNode
-from liquid.builtin.expressions.primitive import RangeLiteral
+from liquid.builtin.expressions.logical import EqExpression, NeExpression
+from liquid.builtin.expressions.primitive import Blank, Empty, RangeLiteral, StringLiteral
 from liquid.builtin.output import OutputNode as LibraryOutputNode
 from liquid.builtin.tags.for_tag import ForNode
 from liquid.exceptions import LiquidError, ResourceLimitError
+from liquid.expression import Expression
 from liquid.filter import with_context
 from liquid.stringify import to_liquid_string
 from liquid.undefined import Undefined
@@ -115,11 +117,13 @@ class Context(RenderContext):
 def parse(source: str) -> list[Node]:
     """The nodes of a source that `pieces` has found fit. Raises TemplateError."""
     try:
-        return SANDBOX.from_string(source).nodes
+        nodes = SANDBOX.from_string(source).nodes
     except LiquidError as error:
         token = error.token
         line = line_of(token) if token and token.start_index >= 0 else 0
         raise TemplateError(f"{error.message}.", line=line) from None
+    _compare_nothing(nodes, Scope({}).context)
+    return nodes
 
 
 def line_of(token: Any) -> int:
@@ -143,6 +147,49 @@ class Missing(Undefined):
 
     def __liquid__(self) -> None:
         return None
+
+
+class OrEmpty(Expression):
+    """What is compared with `blank`, `empty` or `''`: nothing counts as an empty text.
+
+    The library holds that nil is not blank; but what nobody has filled in is.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Expression) -> None:
+        super().__init__(token=value.token)
+        self.value = value
+
+    def evaluate(self, context: RenderContext) -> object:
+        value = self.value.evaluate(context)
+        return "" if value is None or isinstance(value, Undefined) else value
+
+    def children(self) -> list[Expression]:
+        return [self.value]
+
+
+def _compare_nothing(nodes: Iterable[Node], context: Context) -> None:
+    for node in nodes:
+        for expression in node.expressions():
+            _compare_within(expression)
+        _compare_nothing(node.children(context), context)
+
+
+def _compare_within(expression: Expression) -> None:
+    if isinstance(expression, EqExpression | NeExpression):
+        if _is_nothing(expression.right):
+            expression.left = OrEmpty(expression.left)
+        elif _is_nothing(expression.left):
+            expression.right = OrEmpty(expression.right)
+    for child in expression.children():
+        _compare_within(child)
+
+
+def _is_nothing(expression: Expression) -> bool:
+    if isinstance(expression, StringLiteral):
+        return expression.value == ""
+    return isinstance(expression, Empty | Blank)
 
 
 # --- Tags: their nodes pay ------------------------------------------------------------------------

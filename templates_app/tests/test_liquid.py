@@ -30,6 +30,13 @@ def printed(source: str, **data: object) -> str:
         ("{{ word | upcase | append: '!' }}", "TEA!"),
         ("{{ word.nothing.at.all }}{{ word[0] }}{{ zero.x }}", ""),
         ("{{ word.size }}{{ list.first }}{{ list.last }}{{ list[1] }}", "3acb"),
+        ("{% if none == blank %}b{% endif %}{% if nothing == '' %}e{% endif %}", "be"),
+        ("{% if none != empty %}x{% endif %}{% if '' != nothing %}y{% endif %}", ""),
+        ("{% if word != blank and word != '' %}there{% endif %}", "there"),
+        (
+            "{% if word[9] == blank %}b{% endif %}{% if zero == blank or no == '' %}x{% endif %}",
+            "b",
+        ),
         ("{% if none > 1 %}x{% else %}lenient{% endif %}", "lenient"),
         ("{% if nothing contains 'x' %}x{% else %}lenient{% endif %}", "lenient"),
         ("{% for each in nothing %}x{% else %}none{% endfor %}", "none"),
