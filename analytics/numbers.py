@@ -71,7 +71,7 @@ def numbers_by_day(workspace: Workspace, *, days: int) -> dict[date, Numbers]:
 def _numbers_by(group: str | TruncDate, rollups: QuerySet[Rollup]) -> dict[Any, Numbers]:
     """The numbers for each value of a column or expression."""
     by = F(group) if isinstance(group, str) else group
-    rows = rollups.values_list(by).annotate(**_SUMS).order_by()
+    rows = rollups.values_list(by).annotate(**SUMS).order_by()
     return {value: Numbers(*sums) for value, *sums in rows}
 
 
@@ -80,7 +80,7 @@ def _sum(kind: str, verdict: str = "", *, of: str = "count") -> Sum:
 
 
 # In the order of the fields of Numbers.
-_SUMS = {
+SUMS = {
     "sent": _sum(kinds.MESSAGE_SENT),
     "skipped": _sum(kinds.MESSAGE_SKIPPED),
     "failed": Sum("count", filter=Q(kind=kinds.MESSAGE_FAILED), default=0),  # for any reason

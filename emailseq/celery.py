@@ -40,6 +40,7 @@ TICKS: dict[str, tuple[str, float, tuple[Any, ...]]] = {
     "advance": ("sequences.tasks.advance", 1, ()),
     "start-by-dates": ("sequences.tasks.start_by_dates", 60, ()),
     "backfill": ("sequences.tasks.fill_up", 10, ()),
+    "judge-trials": ("sequences.tasks.judge_trials", 120, ()),
     "resume": ("sequences.tasks.resume", 10, ()),
     "transfer": ("sequences.tasks.transfer", 1, ()),
     "fill": ("campaigns.tasks.fill", 1, ()),

@@ -128,7 +128,7 @@ def dry_run(sequence: Sequence, script: Script, scenario: Scenario) -> list[Line
 
     An event of the scenario that starts the sequence starts the run, else that begins at once.
     """
-    terms = terms_of(sequence)
+    terms = terms_of(sequence, script.program)
     start, entry = _beginning(sequence, scenario, terms)
     if not _is_let_in(sequence, scenario, terms, start):
         return [Line(Entry("", REFUSED, start, terms.zone, NOT_LET_IN))]

@@ -180,8 +180,17 @@ def _events(
             if isinstance(effect, Enter):
                 key = effect.step.key
                 why = effect.note or objections.get((run.id, key)) or _why_not(run, effect)
-                step = kinds.ENROLLMENT_STEP
-                news.append(of_run(run, step, at=now, step_key=key, reason=why, arm=effect.arm))
+                news.append(
+                    of_run(
+                        run,
+                        kinds.ENROLLMENT_STEP,
+                        at=now,
+                        step_key=key,
+                        reason=why,
+                        arm=effect.arm,
+                        verdict=kinds.LEFT if effect.leaves else "",
+                    )
+                )
         if outcome.ended:
             kind = kinds.ENROLLMENT_EXITED if outcome.reason else kinds.ENROLLMENT_COMPLETED
             news.append(of_run(run, kind, at=now, reason=outcome.reason))

@@ -14,7 +14,7 @@ from accounts.models import Workspace
 from delivery.states import MessageClass
 from emailseq.lib import localtime, sql
 from emailseq.lib.localtime import Window
-from sequences import models
+from sequences import models, variants
 from sequences.conditions import Engages, EventHappens, RuleHolds, When
 from sequences.models import Enrollment
 from sequences.passes import Facts, Outcome
@@ -53,6 +53,7 @@ def load(runs: Sequence[Run], sequences: Sequences) -> dict[int, Facts]:
     left_at, unfinished = messages(runs)
     windows = {pk: windows_of(sequence) for pk, sequence in sequences.items()}
     people = _people([run for run in runs if windows[run.sequence_id] or _is_local(run.version_id)])
+    weights = variants.weights([run for run in runs if _is_varied(run.version_id)])
     found = {}
     for run in runs:
         workspace_zone = zone_of(sequences[run.sequence_id].workspace)
@@ -67,6 +68,7 @@ def load(runs: Sequence[Run], sequences: Sequences) -> dict[int, Facts]:
             windows=windows[run.sequence_id],
             workspace_id=run.workspace_id,
             subscriber_id=run.subscriber_id,
+            weights=weights.get(run.id, {}),
         )
     return found
 
@@ -170,6 +172,14 @@ def _is_local(version_id: int) -> bool:
     except Exception:  # noqa: BLE001 - a rotten program is told when its run is interpreted
         return False
     return any(isinstance(step, WaitStep) and not isinstance(step.wait, Delay) for step in steps)
+
+
+@lru_cache(maxsize=1000)
+def _is_varied(version_id: int) -> bool:
+    try:
+        return bool(program_of(version_id).varied)
+    except Exception:  # noqa: BLE001 - as above
+        return False
 
 
 def _people(runs: Collection[Run]) -> dict[int, tuple[str, dict[str, Any]]]:

@@ -9,6 +9,7 @@ from typing import cast
 from sequences import actions, conditions, draft, schedule
 from sequences.draft import Node
 from sequences.program import (
+    MINIMUM,
     ActionStep,
     Arm,
     BranchStep,
@@ -54,7 +55,14 @@ def _step(node: Node, version_ids: Mapping[int, int]) -> Step:
                 for each in node.step.variants.all()
             )
             content = version_ids[cast("int", node.step.template_id)]
-            return EmailStep(key, content, variants, settings.get("thread", ""))
+            return EmailStep(
+                key,
+                content,
+                variants,
+                settings.get("thread", ""),
+                settings.get("metric", ""),
+                settings.get("minimum", MINIMUM),
+            )
         case StepKind.WAIT:
             delay = node.step.delay
             return WaitStep(key, Delay(delay) if delay else schedule.parse(settings["until"]))

@@ -18,6 +18,7 @@ SEQUENCE_VARIANT_PROMOTED = "sequence.variant_promoted"  # `variant` of `step_ke
 SEQUENCE_PAUSED = "sequence.paused"  # nothing of it leaves any more
 SEQUENCE_RESUMED = "sequence.resumed"  # it goes on
 
+LEFT = "left"  # the verdict of a step that the run leaves, and had come to before
 COMPARED, HELD_OUT = "compared", "held_out"  # the groups of a holdout, as the verdict of an event
 
 

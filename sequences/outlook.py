@@ -109,7 +109,8 @@ def _ahead(
     if not runs:
         return
     now = clock.now()
-    terms = {run.sequence_id: terms_of(run.sequence) for run in runs}
+    one_of = {run.version_id: run for run in runs}
+    terms = {pk: terms_of(run.sequence, program_of(pk)) for pk, run in one_of.items()}
     left_at, unfinished = facts.messages(runs)
     workspace = next(iter(runs)).sequence.workspace
     people = profiles.load(workspace, {run.subscriber_id for run in runs})
@@ -120,7 +121,7 @@ def _ahead(
             people[run.subscriber_id],
             (),
             now,
-            terms=terms[run.sequence_id],
+            terms=terms[run.version_id],
             subscriber_id=run.subscriber_id,
             entry=run.entry,
             standing=Standing(

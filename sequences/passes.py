@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from emailseq.lib.localtime import Window
 from sequences.actions import SetField
-from sequences.program import ActionStep, EmailStep, Step
+from sequences.program import ActionStep, EmailStep, Step, WaitUntilStep
 
 UTC = ZoneInfo("UTC")
 
@@ -69,6 +69,11 @@ class Enter:
     step: Step
     arm: str = ""
     note: str = ""
+
+    @property
+    def leaves(self) -> bool:
+        """Whether the run had come to the step before."""
+        return bool(self.arm) and isinstance(self.step, WaitUntilStep)
 
 
 @dataclass(frozen=True)

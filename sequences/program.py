@@ -18,6 +18,8 @@ from sequences.actions import Action
 from sequences.conditions import When
 from sequences.schedule import Wait
 
+CLICK, GOAL = METRICS = ("click", "goal")  # by what a variant is the better one
+MINIMUM = 100  # how often each is tried, at least, before one can win
 ELSE, TIMEOUT = "else", "timeout"  # the reserved keys of the last arm of a branch, a wait-until
 
 
@@ -34,8 +36,9 @@ class Variant:
 class EmailStep:
     """Send one message. `key` names the step in every version, run and message.
 
-    With `variants`, each subscriber gets the same one of them every time. `thread` is the key of
-    the earlier step whose message this one answers.
+    With `variants`, each subscriber gets the same one of them every time. With a `metric` they are
+    on trial: the shares change, and one wins once each has been tried `minimum` times. `thread` is
+    the key of the earlier step whose message this one answers.
     """
 
     kind: ClassVar = "email"
@@ -43,6 +46,13 @@ class EmailStep:
     template_version_id: int
     variants: tuple[Variant, ...] = ()
     thread: str = ""
+    metric: str = ""
+    minimum: int = MINIMUM
+
+    @property
+    def contents(self) -> dict[str, int]:
+        """What each variant says, by its key."""
+        return {variant.key: variant.template_version_id for variant in self.variants}
 
 
 @dataclass(frozen=True)
@@ -184,6 +194,11 @@ class Program:
         return tuple(step.key for step in self if isinstance(step, EmailStep))
 
     @cached_property
+    def varied(self) -> tuple[EmailStep, ...]:
+        """The emails that have variants."""
+        return tuple(step for step in self if isinstance(step, EmailStep) and step.variants)
+
+    @cached_property
     def content_ids(self) -> frozenset[int]:
         """The ids of all that its emails may say."""
         emails = [step for step in self if isinstance(step, EmailStep)]
@@ -257,10 +272,12 @@ def _freeze_step(step: Step) -> dict[str, Any]:
 
 def _freeze_settings(step: Step) -> dict[str, Any]:
     match step:
-        case EmailStep(_, version_id, variants, thread):
+        case EmailStep(_, version_id, variants, thread, metric, minimum):
             email: dict[str, Any] = {"template_version_id": version_id}
             if variants:
                 email["variants"] = [asdict(variant) for variant in variants]
+            if metric:
+                email |= {"metric": metric, "minimum": minimum}
             return email | {"thread": thread} if thread else email
         case WaitStep(_, wait):
             return schedule.dump(wait)
@@ -293,7 +310,14 @@ def _load_step(frozen: Mapping[str, Any]) -> Step:
     match frozen["kind"]:
         case "email":
             variants = tuple(Variant(**variant) for variant in frozen.get("variants", ()))
-            return EmailStep(key, frozen["template_version_id"], variants, frozen.get("thread", ""))
+            return EmailStep(
+                key,
+                frozen["template_version_id"],
+                variants,
+                frozen.get("thread", ""),
+                frozen.get("metric", ""),
+                frozen.get("minimum", MINIMUM),
+            )
         case "wait":
             wait = {name: frozen[name] for name in frozen.keys() - {"kind", "key"}}
             return WaitStep(key, schedule.parse(wait))

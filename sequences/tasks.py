@@ -3,7 +3,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from sequences import engine
-from sequences.services import backfill, dates, lifecycle, resuming
+from sequences.services import backfill, dates, lifecycle, resuming, trials
 from sequences.services.transfer import transfer as transfer_people
 
 
@@ -25,6 +25,11 @@ def start_by_dates() -> int:
 @shared_task
 def fill_up() -> int:
     return backfill.go_on()
+
+
+@shared_task
+def judge_trials() -> int:
+    return trials.judge_all()
 
 
 @shared_task

@@ -141,10 +141,8 @@ def _again(runs: EnrollmentQuerySet, sequence: Sequence) -> Iterator[Gate]:
 def _holdout(subscriber: Subscriber, sequence: Sequence) -> Iterator[Gate]:
     if percent := sequence.holdout_percent:
         held_out = is_held_out(sequence.pk, subscriber.pk, percent=percent)
-        told = (
-            f"{percent} % are held out, to compare with: they are {'one' if held_out else 'none'}"
-        )
-        yield Gate("holdout", not held_out, f"{told} of those")
+        which = "they are one of those" if held_out else "they are none of those"
+        yield Gate("holdout", not held_out, f"{percent} % are held out, to compare with: {which}")
 
 
 def _enrolled(runs: EnrollmentQuerySet) -> Iterator[Gate]:

@@ -16,12 +16,15 @@ from sequences.admin.action_form import ActionForm
 from sequences.admin.fields import MomentFields, OptionalRule, StepForm, emails_of
 from sequences.admin.words import UNITS, in_units
 from sequences.models import Step
+from sequences.program import CLICK, GOAL
+from sequences.services.edit.readers import MAX_MINIMUM
 from sequences.states import StepKind
 from subscribers.models import CustomField
 from templates_app.models import Template
 
 TEMPLATES = Template.objects.filter(archived_at=None)
 LETTERS = ("b", "c", "d")  # the variants beside the first
+METRICS = {CLICK: _("clicks"), GOAL: _("goals")}
 
 
 class EmailForm(StepForm):
@@ -39,6 +42,21 @@ class EmailForm(StepForm):
                 **share, label=_("Its share"), help_text=_("Only if there are variants.")
             ),
         }
+        fields |= {
+            "metric": forms.ChoiceField(
+                choices=[("", gettext("Nothing: the shares stay")), *METRICS.items()],
+                required=False,
+                label=_("The better variant has more"),
+                help_text=_("Its share grows, and once it is clear, all others get it too."),
+            ),
+            "minimum": forms.IntegerField(
+                min_value=1,
+                max_value=MAX_MINIMUM,
+                required=False,
+                label=_("But not before each was sent"),
+                help_text=_("So many times; empty: 100."),
+            ),
+        }
         for letter in LETTERS:
             name = letter.upper()
             fields[f"template_{letter}"] = forms.ModelChoiceField(
@@ -49,7 +67,8 @@ class EmailForm(StepForm):
 
     def told(self, step: Step) -> dict[str, Any]:
         variants = [*step.variants.all()]
-        shown = {"template": step.template_id, "thread": step.settings.get("thread", "")}
+        shown = {"template": step.template_id}
+        shown |= {name: step.settings.get(name) for name in ("thread", "metric", "minimum")}
         shown["share"] = variants[0].weight if variants else None
         for letter, variant in zip(LETTERS, variants[1:], strict=False):
             shown |= {f"template_{letter}": variant.template_id, f"share_{letter}": variant.weight}
@@ -65,7 +84,7 @@ class EmailForm(StepForm):
         first = self._variant("a", given["template"], given["share"])
         return {
             "template": given["template"],
-            "thread": given["thread"] or None,
+            **{name: given[name] or None for name in ("thread", "metric", "minimum")},
             "variants": [first, *others, *self._more()] if others else None,
         }
 

@@ -17,6 +17,7 @@ from emailseq.lib.errors import Invalid
 from sequences import draft
 from sequences.api.sequences import Duration
 from sequences.models import Sequence, Step
+from sequences.program import METRICS
 from sequences.services import edit
 from sequences.states import StepKind
 from templates_app.models import Template
@@ -35,6 +36,17 @@ class StepChanges(Strict):
     )
     thread = serializers.CharField(
         required=False, allow_null=True, help_text="The email whose thread this one continues."
+    )
+    metric = serializers.ChoiceField(
+        METRICS,
+        required=False,
+        allow_null=True,
+        help_text="By what one of the variants wins; without, their weights stay.",
+    )
+    minimum = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        help_text="How often each variant is tried before one can win; by default 100.",
     )
     delay = Duration(required=False, allow_null=True)
     until = serializers.JSONField(

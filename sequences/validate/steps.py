@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from typing import Any
 
 from emailseq.lib import ids
@@ -10,9 +10,10 @@ from emailseq.lib.errors import Invalid, Problem
 from sequences import draft
 from sequences.draft import Arm, Node
 from sequences.models import Sequence
+from sequences.program import GOAL
 from sequences.services.edit import settings
 from sequences.services.edit.names import Names
-from sequences.states import SequenceState, StepKind
+from sequences.states import EndingKind, SequenceState, StepKind
 from sequences.validate.settings import not_a_date
 from sequences.validate.words import of_step
 from subscribers.models import List
@@ -58,6 +59,19 @@ def _email(node: Node, names: Names) -> Iterator[Problem]:
     if variants and not any(each.weight for each in variants):
         detail = "no variant has a weight: nobody would get any."
         yield of_step(node, "no_weight", detail, member="/variants")
+    yield from _trial(node, variants)
+
+
+def _trial(node: Node, variants: Sized) -> Iterator[Problem]:
+    """A metric decides between variants, by a goal if the sequence has one."""
+    metric = node.step.settings.get("metric")
+    if metric and len(variants) < 2:
+        detail = "there is nothing to choose from by a metric: add variants, or take it away."
+        yield of_step(node, "required", detail, member="/variants")
+    goals = node.step.sequence.endings.filter(kind=EndingKind.GOAL)
+    if metric == GOAL and not goals.exists():
+        detail = "its variants are to win by the goal, but the sequence has none: add one."
+        yield of_step(node, "no_goal", detail, member="/metric")
 
 
 def _wait(node: Node, names: Names) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from subscribers.segments import comparisons, reading, references, rules
 from subscribers.segments.reading import Object, Reader, fault, word
 
 MAX_DELAY = timedelta(days=1000)
-MAX_WEIGHT, MAX_NAME = 1000, 100
+MAX_WEIGHT, MAX_NAME, MAX_MINIMUM = 1000, 100, 1_000_000
 _TIME = re.compile("([01][0-9]|2[0-3]):[0-5][0-9]")
 _KEY = re.compile(r"[a-z0-9][a-z0-9_-]*", re.ASCII)
 
@@ -52,6 +52,13 @@ def delay(value: Any, at: str) -> timedelta:
     if not timedelta(0) < length <= MAX_DELAY:
         raise fault(at, "out_of_range", f"A wait takes up to {MAX_DELAY.days} days.")
     return length
+
+
+def minimum(value: Any, at: str) -> int:
+    """How often each variant of an email is tried before one can win."""
+    if type(value) is not int or not 1 <= value <= MAX_MINIMUM:
+        raise fault(at, "out_of_range", f"This must be a number from 1 to {MAX_MINIMUM:,}.")
+    return value
 
 
 def window(value: Any, at: str) -> dict[str, Any]:

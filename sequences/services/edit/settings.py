@@ -14,6 +14,7 @@ from typing import Any
 
 from sequences import schedule
 from sequences.models.step import MAX_KEY, MAX_VARIANT_KEY
+from sequences.program import METRICS
 from sequences.schedule import Delay, UntilDate
 from sequences.services.edit import acts, blocks, readers
 from sequences.services.edit.names import Names
@@ -48,7 +49,10 @@ def _email(given: Object, names: Names) -> Settings:
     template = given.take("template", names.row(Template))
     thread = given.take("thread", readers.key(MAX_KEY), default="")
     variants = given.take("variants", partial(_variants, names), default=())
-    settings = {"thread": thread} if thread else {}
+    metric = given.take("metric", reading.word(METRICS), default="")
+    minimum = given.take("minimum", readers.minimum, default=0)
+    told = {"thread": thread, "metric": metric, "minimum": minimum}
+    settings = {name: value for name, value in told.items() if value}
     return Settings(template, settings=settings, variants=variants or ())
 
 
