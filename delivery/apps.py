@@ -8,4 +8,4 @@ class DeliveryConfig(AppConfig):
     verbose_name = "Delivery"
 
     def ready(self) -> None:
-        from delivery import consumers  # noqa: F401 - registers its consumer
+        from delivery import consumers, inbound  # noqa: F401 - register what they read

@@ -6,6 +6,7 @@ again; what fails for good is parked with the reason, and nothing else waits for
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -18,10 +19,13 @@ from django.db.models import F
 from delivery.models import Callback, Transport
 from delivery.services.feedback import NewFeedback, record_feedback
 from emailseq.lib import clock
+from emailseq.lib.errors import Invalid
 
 MOST_TRIES = 5
 TRY_AGAIN = timedelta(minutes=5)  # also after a worker that died over it
 KEPT = timedelta(days=30)
+MOST_BYTES = 10 * 1024 * 1024
+_RECIPIENT = re.compile(r"[!-;=?-~]{1,64}@[!-;=?-~]{1,255}")
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +63,21 @@ def keep(body: bytes, *, form: str, origin: str, transport: Transport | None = N
         defaults={"form": form, "origin": origin[:100], "transport": transport, "body": body},
     )
     return is_new
+
+
+def keep_mail(raw: bytes, *, origin: str, recipient: str = "") -> bool:
+    """Write down a mail as it came, or its first MOST_BYTES; False when it is known already.
+
+    `recipient` is the address that it was delivered to, where the way in knows it. Raises Invalid
+    for what is no mail at all.
+    """
+    if raw.startswith(b"From "):  # how pipes mark where a mail begins
+        raw = raw.partition(b"\n")[2]
+    if not raw.strip():
+        raise Invalid.field("", "empty", "There is no mail in this.")
+    if _RECIPIENT.fullmatch(recipient):
+        raw = f"Delivered-To: {recipient}\r\n".encode() + raw
+    return keep(raw[:MOST_BYTES], form=Callback.Form.MAIL, origin=origin)
 
 
 def apply(limit: int = 200) -> int:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from delivery import web
+from delivery import ingestion, web
 
 urlpatterns = [
     path("o/<str:token>", web.open_pixel, name="open"),
@@ -10,4 +10,5 @@ urlpatterns = [
     path("u/<str:token>", web.unsubscribe, name="unsubscribe"),
     path("d/<str:token>", web.confirm, name="confirm"),
     path("n/<str:token>", web.not_me, name="not-me"),
+    path("inbound/<str:secret>", ingestion.ingest, name="ingest"),
 ]

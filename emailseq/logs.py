@@ -9,6 +9,7 @@ from typing import Any
 _SECRETS = re.compile(
     r"v1\.\w+\.\w\.[\w-]+\.[\w-]+|v2\.\w+\.[0-9a-f]+\.[0-9a-f]+|sk_[0-9a-f]{8}_\w+"
     r"|(?<=/by-email/)[^/\s]+|(?<=[?&]q=)[^&\s]+"
+    r"|(?<=/inbound/)[^/\s?]+|(?<=[?&]recipient=)[^&\s]+|[bu]\+[a-z0-9]+-[a-z2-7]{45}"
 )
 
 

@@ -129,6 +129,7 @@ BRAKE_AFTER = env.int("EMAILSEQ_BRAKE_AFTER", 200)
 REST_SECONDS = env.int("EMAILSEQ_REST_SECONDS", 30)
 TRANSPORT_ALLOWED_HOSTS: list[str] = env.list("TRANSPORT_ALLOWED_HOSTS", [])
 INBOX_DIR = DATA_DIR / "inbox"
+INBOUND_SECRET = env.str("EMAILSEQ_INBOUND_SECRET", "")
 
 # --- People -----------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"

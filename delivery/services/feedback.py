@@ -156,7 +156,8 @@ def _events(fresh: Fresh) -> Iterable[NewEvent]:
     for row, message in fresh:
         kind, verdict = _EVENTS.get(FeedbackKind(row.kind), ("", ""))
         if kind:
-            told = {"reason": row.reason, "status": row.status}
+            words = "excerpt" if row.kind == FeedbackKind.REPLIED else "reason"
+            told = {words: row.reason, "status": row.status}
             yield NewEvent(
                 message.workspace_id,
                 message.subscriber_id,

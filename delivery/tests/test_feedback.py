@@ -2,39 +2,25 @@ from __future__ import annotations
 
 import random
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.audit import SYSTEM
-from delivery import callbacks, return_path, services
+from delivery import callbacks, return_path
 from delivery.bounces.score import Soft, is_worn_out
 from delivery.callbacks import Told
 from delivery.models import Callback, Feedback, Outbox, SendLedger
 from delivery.services.feedback import NewFeedback, record_feedback, settle_doubts
 from delivery.tests.factories import queue
+from delivery.tests.returned import DAY, NOW, sent
 from emailseq.lib import clock, signing
 from emailseq.lib.signing import BadToken
 from subscribers import services as people
 from subscribers.models import Event, Subscription, Suppression
 from subscribers.tests.factories import ListFactory, make_audience
-
-NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
-DAY = timedelta(days=1)
-
-
-def sent(count=1, *, source_id=1, people=None, on=None, finished_at=NOW - 20 * DAY):
-    """Messages that have left, a person each."""
-    on = on or ListFactory()
-    rows = queue(people or make_audience(count, on=on), on=on, source_id=source_id)
-    lease = uuid.uuid4()
-    ids = [row.pk for row in rows]
-    Outbox.objects.filter(pk__in=ids).update(lease_token=lease)
-    services.finish([(pk, "sent", "", "250 OK") for pk in ids], token=lease)
-    SendLedger.objects.filter(pk__in=ids).update(finished_at=finished_at)
-    return [*SendLedger.objects.filter(pk__in=ids).order_by("id")]
 
 
 def tell(message, kind, *, at=NOW, **more):
@@ -126,7 +112,8 @@ def test_what_a_feedback_leads_to(kind, event, verdict, suppressed):
     assert (feedback.kind, feedback.address_key, feedback.at) == (kind, address, NOW)
     events = Event.objects.filter(message_id=message.pk).exclude(kind="message.sent")
     found = [*events.values_list("kind", "verdict", "source_id", "occurred_at", "properties")]
-    words = {"reason": "No such user.", "status": "5.1.1"}
+    told_as = "excerpt" if kind == "replied" else "reason"
+    words = {told_as: "No such user.", "status": "5.1.1"}
     assert found == ([(event, verdict, 1, NOW, words)] if event else [])
     assert reasons() == suppressed
     assert Subscription.objects.get().state == "confirmed"

@@ -16,6 +16,8 @@ from emailseq.logs import redact
         ("GET /healthz", "GET /healthz"),
         ("PUT /api/v1/subscribers/by-email/ada@example.com", "by-email/[redacted]"),
         ("GET /api/v1/subscribers?list=a&q=ada%40example.com", "&q=[redacted]"),
+        ("POST /inbound/hush?recipient=b%2Bk1-x", "/inbound/[redacted]?recipient=[redacted]"),
+        ("to b+k1-" + "a2" * 22 + "z@bounce.example", "to [redacted]@bounce.example"),
         ("Bearer sk_0123abcd_00112233445566778899aabbccddeeff", "Bearer [redacted]"),
     ],
 )
