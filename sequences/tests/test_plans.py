@@ -122,8 +122,9 @@ def test_the_engine_reads_by_index_however_many_people_are_inside(crowd):
         ("facts", columns, 10),
         ("wake", {**columns, **wake}, 60),  # writes each run, and its entry in each index
         ("rouse", {"ids": columns["id"], "now": clock.db_now()}, 60),
-        ("happened", {**columns, **order}, 10),
-        ("happened", {**columns, **opened}, 10),
+        # 3 and 6 on a fresh database; months ahead may hold pages of rows that were rolled back.
+        ("happened", {**columns, **order}, 20),
+        ("happened", {**columns, **opened}, 20),
         ("barred", {**columns, "list_id": [crowd.list_id] * len(due)}, 12),
         ("had", {**columns, **had}, 10),
         ("transfer", {**columns, **moved}, 60),
