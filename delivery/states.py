@@ -86,6 +86,16 @@ class HitKind(models.TextChoices):
 class Verdict(models.TextChoices):
     HUMAN = "human", _("Human")
     MACHINE = "machine", _("Machine")
+    UNKNOWN = "unknown", _("Not known")
+
+
+class LeavingReason(models.TextChoices):
+    """Why somebody has unsubscribed, in their own words; the verdict of an event."""
+
+    TOO_MANY = "too_many", _("Too many messages")
+    IRRELEVANT = "irrelevant", _("Not relevant to them")
+    NOT_ASKED = "not_asked", _("Never signed up")
+    OTHER = "other", _("Another reason")
 
 
 class ConfirmationState(models.TextChoices):

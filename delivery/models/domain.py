@@ -33,14 +33,19 @@ class SendingDomainQuerySet(WorkspaceQuerySet["SendingDomain"]):
 class SendingDomain(WorkspaceModel):
     """A domain that messages come from, and what DNS has to say about it.
 
-    `bounce_domain` is where bounces go: the domain of the return path. `findings` are what the
-    last check found, as `delivery.records` has them.
+    `bounce_domain` is where bounces go: the domain of the return path. `tracking_host`, if there is
+    one, is where the links of its messages lead: while it is ready, and what has left with it for
+    as long as it is named here. `findings` are what the last check found, as `delivery.records` has
+    them.
     """
 
     prefix = "dom"
 
     name = models.CharField(max_length=253)
     bounce_domain = models.CharField(max_length=253)
+    tracking_host = models.CharField(max_length=253, blank=True, default="", db_default="")
+    tracking_ready = models.BooleanField(default=False, db_default=False, editable=False)
+    tracking_proved_at = models.DateTimeField(null=True, editable=False)  # it led here
     state = models.CharField(
         max_length=10, choices=DomainState.choices, default=DomainState.UNVERIFIED, editable=False
     )
@@ -53,6 +58,11 @@ class SendingDomain(WorkspaceModel):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["workspace", "name"], name="sending_domain_once"),
+            models.UniqueConstraint(
+                fields=["tracking_host"],
+                condition=Q(tracking_proved_at__isnull=False),
+                name="tracking_host_leads_to_one_workspace",
+            ),
             models.CheckConstraint(
                 condition=Q(state__in=DomainState.values), name="sending_domain_state"
             ),

@@ -5,7 +5,7 @@ from typing import Any
 from django.db import models
 
 from accounts.models import WorkspaceQuerySet
-from delivery.states import HitKind, MessageClass, Outcome, Priority, SourceKind
+from delivery.states import HitKind, LeavingReason, MessageClass, Outcome, Priority, SourceKind
 
 # A row on the wire or in doubt has a lease, so neither column needs to be in an index that every
 # wire mark would have to touch.
@@ -148,6 +148,10 @@ class SendLedger(Message):
     opened_at = models.DateTimeField(null=True)
     clicked_at = models.DateTimeField(null=True)
     unsubscribed_at = models.DateTimeField(null=True)
+    # Why its reader left, if they said so.
+    left_because = models.CharField(
+        max_length=10, choices=LeavingReason.choices, default="", db_default=""
+    )
 
     objects = WorkspaceQuerySet.as_manager()
 
@@ -169,6 +173,10 @@ class Hit(models.Model):
     at = models.DateTimeField()
     user_agent = models.CharField(max_length=300)
     network = models.CharField(max_length=50)
+
+    class Meta:
+        # What came together on one message is judged together.
+        indexes = [models.Index(fields=["message_id"], name="hit_of_message")]
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.message_id}"
