@@ -94,11 +94,12 @@ def read(journal: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in whole.splitlines()]
 
 
-def reconcile(journal: Path) -> list[str]:
+def reconcile(journal: Path | None) -> list[str]:
     """What `manage.py reconcile --journal` finds."""
+    option = ["--journal", str(journal)] if journal else []
     said = io.StringIO()
     with contextlib.suppress(SystemExit):  # it says with its exit code what it says in words, too
-        call_command("reconcile", "--json", "--journal", str(journal), stdout=said)
+        call_command("reconcile", "--json", *option, stdout=said)
     found = json.loads(said.getvalue())["findings"]
     return [f"{one['invariant']}: {one['sentence']}" for one in found]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import re
 import signal
 import time
@@ -13,6 +14,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from django.db import InterfaceError, OperationalError, connection
+
 from accounts.audit import SYSTEM
 from campaigns import services
 from campaigns.models import Campaign
@@ -20,7 +23,7 @@ from campaigns.tests.factories import CampaignFactory
 from delivery.models import Lease, Outbox, SendLedger
 from emailseq.demo import processes
 from emailseq.demo.processes import Children
-from subscribers.models import Cursor, Event
+from subscribers.models import Cursor, Event, Subscriber
 from subscribers.tests.factories import make_audience
 from tests.faults import books
 from tests.faults.books import Books
@@ -105,6 +108,16 @@ class Rig:
         child.wait()
         return bitten
 
+    @contextmanager
+    def asleep(self, name: str) -> Iterator[None]:
+        """The process is stopped, and knows nothing of it when it goes on."""
+        child = self._children.running[name]
+        os.killpg(child.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(child.pid, signal.SIGCONT)
+
     def terminate(self, name: str) -> float:
         """SIGTERM, and how many seconds the process took to end; it must end well."""
         child, began = self._children.running[name], time.monotonic()
@@ -140,20 +153,19 @@ class Rig:
         """A campaign to so many people, on its way; a share of them have a tag for the sink."""
         campaign = CampaignFactory(list__slug=f"list-{time.monotonic_ns()}")
         people = make_audience(size, on=campaign.list)
-        first = 0
+        random.Random(size).shuffle(people)  # whoever has a tag is not the first to be written to
         for tag, share in (tags or {}).items():
-            chosen = people[first : first + int(size * share)]
-            first += len(chosen)
+            chosen = [people.pop() for _ in range(int(size * share))]
             for person in chosen:
                 person.email = person.address_key = person.email.replace("@", f"+f_{tag}@")
-            type(people[0]).objects.bulk_update(chosen, ["email", "address_key"])
+            Subscriber.objects.bulk_update(chosen, ["email", "address_key"])
         assert services.send(campaign, by=SYSTEM)
         return campaign
 
     def wait(self, done: Callable[[], Any], *, seconds: float) -> float:
         """Until something is true; how long that took."""
         began = time.monotonic()
-        while not done():
+        while not _holds(done):
             assert time.monotonic() - began < seconds, f"not within {seconds} s"
             time.sleep(LOOK_SECONDS)
         return time.monotonic() - began
@@ -195,6 +207,10 @@ class Rig:
     def disagreements(self) -> list[str]:
         return books.reconcile(self.journal)
 
+    def disagreements_of_rows(self) -> list[str]:
+        """The same without the journal, where it is not the one of this database."""
+        return books.reconcile(None)
+
     def tracebacks(self, *, expected: Collection[str] = ()) -> dict[str, int]:
         """Tracebacks in the logs by class, without those that this fault is known to cause."""
         found = Counter(
@@ -228,6 +244,8 @@ def running(
     web: bool = False,
     through: Collection[str] = (),
     sabotage: str = "",
+    login: str = "",
+    tablespace: str = "pg_default",
     environment: Mapping[str, str] | None = None,
     **sink: Any,
 ) -> Iterator[Rig]:
@@ -235,7 +253,7 @@ def running(
     folder.mkdir()
     mood = {"latency": LATENCY, **sink, "journal": folder / "journal.jsonl"}
     with ExitStack() as stack:
-        database = stack.enter_context(servers.copy())
+        database = stack.enter_context(servers.copy(tablespace=tablespace))
         children = Children(folder / "logs", {})
         rig = Rig(
             children,
@@ -248,7 +266,7 @@ def running(
         for name in through:
             upstream = upstreams.get(name, rig.smtp_port)
             rig.proxies[name] = stack.enter_context(Proxy(upstream).running())
-        children._environment.update(_environment(rig, database), **(environment or {}))
+        children._environment.update(_environment(rig, database, login), **(environment or {}))
         stack.callback(children.stop)
         rig.start("sink", "worker", *(["web"] if web else []))
         rig.start(*(f"sender-{number}" for number in range(senders)))
@@ -256,14 +274,14 @@ def running(
         yield rig
 
 
-def _environment(rig: Rig, database: str) -> dict[str, str]:
+def _environment(rig: Rig, database: str, login: str) -> dict[str, str]:
     ports = {name: proxy.port for name, proxy in rig.proxies.items()}
     valkey = f"redis://127.0.0.1:{ports['valkey']}" if "valkey" in ports else rig.servers.redis_url
     return {
         "DATABASE_URL": rig.servers.url_of(database, port=ports.get("postgres")),
         "REDIS_URL": valkey,
         "CELERY_BROKER_URL": "",
-        "EMAIL_URL": f"smtp://127.0.0.1:{ports.get('smtp', rig.smtp_port)}",
+        "EMAIL_URL": f"smtp://{login and login + '@'}127.0.0.1:{ports.get('smtp', rig.smtp_port)}",
         "EMAILSEQ_LEASE_SECONDS": str(LEASE_SECONDS),
         "ALLOWED_HOSTS": "127.0.0.1",
         "SITE_URL": "http://127.0.0.1",
@@ -288,6 +306,15 @@ def _mailed(campaign: Campaign) -> set[str]:
         rows = table.objects.filter(**campaign.source)
         found |= set(rows.values_list("subscriber__email", flat=True))
     return found
+
+
+def _holds(done: Callable[[], Any]) -> Any:
+    """Whether something is true; nothing is while the database is away."""
+    try:
+        return done()
+    except (OperationalError, InterfaceError):
+        connection.close()
+        return False
 
 
 def _counted() -> bool:

@@ -53,11 +53,11 @@ class Servers:
             return found.fetchall() if found.description else []
 
     @contextmanager
-    def copy(self) -> Iterator[str]:
+    def copy(self, *, tablespace: str = "pg_default") -> Iterator[str]:
         """The name of a new database, migrated and empty; `connection` leads there meanwhile."""
         self._copies += 1
         name = f"experiment_{self._copies}"
-        self.sql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        self.sql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} TABLESPACE {tablespace}")
         self.valkey.flushall()
         try:
             with connected_to(self.url_of(name)):
@@ -87,3 +87,7 @@ def connected_to(url: str) -> Iterator[None]:
     with mock.patch.dict(connection.settings_dict, dj_database_url.parse(url)):
         yield
         connection.close()
+
+
+def current_database() -> str:
+    return str(connection.settings_dict["NAME"])

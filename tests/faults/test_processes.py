@@ -88,6 +88,25 @@ def test_f03_senders_that_are_asked_to_stop_leave_no_doubt(lab):
         assert max(drains) <= 30
 
 
+@nightly
+def test_a_sender_that_sleeps_through_its_lease_does_no_harm_when_it_wakes(lab):
+    with lab.rig() as rig:
+        campaign, slept = rig.send(lab.size(ci=1500)), []
+        for sleeper in rig.senders:
+            rig.wait(rig.held_by(sleeper).exclude(wire_at=None).exists, seconds=30)
+            with rig.asleep(sleeper):
+                slept.append(rig.held_by(sleeper).count())
+                rig.wait(lambda name=sleeper: not rig.held_by(name).exists(), seconds=60)
+        rig.settle(campaign)
+
+        counts = rig.books(campaign)
+        lab.note(held=slept)
+        verify(lab, rig, counts, expected={"LeaseLost"})
+        assert min(slept) > 0
+        assert counts.owed == counts.sent + counts.in_doubt
+        assert counts.in_doubt <= len(slept) * MICRO_BATCH * WIRES
+
+
 @ci
 def test_f05_a_pool_child_that_dies_takes_nobody_along(lab):
     with lab.rig() as rig:

@@ -1,0 +1,182 @@
+"""People who press buttons while messages leave."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection, HTTPException
+from urllib.parse import urlsplit
+
+import pytest
+from django.db import connection
+
+from accounts.audit import SYSTEM
+from campaigns import engine, services
+from delivery.models import Outbox, SendLedger
+from delivery.tracking import Links
+from subscribers.models import Subscription
+from tests.faults.verdict import verify
+
+ci = pytest.mark.faults(group="ci")
+nightly = pytest.mark.faults(group="nightly")
+
+
+def post(rig, path):
+    """The status that a POST to the web server is answered with; 0 if it is not."""
+    there = HTTPConnection("127.0.0.1", rig.web_port, timeout=10)
+    try:
+        there.request("POST", path, body="List-Unsubscribe=One-Click")
+        return there.getresponse().status
+    except (OSError, HTTPException):
+        return 0
+    finally:
+        there.close()
+
+
+def way_out(message_id):
+    return urlsplit(Links("", message_id).unsubscribe).path
+
+
+@ci
+def test_f27_pausing_and_resuming_over_and_over_loses_nothing(lab):
+    pauses = 200 if lab.at_full_size else 60
+    with lab.rig() as rig:
+        campaign, silences = rig.send(lab.size(ci=1500)), []
+        rig.wait_until_under_way(campaign)
+        for _ in range(pauses):
+            services.pause(campaign, by=SYSTEM)
+            paused_at = time.time()
+            time.sleep(lab.chance.uniform(0, 0.15))
+            silences.append((paused_at, time.time()))
+            services.resume(campaign, by=SYSTEM)
+            if rig.is_settled(campaign):
+                break
+            time.sleep(lab.chance.uniform(0, 0.3))
+        rig.settle(campaign)
+
+        counts = rig.books(campaign)
+        marks = SendLedger.objects.filter(**campaign.source).values_list("wire_at", flat=True)
+        broken = [
+            mark for mark in marks if any(begin < mark.timestamp() < end for begin, end in silences)
+        ]
+        lab.note(pauses=len(silences), marked_while_paused=len(broken))
+        verify(lab, rig, counts)
+        assert counts.owed == counts.sent == counts.arrived
+        assert len(silences) >= 20, "it was over too soon"
+        assert broken == [], "messages went to the wire while it was paused"
+
+
+@nightly
+def test_f28_nothing_leaves_after_a_cancel(lab):
+    with lab.rig() as rig:
+        campaign = rig.send(lab.size(ci=2000))
+        rig.wait_until_under_way(campaign)
+        rig.wait(lambda: rig.accepted() > 50, seconds=60)
+        services.cancel(campaign, by=SYSTEM)
+        cancelled_at = time.time()
+        rig.settle(campaign)
+
+        counts = rig.books(campaign)
+        owed = SendLedger.objects.filter(**campaign.source).count()
+        verify(lab, rig, counts)
+        marks = SendLedger.objects.filter(outcome="sent").values_list("wire_at", flat=True)
+        assert [mark for mark in marks if mark.timestamp() > cancelled_at] == []
+        assert counts.skipped["cancelled"] == owed - counts.sent > 0
+
+
+@ci
+def test_f29_a_no_wins_until_the_message_is_on_the_wire(lab):
+    size = lab.size(ci=800, nightly=4000)
+    with lab.rig(web=True) as rig:
+        campaign = rig.send(size)
+        rig.wait_until_under_way(campaign)
+        told = leave_while_it_is_sent(rig, campaign, lab, most=size // 2)
+        rig.settle(campaign)
+
+        counts = rig.books(campaign, told=told)
+        won = counts.skipped.get("not subscribed", 0)
+        lab.note(unsubscribed=len(told), won=won, had_left=len(told) - won)
+        verify(lab, rig, counts)
+        assert 0 < won <= len(told), "nobody was in time"
+        assert won < len(told), "nobody was too late: there was no race"
+        assert counts.sent + won + counts.in_doubt == counts.owed
+
+
+def leave_while_it_is_sent(rig, campaign, lab, *, most):
+    """People leave whose message is about to go, by one click; when each had been told "done"."""
+    told: dict[str, float] = {}
+    asked: set[int] = set()
+
+    def leave(row):
+        message_id, email = row
+        if post(rig, way_out(message_id)) == 200:
+            told[email] = time.time()
+
+    rig.wait(lambda: post(rig, "/u/nobody") == 404, seconds=30)
+    with ThreadPoolExecutor(4) as pool:
+        while len(asked) < most and not rig.is_settled(campaign):
+            queued = Outbox.objects.filter(**campaign.source).exclude(pk__in=asked)
+            held = queued.exclude(lease_token=None).filter(wire_at=None).order_by("run_at", "id")
+            rows = [*held.values_list("id", "subscriber__email")[:40]]
+            chosen = lab.chance.sample(rows, min(8, len(rows)))
+            asked |= {message_id for message_id, _ in chosen}
+            list(pool.map(leave, chosen))
+    return told
+
+
+@nightly
+def test_f43_what_was_answered_with_yes_is_done_though_its_server_dies(lab):
+    with lab.rig(web=True, senders=0, beats=0) as rig:
+        campaign = rig.send(lab.size(nightly=600))
+        rig.wait(lambda: post(rig, "/u/nobody") == 404, seconds=30)
+        rows = queue(campaign)
+        answers: dict[str, int] = {}
+
+        def leave(row: tuple[int, str]) -> None:
+            answers[row[1]] = post(rig, way_out(row[0]))
+
+        killed = while_killing(rig, lambda: list(ThreadPoolExecutor(4).map(leave, rows)))
+
+        left = set(
+            Subscription.objects.filter(list=campaign.list, state="unsubscribed").values_list(
+                "subscriber__email", flat=True
+            )
+        )
+        yes = {email for email, status in answers.items() if status == 200}
+        lab.note(killed=killed, asked=len(rows), yes=len(yes), unanswered=len(rows) - len(yes))
+        assert killed >= 5
+        assert 0 < len(yes) < len(rows), "no request met a kill"
+        assert yes <= left, "somebody was told yes, and is still subscribed"
+
+
+def queue(campaign):
+    """The campaign's messages in the outbox, without anybody who sends them."""
+    engine.fill()
+    rows = Outbox.objects.filter(**campaign.source)
+    return list(rows.values_list("id", "subscriber__email"))
+
+
+def while_killing(rig, work: Callable[[], object]) -> int:
+    """Do something while the web server's children are killed; how many were."""
+    over, killed = threading.Event(), 0
+
+    def strike() -> None:
+        nonlocal killed
+        while not over.wait(0.25):
+            for child in rig.pool_children("web")[:1]:
+                os.kill(child, signal.SIGKILL)
+                killed += 1
+
+    thread = threading.Thread(target=strike)
+    thread.start()
+    try:
+        work()
+    finally:
+        over.set()
+        thread.join()
+        connection.close()
+    return killed
