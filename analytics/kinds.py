@@ -16,6 +16,7 @@ COUNTED = (
     delivery.MESSAGE_OPENED,
     delivery.MESSAGE_CLICKED,
     delivery.MESSAGE_UNSUBSCRIBED,
+    delivery.UNSUBSCRIBE_EXPLAINED,
     delivery.MESSAGE_BOUNCED,
     delivery.MESSAGE_COMPLAINED,
     # Recorded by sequences, the floor above: their names come down, an import may not go up.

@@ -12,6 +12,7 @@ MESSAGE_REPEATED = "message.repeated"  # was in doubt, and leaves once more unde
 MESSAGE_OPENED = "message.opened"  # its pixel was fetched; an estimate
 MESSAGE_CLICKED = "message.clicked"  # its link number `link` was followed
 MESSAGE_UNSUBSCRIBED = "message.unsubscribed"  # made its reader leave
+UNSUBSCRIBE_EXPLAINED = "unsubscribe.explained"  # … and they said why: the verdict
 MESSAGE_DELIVERED = "message.delivered"  # the mailbox's own server took it
 MESSAGE_BOUNCED = "message.bounced"  # came back later, hard or soft, for the reason given
 MESSAGE_COMPLAINED = "message.complained"  # its reader called it spam

@@ -15,15 +15,16 @@ import structlog
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
+from django.utils.translation import get_language_from_request
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from delivery import hits, letters, opt_in, services, tracking
-from delivery.models import Confirmation, OptInMessage
+from delivery.models import Confirmation, OptInMessage, Outbox, SendLedger
 from delivery.services import confirmations
 from delivery.services.confirmations import Answerer
-from delivery.states import ConfirmationState, HitKind
-from delivery.wording import IN
+from delivery.states import ConfirmationState, HitKind, LeavingReason
+from delivery.wording import FAREWELL, IN, Farewell
 from emailseq.lib import clock
 from emailseq.lib.errors import Invalid
 from emailseq.lib.signing import BadToken
@@ -70,14 +71,24 @@ def click(request: HttpRequest, token: str) -> HttpResponse:
 @csrf_exempt  # RFC 8058: mailbox providers post without cookies; the token is the authority
 @require_http_methods(["GET", "HEAD", "POST"])
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """GET shows a page with one button; POST, from it or from a mailbox provider, does it."""
+    """GET shows a page with a button; POST, from it or from a mailbox provider, does it.
+
+    The page after that asks why, which nobody need answer, and offers to leave everything.
+    """
     message_id, _ = _read(tracking.UNSUBSCRIBE, token)
     message = services.find_message(message_id)
     if message is None:
         raise Http404
-    if request.method == "POST":
-        services.record_unsubscribe(message)
-    context = {"message": message, "done": request.method == "POST"}
+    done, everything = request.method == "POST", "everything" in request.POST
+    reason = request.POST.get("reason", "")
+    if done:
+        services.record_unsubscribe(message, everything=everything)
+    if reason in LeavingReason.values:  # the opt-out is committed, whatever comes now
+        services.explain_unsubscribe(message, reason=reason)
+    everything = everything or message.list is None
+    language = _language(request)
+    context = {"language": language, "message": message, "done": done, "reason": reason}
+    context |= _farewell(message, FAREWELL[language], everything=everything, done=done)
     page = render_to_string("delivery/unsubscribe.html", context, request)
     return HttpResponse(page, headers=_PRIVATE)
 
@@ -110,6 +121,34 @@ def not_me(request: HttpRequest, token: str) -> HttpResponse:
             confirmations.disown(asked, by=_answerer(request))
     form = {"title": words.disown, "detail": words.disown_detail, "button": words.disown}
     return _answered(request, asked, language, good_for=opt_in.DISOWN_WITHIN, form=form)
+
+
+def _farewell(
+    message: Outbox | SendLedger, words: Farewell, *, everything: bool, done: bool
+) -> dict[str, Any]:
+    """What the page says, and what it offers: to leave, to say why, to leave everything."""
+    names = {
+        "list": message.list.name if message.list else "",
+        "sender": message.workspace.name,
+        "address": message.subscriber.email,
+    }
+    if done:
+        title, detail = words.left, words.left_all if everything else words.left_list
+    else:
+        title, detail = words.title, words.from_all if everything else words.from_list
+    return {
+        "words": words,
+        "title": title,
+        "detail": detail.format_map(names),
+        "leave_all": "" if everything else words.leave_all.format_map(names),
+        "everything": everything,
+    }
+
+
+def _language(request: HttpRequest) -> str:
+    """The language that a browser prefers, of those that we speak."""
+    wanted = get_language_from_request(request)[:2]
+    return wanted if wanted in FAREWELL else "en"
 
 
 def _asked(purpose: str, token: str) -> tuple[Confirmation, str]:

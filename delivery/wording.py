@@ -1,4 +1,4 @@
-"""What people are told who are asked to confirm, in the languages that we speak. Pure."""
+"""What people are told who are asked to confirm, or who leave, in our languages. Pure."""
 
 from __future__ import annotations
 
@@ -24,6 +24,22 @@ class Wording(NamedTuple):
     disown_detail: str
     disowned: str
     disowned_detail: str
+
+
+class Farewell(NamedTuple):
+    """The page that says goodbye; {list}, {sender} and {address} are filled in."""
+
+    title: str
+    from_list: str
+    from_all: str
+    leave: str
+    leave_all: str
+    left: str
+    left_list: str
+    left_all: str
+    why: str
+    thanks: str
+    reasons: dict[str, str]  # by `LeavingReason`
 
 
 ENGLISH = Wording(
@@ -75,3 +91,41 @@ bestellt. Bevor Sie zustimmen, wird nichts verschickt.</p>
     disowned_detail="Wir fragen diese Adresse ein halbes Jahr lang nicht wieder.",
 )
 IN: dict[str, Wording] = {"en": ENGLISH, "de": GERMAN}
+FAREWELL: dict[str, Farewell] = {
+    "en": Farewell(
+        title="Unsubscribe?",
+        from_list="Stop sending “{list}” to {address}.",
+        from_all="Stop all mail from {sender} to {address}.",
+        leave="Unsubscribe",
+        leave_all="Stop all mail from {sender}",
+        left="You are unsubscribed",
+        left_list="You will get no more mail from “{list}”.",
+        left_all="You will get no more mail from {sender}.",
+        why="Would you tell us why? You need not.",
+        thanks="Thank you for telling us.",
+        reasons={
+            "too_many": "Too many messages",
+            "irrelevant": "Not what I am interested in",
+            "not_asked": "I never signed up",
+            "other": "Another reason",
+        },
+    ),
+    "de": Farewell(
+        title="Abmelden?",
+        from_list="„{list}“ wird nicht mehr an {address} geschickt.",
+        from_all="{sender} schickt nichts mehr an {address}.",
+        leave="Abmelden",
+        leave_all="Gar keine Post von {sender} mehr",
+        left="Sie sind abgemeldet",
+        left_list="Sie bekommen keine Post von „{list}“ mehr.",
+        left_all="Sie bekommen keine Post von {sender} mehr.",
+        why="Mögen Sie uns sagen, warum? Sie müssen nicht.",
+        thanks="Danke für die Auskunft.",
+        reasons={
+            "too_many": "Zu viele Nachrichten",
+            "irrelevant": "Interessiert mich nicht",
+            "not_asked": "Ich habe mich nie angemeldet",
+            "other": "Ein anderer Grund",
+        },
+    ),
+}

@@ -199,17 +199,28 @@ def finish(results: Sequence[tuple[int, str, str, str]], *, token: UUID | None) 
 
 
 @transaction.atomic
-def record_unsubscribe(message: Outbox | SendLedger) -> int:
-    """The reader of a message leaves its list, or everything if it has none. Idempotent.
+def record_unsubscribe(message: Outbox | SendLedger, *, everything: bool = False) -> int:
+    """The reader of a message leaves its list, or everything if it has none or they want that.
 
-    Returns how many subscriptions ended; the message gets the credit.
+    Idempotent. Returns how many subscriptions ended; the message gets the credit, once.
     """
-    subscriber = message.subscriber
-    ended = people.unsubscribe(subscriber, by=audit.SUBSCRIBER, from_list=message.list)
-    if ended:
+    from_list = None if everything else message.list
+    ended = people.unsubscribe(message.subscriber, by=audit.SUBSCRIBER, from_list=from_list)
+    if ended and not SendLedger.objects.filter(pk=message.pk, unsubscribed_at__isnull=False):
         SendLedger.objects.filter(pk=message.pk).update(unsubscribed_at=clock.now())
         events.record_many([_event(message, kinds.MESSAGE_UNSUBSCRIBED)])
     return ended
+
+
+@transaction.atomic
+def explain_unsubscribe(message: Outbox | SendLedger, *, reason: str) -> bool:
+    """Somebody who has left by a message says why, a `LeavingReason`; the first answer stays."""
+    left = SendLedger.objects.filter(pk=message.pk, unsubscribed_at__isnull=False, left_because="")
+    if not left.update(left_because=reason):
+        return False
+    why = _event(message, kinds.UNSUBSCRIBE_EXPLAINED)._replace(verdict=reason)
+    events.record_many([why])
+    return True
 
 
 def _event(message: Outbox | SendLedger, kind: str) -> NewEvent:

@@ -4,6 +4,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.core.cache import caches
 from django.db import DatabaseError
 from django.test import Client
 
@@ -260,6 +261,104 @@ def test_unsubscribing_takes_a_post(client, links, message):
     assert message.subscriber.subscriptions.get().state == "unsubscribed"
     message.refresh_from_db()
     assert message.unsubscribed_at
+
+
+def test_looking_at_the_page_changes_nothing(client, links, message):
+    for method in (client.get, client.head):
+        assert method(links.unsubscribe, {"everything": "1", "reason": "other"}).status_code == 200
+
+    assert message.subscriber.subscriptions.get().state == "confirmed"
+    assert not Suppression.objects.exists()
+    assert not Event.objects.filter(kind__contains="unsubscribe").exists()
+
+
+def test_why_somebody_left_is_asked_afterwards_and_counts_once(client, links, message):
+    page = client.post(links.unsubscribe, {"List-Unsubscribe": "One-Click"})
+    assert 'name="reason" value="too_many"' in page.text
+    message.refresh_from_db()
+    assert (bool(message.unsubscribed_at), message.left_because) == (True, "")
+
+    for reason in ("too_many", "other", "too_many"):
+        page = client.post(links.unsubscribe, {"reason": reason})
+        assert (page.status_code, "Thank you for telling us." in page.text) == (200, True)
+
+    message.refresh_from_db()
+    assert message.left_because == "too_many"
+    told = Event.objects.filter(kind="unsubscribe.explained")
+    assert [(each.verdict, each.message_id, each.source_id) for each in told] == [
+        ("too_many", message.pk, message.source_id)
+    ]
+    assert Event.objects.filter(kind="message.unsubscribed").count() == 1
+
+
+def test_a_reason_that_we_do_not_know_is_none(client, links, message):
+    assert client.post(links.unsubscribe, {"reason": "<b>spam</b>"}).status_code == 200
+
+    message.refresh_from_db()
+    assert (message.left_because, bool(message.unsubscribed_at)) == ("", True)
+    assert message.subscriber.subscriptions.get().state == "unsubscribed"
+
+
+def test_a_reason_for_leaving_by_another_message_is_not_counted(client, links, message):
+    people.unsubscribe(message.subscriber, from_list=message.list, by=SYSTEM)
+
+    client.post(links.unsubscribe, {"reason": "other"})
+
+    message.refresh_from_db()
+    assert (message.left_because, message.unsubscribed_at) == ("", None)
+    assert not Event.objects.filter(kind="unsubscribe.explained").exists()
+
+
+def test_everything_can_be_left_at_once_or_after_the_list(client, links, message):
+    other = SubscriptionFactory(
+        list=ListFactory(workspace=message.workspace), subscriber=message.subscriber
+    )
+    assert 'name="everything"' in client.get(links.unsubscribe).text
+    page = client.post(links.unsubscribe)
+    assert 'name="everything" value="1" class' in page.text
+    other.refresh_from_db()
+    assert other.state == "confirmed"
+
+    page = client.post(links.unsubscribe, {"everything": "1"})
+
+    assert f"no more mail from {message.workspace.name}." in page.text
+    assert 'name="everything" value="1" class' not in page.text
+    other.refresh_from_db()
+    assert other.state == "unsubscribed"
+    assert Suppression.objects.get().reason == "unsubscribed"
+    assert Event.objects.filter(kind="message.unsubscribed").count() == 1
+    assert Event.objects.filter(kind="subscription.unsubscribed").count() == 2
+
+
+@pytest.mark.parametrize(
+    ("accepts", "language", "title"),
+    [
+        ("de-AT,de;q=0.9,en;q=0.8", "de", "Abmelden?"),
+        ("fr,de;q=0.5", "en", "Unsubscribe?"),
+        ("", "en", "Unsubscribe?"),
+    ],
+)
+def test_the_page_speaks_the_language_of_the_browser(client, links, accepts, language, title):
+    page = client.get(links.unsubscribe, HTTP_ACCEPT_LANGUAGE=accepts).text
+
+    assert f'<html lang="{language}">' in page
+    assert f"<h1>{title}</h1>" in page
+
+
+def test_people_leave_and_say_why_while_valkey_is_down(links, message, settings):
+    unreachable = {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}
+    settings.CACHES = {**settings.CACHES, "default": unreachable}
+    client = Client()
+    with pytest.raises(Exception, match=r"127\.0\.0\.1:1"):
+        caches["default"].get("x")
+
+    assert client.get(links.unsubscribe).status_code == 200
+    assert client.post(links.unsubscribe, {"List-Unsubscribe": "One-Click"}).status_code == 200
+    assert client.post(links.unsubscribe, {"reason": "other"}).status_code == 200
+
+    assert message.subscriber.subscriptions.get().state == "unsubscribed"
+    message.refresh_from_db()
+    assert message.left_because == "other"
 
 
 def test_one_click_works_without_cookies_or_csrf_token(links, message):
