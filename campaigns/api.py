@@ -8,13 +8,15 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from accounts.api.resources import Resource, Verb, reads
-from accounts.authentication import ApiRequest
+from accounts.authentication import ApiRequest, require
 from analytics.api import NumbersSerializer
 from analytics.numbers import numbers
 from campaigns import services
 from campaigns.models import Campaign
 from campaigns.progress import progress
 from campaigns.states import CampaignState
+from delivery import explain
+from delivery.api.explanations import Explained
 from delivery.models import SenderIdentity
 from delivery.states import SourceKind
 from emailseq.lib.api.fields import Reference, ResourceSerializer, Strict
@@ -79,3 +81,18 @@ class Campaigns(Resource):
             "queued": of_campaign.queued,
         }
         return Response(self.get_serializer(stats).data)
+
+
+class CampaignExplanations(Explained):
+    """Why people did, or did not, get a campaign."""
+
+    queryset = Campaign.objects.select_related("list")
+    permissions = {"explain": "subscribers:read"}
+
+    def explain(self, request: ApiRequest, **_: Any) -> Response:
+        """Every gate between a person and a campaign, and its answer as of now."""
+        person, campaign = self.person(), self.get_object()
+        require(request, "campaigns:read")
+        kind = SourceKind.CAMPAIGN
+        gates = explain.gates(person, kind, campaign.pk, consent_list=campaign.list)
+        return self.explained(person, gates, kind, campaign.pk)

@@ -82,7 +82,10 @@ def _of_time(subscriber: Subscriber, window: dict[str, Any] | None) -> Iterator[
     """Its send window and the quiet hours, on the person's own clock."""
     workspace, now = subscriber.workspace, clock.now()
     fallback, _ = localtime.zone_or(workspace.time_zone, localtime.UTC_ZONE)
-    zone, _ = localtime.zone_or(subscriber.time_zone, fallback)
+    zone, is_known = localtime.zone_or(subscriber.time_zone, fallback)
+    if subscriber.time_zone and not is_known:
+        lost = f"there is no “{subscriber.time_zone}”: {zone} of the workspace is taken"
+        yield Gate("time zone", True, lost)
     own = localtime.stored(window, zone=workspace.time_zone)
     for name, windows in (("window", own), ("quiet hours", workspace.windows)):
         try:

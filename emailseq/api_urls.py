@@ -8,7 +8,7 @@ from rest_framework.routers import SimpleRouter
 
 from accounts.api.sign_in import Auth, Me
 from accounts.api.workspace import WorkspaceSettings
-from campaigns.api import Campaigns
+from campaigns.api import CampaignExplanations, Campaigns
 from delivery.api import (
     OptInMessages,
     Renderings,
@@ -95,6 +95,7 @@ recipes = Imports.as_view({"get": "recipes"}, basename="sequences")
 run_log = RunLogs.as_view({"get": "log"}, basename="enrollments")
 upcoming = Outlooks.as_view({"get": "upcoming"}, basename="subscribers")
 explain = Explanations.as_view({"get": "explain"}, basename="subscribers")
+explain_campaign = CampaignExplanations.as_view({"get": "explain"}, basename="campaigns")
 forecast = Forecasts.as_view({"get": "forecast"}, basename="sequences")
 simulate = Simulations.as_view({"post": "simulate"}, basename="simulations")
 enrollments = SubscriberEnrollments.as_view({"get": "list"}, basename="subscriber-enrollments")
@@ -127,6 +128,7 @@ urlpatterns = [
     path("v1/enrollments/<str:id>/log", run_log),
     path("v1/subscribers/<str:id>/upcoming", upcoming),
     path("v1/subscribers/<str:subscriber>/sequences/<str:id>/explain", explain),
+    path("v1/subscribers/<str:subscriber>/campaigns/<str:id>/explain", explain_campaign),
     path("v1/sequences/<str:id>/publish/preview", preview),
     *router.urls,
 ]

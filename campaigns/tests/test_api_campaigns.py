@@ -181,3 +181,22 @@ def test_campaigns_are_listed_by_state_and_list(api, draft, django_assert_max_nu
 
     assert len(api("GET", f"/campaigns?list={draft.list.slug}&state=draft").json()["data"]) == 2
     assert api("GET", "/campaigns?state=sent").json()["data"] == []
+
+
+def test_why_somebody_gets_a_campaign_or_not_is_told_gate_by_gate():
+    campaign = make_sending(1)
+    api = Api(workspace := campaign.workspace)
+    ada = campaign.list.subscriptions.get().subscriber
+    [stranger] = make_audience(1, on=ListFactory(workspace=workspace))
+
+    def path_of(person):
+        return f"/subscribers/{person.public_id}/campaigns/{campaign.public_id}/explain"
+
+    def told(person):
+        answer = api("GET", path_of(person)).json()
+        closed = {gate["gate"]: gate["because"] for gate in answer["gates"] if not gate["passed"]}
+        return answer["passed"], closed, answer["messages"]
+
+    assert told(ada) == (True, {}, [])
+    assert told(stranger) == (False, {"consent": f"not confirmed on “{campaign.list}”"}, [])
+    assert Api(workspace, "subscribers:read")("GET", path_of(ada)).status_code == 403

@@ -54,6 +54,7 @@ GATES = {
     "paused": _("Everything paused?"),
     "fence": _("Deployment fence"),
     "safe mode": _("Safe mode"),
+    "time zone": _("Time zone"),
     "window": _("Send window"),
     "quiet hours": _("Quiet hours"),
     "frequency cap": _("Frequency cap"),

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from accounts.api.resources import Resource
 from accounts.authentication import ApiRequest, require
-from delivery import explain
+from delivery.api.explanations import Explained
 from delivery.states import SourceKind
 from sequences import dry_run, outlook, why
 from sequences.models import Enrollment, Sequence
@@ -61,18 +61,6 @@ class UpcomingSerializer(serializers.Serializer[Any]):
     data = UpcomingMessage(many=True)  # type: ignore[assignment]
 
 
-class GateSerializer(serializers.Serializer[Any]):
-    gate = serializers.CharField()
-    passed = serializers.BooleanField()
-    because = serializers.CharField()
-
-
-class Explanation(serializers.Serializer[Any]):
-    passed = serializers.BooleanField(help_text="Whether every gate is open.")
-    gates = GateSerializer(many=True)
-    messages = serializers.ListField(child=serializers.CharField())
-
-
 class Outlooks(Resource):
     """What a person is going to get from sequences."""
 
@@ -88,29 +76,19 @@ class Outlooks(Resource):
         return Response(UpcomingSerializer({"data": found}).data)
 
 
-class Explanations(Resource):
+class Explanations(Explained):
     """Why people did, or did not, get something of a sequence."""
 
     queryset = Sequence.objects.select_related("workspace", "list", "live_version")
-    serializer_class = Explanation
     permissions = {"explain": "subscribers:read"}
 
     @extend_schema(parameters=[OpenApiParameter("step", str, description="The id of a step.")])
     def explain(self, request: ApiRequest, **_: Any) -> Response:
         """Every gate between a person and a sequence, or a step of it, and its answer as of now."""
-        people = Subscriber.objects.of(request.workspace).select_related("workspace")
-        person = self.found(people, self.kwargs["subscriber"])
-        sequence = self.get_object()
+        person, sequence = self.person(), self.get_object()
         require(request, "sequences:read")
-        step = request.query_params.get("step", "")
-        gates = why.gates(person, sequence, step_key=step)
-        messages = explain.messages(person, SourceKind.SEQUENCE, sequence.pk)
-        answer = {
-            "passed": all(gate.passed for gate in gates),
-            "gates": [gate._asdict() for gate in gates],
-            "messages": list(messages),
-        }
-        return Response(Explanation(answer).data)
+        gates = why.gates(person, sequence, step_key=request.query_params.get("step", ""))
+        return self.explained(person, gates, SourceKind.SEQUENCE, sequence.pk)
 
 
 def _told(run: Enrollment, entry: Any) -> dict[str, Any]:

@@ -163,6 +163,17 @@ def test_who_has_been_is_told_when_they_may_come_again():
         assert answer["re-entry"][1].endswith("and nobody comes twice")
 
 
+def test_a_zone_that_there_is_not_is_told_of():
+    sequence = make_playing(HELLO, workspace__time_zone="Europe/Berlin")
+    [person] = enter(sequence)
+    type(person).objects.update(time_zone="Mars/Olympus")
+
+    told = gates(Api(sequence.workspace), person, sequence)
+
+    lost = "there is no “Mars/Olympus”: Europe/Berlin of the workspace is taken"
+    assert told["time zone"] == (True, lost)
+
+
 def test_the_command_answers_for_a_step():
     sequence = make_playing(HELLO, TWO_DAYS, BYE, slug="welcome")
     [person] = enter(sequence)

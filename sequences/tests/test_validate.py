@@ -14,8 +14,8 @@ from sequences.services import edit, lifecycle
 from sequences.services.publish import publish
 from sequences.tests.factories import SequenceFactory, joining
 from subscribers.models import CustomField, List, Segment, Tag
-from subscribers.services import create_field
-from subscribers.tests.factories import ListFactory
+from subscribers.services import create_field, tag_people
+from subscribers.tests.factories import ListFactory, make_audience
 from templates_app.models import Template
 from templates_app.tests.factories import TemplateFactory
 
@@ -395,6 +395,19 @@ def test_sequences_that_end_are_no_loop(sequence):
     put(sequence, MAIL, enrolling("other"))
 
     assert validate.problems(sequence) == validate.warnings(sequence) == []
+
+
+def test_an_entry_rule_that_holds_for_nobody_is_odd(sequence):
+    rule = {"tag": "vip", "op": "has"}
+    edit.update(sequence, entry_rule=rule, by=SYSTEM)
+
+    [odd] = validate.warnings(sequence)
+
+    assert (odd.pointer, odd.code) == ("/entry_rule", "matches_nobody")
+    assert odd.detail.startswith("The entry rule holds for nobody as of now")
+    [person] = make_audience(1, on=sequence.list)
+    tag_people(Tag.objects.get(), [person.pk], by=SYSTEM)
+    assert validate.warnings(sequence) == []
 
 
 def test_an_event_nobody_has_told_of_is_odd(sequence):

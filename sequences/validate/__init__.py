@@ -33,7 +33,7 @@ def warnings(sequence: Sequence) -> list[Problem]:
     odd = [_said(nodes, loop) for loop in _loops(sequence, nodes) if not loop.instant]
     for pointer, rule in (*settings.rules(sequence), *steps.rules(nodes)):
         odd += references.warnings(rules.parse(rule), sequence.workspace, at=pointer)
-    return odd
+    return [*odd, *settings.warnings(sequence)]
 
 
 def _loops(sequence: Sequence, nodes: tuple[Node, ...]) -> list[Loop]:

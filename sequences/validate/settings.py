@@ -16,6 +16,8 @@ from sequences.services.edit import readers, starts
 from sequences.services.edit.names import Names
 from sequences.states import EndingKind, StepKind, TriggerKind
 from subscribers.models import CustomField
+from subscribers.segments.preview import matches_nobody
+from subscribers.segments.rules import parse
 from subscribers.states import FieldKind
 
 
@@ -23,6 +25,14 @@ def problems(sequence: Sequence, nodes: Iterable[Node]) -> Iterator[Problem]:
     yield from _own(sequence)
     yield from _triggers(sequence)
     yield from _endings(sequence, nodes)
+
+
+def warnings(sequence: Sequence) -> Iterator[Problem]:
+    if sequence.entry_rule and matches_nobody(parse(sequence.entry_rule), sequence.workspace):
+        detail = (
+            "The entry rule holds for nobody as of now, so nobody would be let in: is it meant?"
+        )
+        yield Problem("/entry_rule", "matches_nobody", detail)
 
 
 def rules(sequence: Sequence) -> Iterator[tuple[str, Any]]:

@@ -15,6 +15,7 @@ from emailseq.backoffice.forms import VerbForm
 from emailseq.backoffice.mixins import WorkspaceAdmin
 from emailseq.backoffice.pages import Request
 from emailseq.backoffice.verbs import Verb, create, edit
+from emailseq.lib import clock
 from emailseq.lib.errors import Invalid
 from sequences.models import Enrollment, Sequence
 from sequences.services import enroll
@@ -230,6 +231,7 @@ class SubscriberAdmin(WorkspaceAdmin):
         suppressions = Suppression.objects.of(request.workspace)
         return {
             "person": target,
+            "zone_is_lost": target.time_zone and target.time_zone not in clock.zones(),
             "timeline": timeline.read(
                 target, show=shown, before=int(before) if before.isdecimal() else None
             ),

@@ -53,6 +53,12 @@ def preview(data: Any, workspace: Workspace) -> Preview:
     )
 
 
+def matches_nobody(rule: Rule, workspace: Workspace) -> bool:
+    """Whether a rule holds for nobody as of now; False when that takes too long to say."""
+    counted = _count(everybody(rule, workspace, now=clock.now()))
+    return counted is not None and counted[0] == 0
+
+
 def _count(statement: Statement) -> tuple[int, list[int]] | None:
     """How many match, and the ids of some; None when it takes too long."""
     try:
