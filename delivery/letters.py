@@ -160,7 +160,8 @@ def stationery(row: Claimed, shared: Mapping[str, Any]) -> Stationery:
         *localtime.stored(shared["window"], zone=zone_name),
     )
     zone, _ = localtime.zone_or(zone_name, UTC)
-    mint = Mint(settings.TRACKING_URL)
+    host = shared["tracking_host"]
+    mint = Mint(f"https://{host}" if host else settings.TRACKING_URL)
     back_to = shared["bounce_domain"] if return_path.is_possible() else ""
     return Stationery(
         letterhead, workspace, signers, windows, zone, shared["capped"], mint, back_to or ""
@@ -176,7 +177,7 @@ def write(
     """
     context = {"subscriber": subscriber_fields(row), "workspace": paper.workspace}
     if row.kind == SourceKind.CONFIRMATION:
-        addresses = _unfollowed(row, compiled, context)
+        addresses = _unfollowed(row, compiled, context, paper.mint.base_url)
     else:
         addresses = paper.mint.addresses(
             row.id, links=len(compiled.links), trapped=paper.letterhead.one_click
@@ -215,9 +216,11 @@ def _ways_back(row: Claimed, paper: Stationery) -> tuple[str, str]:
     )
 
 
-def _unfollowed(row: Claimed, compiled: Compiled, context: Mapping[str, Any]) -> Addresses:
+def _unfollowed(
+    row: Claimed, compiled: Compiled, context: Mapping[str, Any], base_url: str
+) -> Addresses:
     """The addresses of a message that asks for a yes: nobody follows what is done with it."""
-    links = Links(settings.TRACKING_URL, row.id)
+    links = Links(base_url, row.id)
     ours = {"confirm": links.confirm, "not_me": links.not_me}
     return rendering.untracked(compiled, context, links=ours)
 

@@ -73,6 +73,7 @@ class Mint:
     """Makes the same URLs all at once, as pieces of a body; one serves any number of messages."""
 
     def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
         self._kid = signing.newest()
         lead = f"{base_url}/%s/v2.{self._kid}."
         self._click, self._pixel, self._way_out = (

@@ -5,6 +5,7 @@ from django.urls import path
 from delivery import ingestion, web
 
 urlpatterns = [
+    path("h", web.proof, name="tracking-proof"),
     path("o/<str:token>", web.open_pixel, name="open"),
     path("c/<str:token>", web.click, name="click"),
     path("u/<str:token>", web.unsubscribe, name="unsubscribe"),

@@ -19,11 +19,12 @@ from django.utils.translation import get_language_from_request
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from delivery import hits, letters, opt_in, services, tracking
+from delivery import hits, letters, opt_in, services, tracking, tracking_hosts
 from delivery.models import Confirmation, OptInMessage, Outbox, SendLedger
 from delivery.services import confirmations
 from delivery.services.confirmations import Answerer
 from delivery.states import ConfirmationState, HitKind, LeavingReason
+from delivery.tracking_hosts import HOST, WORKSPACE
 from delivery.wording import FAREWELL, IN, Farewell
 from emailseq.lib import clock
 from emailseq.lib.errors import Invalid
@@ -43,10 +44,22 @@ _PRIVATE = {
 log = structlog.get_logger(__name__)
 
 
+@csrf_exempt
+def proof(request: HttpRequest) -> HttpResponse:
+    """Shows whoever named a host that it leads here, the Host header unchanged."""
+    host = request.META.get(HOST)
+    if host is None:
+        raise Http404
+    return HttpResponse(tracking_hosts.proof(host), content_type="text/plain", headers=_PRIVATE)
+
+
 @require_safe
 def open_pixel(request: HttpRequest, token: str) -> HttpResponse:
     """A transparent pixel of 43 bytes; fetching it counts as an open."""
     message_id, _ = _read(tracking.OPEN, token)
+    if WORKSPACE in request.META:
+        with suppress(DatabaseError):
+            _check_host(request, _workspace(message_id))
     _record(request, message_id, HitKind.OPEN, 0)
     return HttpResponse(PIXEL, content_type="image/gif", headers=_PRIVATE)
 
@@ -59,9 +72,10 @@ def click(request: HttpRequest, token: str) -> HttpResponse:
     """
     message_id, number = _read(tracking.CLICK, token)
     try:
-        target = _target(message_id, number)
+        target, workspace_id = _target(message_id, number)
     except DatabaseError:
         return HttpResponse("Please try again in a minute.", status=503, content_type="text/plain")
+    _check_host(request, workspace_id)
     _record(request, message_id, HitKind.CLICK, number)
     if not target:
         return HttpResponse(status=204, headers=_PRIVATE)
@@ -76,9 +90,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     The page after that asks why, which nobody need answer, and offers to leave everything.
     """
     message_id, _ = _read(tracking.UNSUBSCRIBE, token)
-    message = services.find_message(message_id)
-    if message is None:
-        raise Http404
+    message = _found(request, message_id)
     done, everything = request.method == "POST", "everything" in request.POST
     reason = request.POST.get("reason", "")
     if done:
@@ -97,7 +109,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
     """GET shows what waits for a yes, with one button; POST says it."""
-    asked, language = _asked(tracking.CONFIRM, token)
+    asked, language = _asked(request, tracking.CONFIRM, token)
     words = IN[language]
     if request.method == "POST":
         with suppress(Invalid):  # the page says what is wrong
@@ -114,7 +126,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def not_me(request: HttpRequest, token: str) -> HttpResponse:
     """GET shows one button; POST says that somebody else has typed in this address."""
-    asked, language = _asked(tracking.NOT_ME, token)
+    asked, language = _asked(request, tracking.NOT_ME, token)
     words = IN[language]
     if request.method == "POST":
         with suppress(Invalid):
@@ -151,12 +163,12 @@ def _language(request: HttpRequest) -> str:
     return wanted if wanted in FAREWELL else "en"
 
 
-def _asked(purpose: str, token: str) -> tuple[Confirmation, str]:
+def _asked(request: HttpRequest, purpose: str, token: str) -> tuple[Confirmation, str]:
     """The question that a token is about, and the language it was asked in."""
     message_id, _ = _read(purpose, token)
-    message = services.find_message(message_id)
-    asked = confirmations.find(message) if message else None
-    if message is None or asked is None:
+    message = _found(request, message_id)
+    asked = confirmations.find(message)
+    if asked is None:
         raise Http404
     own = OptInMessage.objects.filter(list=message.list_id).first()
     return asked, own.language if own else "en"
@@ -199,6 +211,29 @@ def _read(purpose: str, token: str) -> tuple[int, int]:
         raise Http404 from None
 
 
+def _found(request: HttpRequest, message_id: int) -> Outbox | SendLedger:
+    """Raises Http404 for a message that nobody knows, or not by this name."""
+    message = services.find_message(message_id)
+    if message is None:
+        raise Http404
+    _check_host(request, message.workspace_id)
+    return message
+
+
+def _check_host(request: HttpRequest, workspace_id: int) -> None:
+    """Raise Http404 where a message of one workspace is asked for by the host of another."""
+    if request.META.get(WORKSPACE, workspace_id) != workspace_id:
+        raise Http404
+
+
+@lru_cache(maxsize=10_000)
+def _workspace(message_id: int) -> int:
+    message = services.find_message(message_id)
+    if message is None:
+        raise Http404
+    return message.workspace_id
+
+
 def _record(request: HttpRequest, message_id: int, kind: str, link: int) -> None:
     """HEAD never counts, and statistics never spoil the answer."""
     if request.method == "HEAD":
@@ -216,8 +251,9 @@ def _record(request: HttpRequest, message_id: int, kind: str, link: int) -> None
 
 
 @lru_cache(maxsize=10_000)
-def _target(message_id: int, number: int) -> str:
-    """Where a link leads, for this reader; remembered, so that it works while PostgreSQL restarts.
+def _target(message_id: int, number: int) -> tuple[str, int]:
+    """Where a link leads, for this reader, and its workspace; remembered, so that it works while
+    PostgreSQL restarts.
 
     The trap leads nowhere: ''. Raises Http404 for a message or a link number that does not exist.
     """
@@ -226,8 +262,9 @@ def _target(message_id: int, number: int) -> str:
         raise Http404
     links, context = message.template_version.links, letters.context_of(message.subscriber)
     if number == len(links):
-        return ""
+        return "", message.workspace_id
     try:
-        return rendering.link_target(links, number=number, context=context)
+        target = rendering.link_target(links, number=number, context=context)
     except (LookupError, RenderError):
         raise Http404 from None
+    return target, message.workspace_id

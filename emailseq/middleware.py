@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from typing import cast
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.request import validate_host
 from django.utils import timezone
 from django.utils.deprecation import MiddlewareMixin
 
 from accounts.audit import Actor
 from accounts.models import Membership
+from delivery import tracking_hosts
 from emailseq.backoffice.pages import Request
 from emailseq.lib import ids
 from emailseq.lib.api import problems
@@ -31,6 +35,7 @@ PUBLIC_POLICY = (
     "frame-ancestors 'none'; base-uri 'none'"
 )
 _REQUEST_ID = "HTTP_X_REQUEST_ID"  # where the logs take it from, too
+_LINK = re.compile(r"/[a-z]/")  # the pages that messages lead to
 _SANE_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _POLICIES = {"/admin/": ADMIN_POLICY, "/api/docs/": DOCS_POLICY}
 
@@ -56,6 +61,27 @@ class ProblemMiddleware(MiddlewareMixin):
             return response
         problem = problems.document(problems.BY_STATUS.get(response.status_code, "internal"))
         return JsonResponse(problem, status=problem["status"], content_type=problems.MEDIA_TYPE)
+
+
+class TrackingHostMiddleware(MiddlewareMixin):
+    """Lets the links of a workspace in by a host of its own, and nothing else by that name.
+
+    From here on the request is one to us; views see by META whose host it was.
+    """
+
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        host = request.META.get("HTTP_HOST", "").partition(":")[0].lower()
+        if validate_host(host, settings.ALLOWED_HOSTS):
+            return None
+        found = tracking_hosts.find(host)
+        if found is None:
+            return None  # Django refuses it
+        if request.path != "/h" and not (found.proved and _LINK.match(request.path)):
+            return HttpResponse("There is nothing here.", status=404, content_type="text/plain")
+        request.META["HTTP_HOST"] = urlsplit(settings.SITE_URL).netloc
+        request.META[tracking_hosts.HOST] = host
+        request.META[tracking_hosts.WORKSPACE] = found.workspace_id
+        return None
 
 
 class SecurityHeadersMiddleware(MiddlewareMixin):

@@ -68,6 +68,7 @@ MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "emailseq.middleware.SecurityHeadersMiddleware",
     "emailseq.middleware.ProblemMiddleware",
+    "emailseq.middleware.TrackingHostMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

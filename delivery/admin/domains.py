@@ -27,6 +27,7 @@ KINDS = {
     Kind.PTR: _("Name of the sending address"),
     Kind.TLS: _("Encryption"),
     Kind.LINKS: _("Links"),
+    Kind.TRACKING: _("Links by your own name"),
 }
 LEVELS = {
     Level.GOOD: _("Good"),
@@ -46,10 +47,22 @@ class DomainForm(VerbForm):
         label=_("Bounces go to"),
         help_text=_("A domain below it: bounce.… if you leave this empty."),
     )
+    tracking_host = forms.CharField(
+        max_length=253,
+        required=False,
+        label=_("Links lead by"),
+        help_text=_("A host below it, such as links.…; by ours if you leave this empty."),
+    )
 
 
-class BounceForm(VerbForm):
+class WaysForm(VerbForm):
     bounce_domain = forms.CharField(max_length=253, label=_("Bounces go to"))
+    tracking_host = forms.CharField(
+        max_length=253,
+        required=False,
+        label=_("Links lead by"),
+        help_text=_("A host below it, such as links.…; what has left by another leads nowhere."),
+    )
 
 
 class RotationForm(VerbForm):
@@ -109,7 +122,7 @@ class SendingDomainAdmin(WorkspaceAdmin):
             ),
             done=_("Publish the record of the new key, then check."),
         ),
-        edit(services.update_domain, form=BounceForm),
+        edit(services.update_domain, form=WaysForm),
         Verb(
             services.delete_domain,
             name="remove",

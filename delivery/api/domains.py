@@ -44,7 +44,8 @@ class SendingDomainSerializer(ResourceSerializer):
     class Meta:
         model = SendingDomain
         fields = [
-            *("id", "name", "bounce_domain", "state", "keys", "findings"),
+            *("id", "name", "bounce_domain", "tracking_host", "tracking_ready"),
+            *("state", "keys", "findings"),
             *("checked_at", "created_at"),
         ]
 
@@ -52,6 +53,12 @@ class SendingDomainSerializer(ResourceSerializer):
 class DomainChanges(Strict):
     bounce_domain = serializers.CharField(
         max_length=253, required=False, help_text="Where bounces go: the domain itself or below."
+    )
+    tracking_host = serializers.CharField(
+        max_length=253,
+        required=False,
+        allow_blank=True,
+        help_text="Where links lead: a host below the domain; empty for the installation's own.",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -38,7 +38,8 @@ class MailServer:
 class Subject:
     """What is examined: a domain, and the installation that sends for it.
 
-    `mechanisms` are those of SPF that our mail servers stand for, e.g. `ip4:192.0.2.1`.
+    `mechanisms` are those of SPF that our mail servers stand for, e.g. `ip4:192.0.2.1`. `prove`
+    says what is wrong with a `tracking_host` that DNS shows; nothing, if it leads here.
     """
 
     name: str
@@ -47,6 +48,8 @@ class Subject:
     mechanisms: tuple[str, ...]
     mail_servers: tuple[MailServer, ...]
     links_url: str
+    tracking_host: str = ""
+    prove: Callable[[str], str] = lambda _: "Nobody has asked it."
 
 
 def unchecked(subject: Subject) -> list[Finding]:
@@ -78,6 +81,9 @@ def _rows(subject: Subject) -> Iterator[Row]:
         yield Row(session, hosts.HandOverJudge(encrypted=server.encrypted))
     host = urlsplit(subject.links_url).hostname or ""
     yield Row(Finding(Kind.LINKS, "URL", host, subject.links_url), hosts.judge_links)
+    if subject.tracking_host:
+        own = Finding(Kind.TRACKING, "CNAME", subject.tracking_host, host)
+        yield Row(own, hosts.TrackingJudge(subject.prove))
 
 
 def _spf_rows(subject: Subject) -> Iterator[Row]:

@@ -19,7 +19,7 @@ class Level(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a record is for. The first four are the domain's own, the others the installation's."""
+    """What a record is for. The first four decide about the domain, the last is its own as well."""
 
     SPF = "spf"
     DKIM = "dkim"
@@ -28,6 +28,7 @@ class Kind(StrEnum):
     PTR = "ptr"
     TLS = "tls"
     LINKS = "links"
+    TRACKING = "tracking"
 
 
 OF_THE_DOMAIN = (Kind.SPF, Kind.DKIM, Kind.DMARC, Kind.RETURN_PATH)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -72,6 +73,22 @@ class HandOverJudge:
             return finding.say(Level.GOOD, advice)
         advice = "Messages travel to the mail server in the clear: use smtp+tls:// in EMAIL_URL."
         return finding.say(Level.ADVICE, advice)
+
+
+@dataclass(frozen=True)
+class TrackingJudge:
+    """Whether a host of the domain's own leads here; `prove` says what is wrong, if it does not."""
+
+    prove: Callable[[str], str]
+
+    def __call__(self, finding: Finding, lookup: Lookup) -> Finding:
+        addresses = lookup.addresses(finding.host)
+        if not addresses:
+            advice = "This name is not there: publish the record, then links can lead by it."
+            return finding.say(Level.BAD, advice)
+        if wrong := self.prove(finding.host):
+            return finding.say(Level.BAD, wrong, addresses)
+        return finding.say(Level.GOOD, "Links lead by this name, over https.", addresses)
 
 
 def judge_links(finding: Finding, lookup: Lookup) -> Finding:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.http.request import validate_host
 from dns.resolver import Resolver
 
 from accounts import audit
 from accounts.audit import SYSTEM, Actor
 from accounts.models import Workspace
-from delivery import dkim, kinds
+from delivery import dkim, kinds, tracking_hosts
 from delivery.models import DkimKey, SendingDomain, Transport
 from delivery.records.examine import Key, MailServer, Subject, examine, unchecked
-from delivery.records.findings import OF_THE_DOMAIN, Finding, Level
+from delivery.records.findings import OF_THE_DOMAIN, Finding, Kind, Level
 from delivery.records.lookup import Lookup, make_resolver
 from delivery.states import DOMAIN_MOVES, KEY_MOVES, DomainState, KeyAlgorithm, KeyState
 from emailseq.lib import addresses, clock
@@ -39,14 +41,16 @@ def parse_domain(name: str, *, field: str = "name") -> str:
 
 @transaction.atomic
 def create_domain(
-    workspace: Workspace, *, name: str, by: Actor, bounce_domain: str = ""
+    workspace: Workspace, *, name: str, by: Actor, bounce_domain: str = "", tracking_host: str = ""
 ) -> SendingDomain:
     """Make a domain known, with a first key; it signs as soon as a check finds that in DNS.
 
-    Bounces go to `bounce.<name>` unless told otherwise. Raises Invalid and Conflict.
+    Bounces go to `bounce.<name>` unless told otherwise; links lead by the `tracking_host`, once a
+    check has found that it leads here. Raises Invalid and Conflict.
     """
     name = parse_domain(name)
     domain = SendingDomain(workspace=workspace, name=name)
+    domain.tracking_host = _tracking_host(domain, tracking_host)
     domain.bounce_domain = _bounce_domain(domain, bounce_domain or f"bounce.{name}")
     with taken("sending domain", name):
         domain.save()
@@ -57,16 +61,32 @@ def create_domain(
 
 @transaction.atomic
 def update_domain(
-    domain: SendingDomain, *, by: Actor, bounce_domain: str | None = None
+    domain: SendingDomain,
+    *,
+    by: Actor,
+    bounce_domain: str | None = None,
+    tracking_host: str | None = None,
 ) -> SendingDomain:
-    """Send bounces somewhere else; DNS is asked about that within minutes. Raises Invalid."""
-    if bounce_domain is None:
+    """Send bounces somewhere else, or let links lead by another host ('': by none of its own).
+
+    DNS is asked about that within minutes. What has left leads nowhere without its host. Raises
+    Invalid.
+    """
+    changes: dict[str, Any] = {}
+    if bounce_domain is not None:
+        changes["bounce_domain"] = _bounce_domain(domain, bounce_domain)
+    if tracking_host is not None:
+        changes["tracking_host"] = _tracking_host(domain, tracking_host)
+    changes = {name: value for name, value in changes.items() if value != getattr(domain, name)}
+    if not changes:
         return domain
-    domain.bounce_domain = _bounce_domain(domain, bounce_domain)
-    domain.checked_at = None
-    domain.save(update_fields=["bounce_domain", "checked_at"])
+    fresh = {"checked_at": None}
+    if "tracking_host" in changes:
+        fresh |= {"tracking_ready": False, "tracking_proved_at": None}
+    for name, value in {**changes, **fresh}.items():
+        setattr(domain, name, value)
+    domain.save(update_fields=[*changes, *fresh])
     _expect(domain)
-    changes = {"bounce_domain": domain.bounce_domain}
     audit.record(domain.workspace_id, "domain.updated", by=by, on=domain, changes=changes)
     return domain
 
@@ -105,9 +125,11 @@ def check_domain(
     with transaction.atomic():
         locked = SendingDomain.objects.select_for_update().get(pk=domain.pk)
         _activate_keys(locked, findings, by=by)
+        findings = [_tracked(locked, each, by=by) for each in findings]
         _judge(locked, findings, by=by)
         locked.findings, locked.checked_at = [asdict(each) for each in findings], clock.now()
         locked.save(update_fields=["findings", "checked_at"])
+    tracking_hosts.refresh()
     domain.refresh_from_db()
     return domain
 
@@ -140,6 +162,40 @@ def _bounce_domain(domain: SendingDomain, name: str) -> str:
         detail = f"Bounces go to {domain.name} or below, or SPF does not count for it."
         raise Invalid.field("bounce_domain", "not_below", detail)
     return name
+
+
+def _tracking_host(domain: SendingDomain, name: str) -> str:
+    if not name.strip():
+        return ""
+    name = parse_domain(name, field="tracking_host")
+    if not name.endswith(f".{domain.name}"):
+        detail = f"Links lead by a name below {domain.name}, such as links.{domain.name}."
+        raise Invalid.field("tracking_host", "not_below", detail)
+    if validate_host(name, settings.ALLOWED_HOSTS):
+        detail = f"{name} is a name of this installation: take one that nothing else goes by."
+        raise Invalid.field("tracking_host", "taken", detail)
+    return name
+
+
+def _tracked(domain: SendingDomain, finding: Finding, *, by: Actor) -> Finding:
+    """Let links lead by the domain's own host when that leads here, and else not; nobody's guess.
+
+    A name leads to one workspace, the first that has proved it.
+    """
+    if finding.kind != Kind.TRACKING or finding.level == Level.UNKNOWN:
+        return finding
+    rivals = SendingDomain.objects.filter(tracking_host=domain.tracking_host)
+    if rivals.exclude(pk=domain.pk).exclude(tracking_proved_at=None).exists():
+        finding = finding.say(Level.BAD, "Another sending domain goes by this name already.")
+    ready = finding.level == Level.GOOD
+    if ready != domain.tracking_ready:
+        verb = "domain.tracking_ready" if ready else "domain.tracking_failing"
+        audit.record(domain.workspace_id, verb, by=by, on=domain)
+    if ready:
+        domain.tracking_proved_at = domain.tracking_proved_at or clock.now()
+    domain.tracking_ready = ready
+    domain.save(update_fields=["tracking_ready", "tracking_proved_at"])
+    return finding
 
 
 def _make_key(domain: SendingDomain, algorithm: str, *, by: Actor) -> DkimKey:
@@ -180,6 +236,8 @@ def _subject(domain: SendingDomain) -> Subject:
         mechanisms=settings.SPF_MECHANISMS,
         mail_servers=_mail_servers(domain.workspace),
         links_url=settings.TRACKING_URL,
+        tracking_host=domain.tracking_host,
+        prove=tracking_hosts.prove,
     )
 
 

@@ -53,6 +53,8 @@ def test_a_domain_is_made_with_what_to_publish(operator, names):
         "id": domain.public_id,
         "name": "news.xn--strae-oqa.example",
         "bounce_domain": "bounce.news.xn--strae-oqa.example",
+        "tracking_host": "",
+        "tracking_ready": False,
         "state": "unverified",
         "keys": [
             {
