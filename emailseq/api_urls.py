@@ -34,6 +34,7 @@ from sequences.api import (
     Simulations,
     Steps,
     SubscriberEnrollments,
+    Trials,
     Versions,
 )
 from subscribers.api import (
@@ -97,6 +98,9 @@ upcoming = Outlooks.as_view({"get": "upcoming"}, basename="subscribers")
 explain = Explanations.as_view({"get": "explain"}, basename="subscribers")
 explain_campaign = CampaignExplanations.as_view({"get": "explain"}, basename="campaigns")
 forecast = Forecasts.as_view({"get": "forecast"}, basename="sequences")
+trials = Trials.as_view({"get": "list"}, basename="trials")
+choose = Trials.as_view({"post": "choose"}, basename="trials")
+restart = Trials.as_view({"post": "restart"}, basename="trials")
 simulate = Simulations.as_view({"post": "simulate"}, basename="simulations")
 enrollments = SubscriberEnrollments.as_view({"get": "list"}, basename="subscriber-enrollments")
 
@@ -125,6 +129,9 @@ urlpatterns = [
     path("v1/sequences/<str:id>/draft/undo", undo),
     path("v1/sequences/<str:id>/simulate", simulate),
     path("v1/sequences/<str:id>/forecast", forecast),
+    path("v1/sequences/<str:id>/trials", trials),
+    path("v1/sequences/<str:id>/trials/<str:step>/choose", choose),
+    path("v1/sequences/<str:id>/trials/<str:step>/restart", restart),
     path("v1/enrollments/<str:id>/log", run_log),
     path("v1/subscribers/<str:id>/upcoming", upcoming),
     path("v1/subscribers/<str:subscriber>/sequences/<str:id>/explain", explain),

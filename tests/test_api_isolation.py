@@ -30,6 +30,7 @@ BODIES = {
     "triggers": lambda ids: {"triggers": [{"kind": "list_joined", "list": ids["lists"]}]},
     "replay_since": lambda ids: {"since": "2026-01-01T00:00:00Z"},
     "move": lambda ids: {"to": 1},
+    "choose": lambda ids: {"variant": "a"},
     "create": lambda ids: {"kind": "email", "template": ids["templates"]},
     "partial_update": lambda ids: {},
 }

@@ -8,6 +8,7 @@ from sequences.api.insight import Explanations, Forecasts, Outlooks, RunLogs
 from sequences.api.sequences import Sequences
 from sequences.api.simulations import Simulations
 from sequences.api.steps import Steps
+from sequences.api.trials import Trials
 from sequences.api.versions import Versions
 
 __all__ = [
@@ -24,5 +25,6 @@ __all__ = [
     "Simulations",
     "Steps",
     "SubscriberEnrollments",
+    "Trials",
     "Versions",
 ]

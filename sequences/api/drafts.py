@@ -11,7 +11,7 @@ from accounts.api.resources import Resource, Verb
 from accounts.authentication import ApiRequest
 from emailseq.lib.api.fields import Strict
 from sequences import draft, versions
-from sequences.api.sequences import Duration
+from sequences.api.durations import Duration
 from sequences.diff import Changed
 from sequences.impact import impact
 from sequences.models import Sequence

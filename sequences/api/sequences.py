@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -13,36 +12,20 @@ from rest_framework.response import Response
 from accounts.api.resources import Resource, Verb, reads
 from accounts.audit import Actor
 from accounts.authentication import ApiRequest
-from analytics.api import NumbersSerializer
-from analytics.numbers import Numbers, numbers, numbers_by_step
 from delivery.models import SenderIdentity
-from delivery.states import SourceKind
 from emailseq.lib.api.fields import Named, Reference, ResourceSerializer, Strict
 from emailseq.lib.api.schema import Fault
-from emailseq.lib.errors import Invalid
 from sequences import draft, validate
-from sequences.models import Enrollment, Sequence, Trigger
+from sequences.api.durations import Duration
+from sequences.api.stats import SequenceStatsSerializer, StatsFilters, told
+from sequences.models import Sequence, Trigger
 from sequences.services import edit, lifecycle, resuming
 from sequences.services.publish import publish
 from sequences.states import EndingKind, Fate, Overdue, SequenceState
 from subscribers.models import List
-from subscribers.segments import comparisons
 
 LISTS = List.objects.filter(archived_at=None)
 BESIDE = (Prefetch("triggers", Trigger.objects.select_related("list", "tag", "segment")), "endings")
-
-
-class Duration(serializers.DurationField):
-    """ISO 8601, of units that are always as long, e.g. P2D."""
-
-    def to_internal_value(self, value: Any) -> timedelta:
-        try:
-            return comparisons.span(value, "")  # the framework knows no weeks
-        except Invalid:
-            return super().to_internal_value(value)
-
-    def to_representation(self, value: Any) -> str:
-        return comparisons.written(value)
 
 
 class Triggers(Strict):
@@ -114,15 +97,6 @@ def _endings(sequence: Sequence, kind: str) -> Any:
 class SequenceFilters(Strict):
     state = serializers.ChoiceField(SequenceState.choices, required=False)
     list = Reference(List.objects.all(), required=False)
-
-
-class StepStatsSerializer(NumbersSerializer):
-    id = serializers.CharField()
-    waiting = serializers.IntegerField(help_text="People who stand at this step now.")
-
-
-class SequenceStatsSerializer(NumbersSerializer):
-    steps = StepStatsSerializer(many=True)
 
 
 class ChecksSerializer(serializers.Serializer[Any]):
@@ -235,19 +209,9 @@ class Sequences(Resource):
         found = resuming.overdue(self.get_object(), **given.validated_data)
         return Response(self.get_serializer(found._asdict()).data)
 
+    @extend_schema(parameters=[StatsFilters])
     @action(detail=True, serializer_class=SequenceStatsSerializer)
     def stats(self, request: ApiRequest, **_: Any) -> Response:
-        """What became of its messages, as a whole and by step, and how many stand where."""
+        """What became of its messages and runs: as a whole, by step and by variant."""
         sequence = self.get_object()
-        by_step = numbers_by_step(SourceKind.SEQUENCE, sequence.pk)
-        waiting = Enrollment.objects.waiting_by_step(sequence)
-        steps = [
-            {
-                "id": node.step.key,
-                "waiting": waiting.get(node.step.key, 0),
-                **asdict(by_step.get(node.step.key, Numbers())),
-            }
-            for node in draft.walk(draft.read(sequence))
-        ]
-        stats = {**asdict(numbers(SourceKind.SEQUENCE, sequence.pk)), "steps": steps}
-        return Response(self.get_serializer(stats).data)
+        return Response(self.get_serializer(told(sequence, request.query_params.dict())).data)

@@ -15,7 +15,7 @@ from accounts.authentication import ApiRequest
 from emailseq.lib.api.fields import Reference, Strict
 from emailseq.lib.errors import Invalid
 from sequences import draft
-from sequences.api.sequences import Duration
+from sequences.api.durations import Duration
 from sequences.models import Sequence, Step
 from sequences.program import METRICS
 from sequences.services import edit

@@ -62,6 +62,7 @@ class VersionStatsSerializer(serializers.Serializer[Any]):
     completed = serializers.IntegerField()
     exited = serializers.IntegerField()
     failed = serializers.IntegerField()
+    held_out = serializers.IntegerField(help_text="Ended as they began, to compare with.")
     steps = WaitingSerializer(many=True)
 
 

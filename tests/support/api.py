@@ -150,6 +150,7 @@ def make_world() -> World:
             "sender-identities": sequence.sender.public_id,
             "sequences": sequence.public_id,
             "steps": sequence.steps.get().key,
+            "trials": sequence.steps.get().key,
             "versions": "1",
             "enrollments": run.public_id,
             "backfills": start_backfill(sequence, per_day=10, by=SYSTEM).public_id,
