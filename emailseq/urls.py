@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from accounts import web as accounts
 from emailseq import health
 
+ICON = RedirectView.as_view(url=f"{settings.STATIC_URL}backoffice/icon.svg")
+HOME = RedirectView.as_view(pattern_name="admin:index")
+
 urlpatterns = [
+    path("", HOME),
+    path("admin", HOME),
     path("admin/", admin.site.urls),
+    path("favicon.ico", ICON),  # where browsers look on pages that name none
     path("login/<token>/", accounts.login, name="login"),
     path("api/", include("emailseq.api_urls")),
     path("healthz", health.healthz),
