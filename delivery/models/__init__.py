@@ -3,6 +3,7 @@ from __future__ import annotations
 from delivery.models.confirmation import Confirmation, OptInMessage
 from delivery.models.domain import DkimKey, SendingDomain
 from delivery.models.feedback import Callback, CallbackQuerySet, Feedback, FeedbackQuerySet
+from delivery.models.mailbox import Mailbox, MailboxQuerySet
 from delivery.models.message import Hit, Lease, Message, Outbox, OutboxQuerySet, SendLedger
 from delivery.models.source import MessageSource, SenderIdentity, Source, SourceKey
 from delivery.models.stop import Deployment, SendingPause, SendingPauseQuerySet
@@ -26,6 +27,8 @@ __all__ = [
     "Hit",
     "Lane",
     "Lease",
+    "Mailbox",
+    "MailboxQuerySet",
     "Message",
     "MessageSource",
     "OptInMessage",

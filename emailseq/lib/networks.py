@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 
 # Ranges that lead elsewhere than they say: 6to4 and NAT64 wrap an IPv4 address.
 _WRAPPED = tuple(map(ipaddress.ip_network, ("2002::/16", "64:ff9b::/96", "64:ff9b:1::/48")))
+_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*")
 
 
 def is_public(address: str) -> bool:
@@ -24,3 +27,8 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def is_host(text: str) -> bool:
+    """Whether a text is the name of a host, or an IPv4 address, in small letters."""
+    return bool(_HOST.fullmatch(text))
