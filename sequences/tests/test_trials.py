@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
 from accounts.audit import SYSTEM
 from accounts.models import AuditEntry
+from accounts.tests.api import Api
 from analytics.services import count
+from analytics.tests.factories import in_a_session_of_its_own
 from delivery.models import Outbox, SendLedger
 from emailseq.lib.stats import Count
-from sequences import engine, trials
+from sequences import as_code, documents, engine, trials
 from sequences.models import Trial
 from sequences.program import EmailStep, Variant
 from sequences.services import edit, endings
 from sequences.services import trials as verbs
+from sequences.services.as_code import apply
 from sequences.services.enroll import enroll
 from sequences.services.lifecycle import exit as leave
 from sequences.services.publish import publish
@@ -197,3 +202,105 @@ def test_goals_decide_where_the_metric_says_so(live):
     assert verbs.judge_all() == 1
     assert Trial.objects.get().winner == "a"
     assert Trial.objects.get().counts["a"] == [len(got), len(got)]
+
+
+def test_a_person_chooses_and_starts_over(live):
+    api = Api(live.workspace)
+    path = f"/sequences/{live.slug}/trials"
+    [before] = api("GET", path).json()["data"]
+    assert (before["step"], before["metric"], before["minimum"]) == ("hello", "click", 5)
+    assert [(each["key"], each["share"]) for each in before["variants"]] == [("a", 0.5), ("b", 0.5)]
+    assert (before["winner"], before["decided_at"]) == ("", None)
+
+    refused = api("POST", f"{path}/hello/choose", {"variant": "c"})
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "/variant")
+    assert api("POST", f"{path}/nowhere/choose", {"variant": "a"}).status_code == 404
+    [chosen] = api("POST", f"{path}/hello/choose", {"variant": "a"}).json()["data"]
+
+    assert (chosen["winner"], [each["share"] for each in chosen["variants"]]) == ("a", [1.0, 0.0])
+    assert chosen["decided_by"].startswith("test (")
+    assert sent_to(enter(live, 20)) == {"a": 20}
+    assert verbs.judge_all() == 0
+    [again] = api("POST", f"{path}/hello/restart").json()["data"]
+    assert (again["winner"], [each["share"] for each in again["variants"]]) == ("", [0.5, 0.5])
+    assert sent_to(enter(live, 40)).keys() == {"a", "b"}
+    verbs_told = AuditEntry.objects.filter(object_id=live.pk).values_list("verb", flat=True)
+    assert {"sequence.variant_promoted", "trial.restarted"} <= {*verbs_told}
+
+
+def test_a_simulation_sends_the_winner(live):
+    [person] = make_audience(1, on=live.list)
+    api = Api(live.workspace)
+    got = {}
+    for variant in ("a", "b"):
+        verbs.choose(live, step="hello", variant=variant, by=SYSTEM)
+        body = {"person": person.public_id, "version": "live"}
+        steps = api("POST", f"/sequences/{live.slug}/simulate", body).json()["steps"]
+        got[variant] = [each["variant"] for each in steps if each["kind"] == "email"]
+
+    assert got == {"a": ["a"], "b": ["b"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"metric": "opens"}, "/metric"),
+        ({"minimum": 0}, "/minimum"),
+        ({"minimum": "many"}, "/minimum"),
+    ],
+)
+def test_a_trial_that_makes_no_sense_is_refused(live, changes, pointer):
+    api = Api(live.workspace)
+    path = f"/sequences/{live.slug}/steps/hello"
+    refused = api("PATCH", path, changes, match="*")
+
+    assert refused.status_code == 400
+    assert refused.json()["errors"][0]["pointer"] == pointer
+
+
+@pytest.mark.parametrize(
+    ("step", "pointer", "code"),
+    [
+        ({**HELLO, "metric": "click"}, "/steps/0/variants", "required"),
+        ({**TRIED, "metric": "goal"}, "/steps/0/metric", "no_goal"),
+    ],
+)
+def test_a_metric_needs_variants_and_a_goal_needs_to_be_there(live, step, pointer, code):
+    edit.put_draft(live, document={"steps": [step]}, by=SYSTEM)
+
+    problems = Api(live.workspace)("GET", f"/sequences/{live.slug}/checks").json()["problems"]
+
+    assert [(each["pointer"], each["code"]) for each in problems] == [(pointer, code)]
+
+
+def test_a_trial_goes_with_the_document(live):
+    written = as_code.written(live)
+
+    assert written["steps"][0]["metric"] == "click"
+    assert written["steps"][0]["minimum"] == 5
+    edit.update(live, holdout_percent=10, by=SYSTEM)
+    document = documents.load(as_code.export(live))
+    assert document["holdout_percent"] == 10
+    assert not apply(live.workspace, document=document, by=SYSTEM).changed
+
+
+@pytest.mark.pg
+@pytest.mark.django_db(transaction=True)
+def test_of_two_ticks_at_once_one_decides(live):
+    enter(live, 100)
+    let_leave()
+    click("b")
+    hear()
+    barrier = Barrier(2)
+
+    def tick():
+        barrier.wait()
+        return verbs.judge_all()
+
+    with ThreadPoolExecutor(2) as pool:
+        turns = [pool.submit(in_a_session_of_its_own(tick)) for _ in range(2)]
+    assert sorted(turn.result() for turn in turns) == [0, 1]
+
+    assert Event.objects.filter(kind="sequence.variant_promoted").count() == 1
+    assert AuditEntry.objects.filter(verb="sequence.variant_promoted").count() == 1
+    assert Trial.objects.get().winner == "b"
