@@ -10,6 +10,7 @@ from sequences.tests.factories import make_draft
 pytestmark = [pytest.mark.pg, pytest.mark.django_db(transaction=True)]
 
 
+@pytest.mark.slow  # there and back through all migrations since
 def test_the_lists_that_started_a_sequence_become_its_triggers_and_back():
     draft = make_draft()
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -359,6 +360,11 @@ def test_a_simulation_goes_the_way_of_its_program_and_always_the_same(program, e
     assert entries[-1].kind in ("completed", "exited")
     emails = [entry for entry in entries if entry.kind == "email"]
     assert all(next_open(windows, entry.at, BERLIN) == entry.at for entry in emails)
+    assert len({entry.step_key for entry in emails}) == len(emails), "no message comes twice"
+    for came, following in pairwise(entries):
+        step = program.at(came.step_key) if came.step_key else None
+        if isinstance(step, WaitStep) and isinstance(step.wait, Delay):
+            assert following.at - came.at >= step.wait.length, "nothing comes early"
     taken = {entry.step_key: entry.arm for entry in entries if entry.arm}
     steps = [*way(program.steps, taken)]
     assert [entry.step_key for entry in emails] == [key for key in steps if key in program.emails]

@@ -47,7 +47,6 @@ SELECT %(workspace)s, gen_random_uuid(), %(sequence)s, %(version)s, id, 1, 'acti
        now(), now(), now(), ''
   FROM person
 """
-TEN_THOUSAND = 10_000
 
 
 def fill(live, people):
@@ -84,38 +83,41 @@ def dying(written):
     return run
 
 
-def advance(done):
+def advance(done, limit):
     while not done.is_set():
-        engine.advance_batch(100)
+        engine.advance_batch(limit)
 
 
-def move():
+def move(limit):
     """Until everybody has moved; how often it died meanwhile."""
     deaths = 0
     while Transfer.objects.filter(finished_at=None).exists():
         try:
-            transfer_batch(500)
+            transfer_batch(limit)
         except Killed:
             deaths += 1
     return deaths
 
 
-def test_publishing_while_ten_thousand_are_inside(monkeypatch):
+@pytest.mark.parametrize("people", [1000, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_publishing_while_thousands_are_inside(monkeypatch, people):
     live = make_live(EMAIL, EMAIL, DAY, EMAIL)
-    fill(live, TEN_THOUSAND)
+    fill(live, people)
     first, second, wait, last = keys(live)
     later, done = clock.now() + timedelta(hours=1), Event()
     monkeypatch.setattr(transfers.sql, "run", dying(transfers.sql.run))
 
     # One clock for all of them: threads that set it by turns would not give it back.
     with clock.frozen(later), ThreadPoolExecutor(4) as pool:
-        engines = [pool.submit(in_a_session_of_its_own(advance), done) for _ in range(2)]
+        engines = [
+            pool.submit(in_a_session_of_its_own(advance), done, people // 100) for _ in range(2)
+        ]
         # The second mail goes, another comes, and the wait grows shorter.
         edit.remove_step(live.steps.get(key=second), by=SYSTEM)
         edit.update_step(live.steps.get(key=wait), delay=timedelta(minutes=1), by=SYSTEM)
         fresh = add_step(live, EMAIL, to=2).key
         publish(live, people="move", by=SYSTEM)
-        movers = [pool.submit(in_a_session_of_its_own(move)) for _ in range(2)]
+        movers = [pool.submit(in_a_session_of_its_own(move), people // 20) for _ in range(2)]
         deaths = sum(mover.result(120) for mover in movers)
         done.set()
         for each in engines:
@@ -125,21 +127,21 @@ def test_publishing_while_ten_thousand_are_inside(monkeypatch):
 
     assert deaths > 0
     runs = Enrollment.objects.filter(sequence=live, version=live.live_version, state="active")
-    assert runs.count() == TEN_THOUSAND
+    assert runs.count() == people
     assert {*runs.values_list("position", flat=True)} <= {wait, last}
     messages = Outbox.objects.filter(source_id=live.pk)
     queued = Counter(messages.values_list("subscriber", "step_key"))
     assert {*queued.values()} == {1}, "nobody is queued a message twice"
     by_step = Counter(messages.values_list("step_key", flat=True))
-    assert by_step[first] == TEN_THOUSAND, "nobody loses the first"
+    assert by_step[first] == people, "nobody loses the first"
     # Whoever had not come to the second mail before they moved got the new one in its place.
-    assert by_step[second] + by_step[fresh] == TEN_THOUSAND
+    assert by_step[second] + by_step[fresh] == people
     assert not messages.filter(step_key=second, cancelled_at=None).exists()
     told = Fact.objects.filter(source_id=live.pk)
     steps = told.filter(kind="enrollment.step").values_list("subscriber", "step_key")
     assert {*Counter(steps).values()} == {1}, "nobody comes to a step twice"
-    assert told.filter(kind="enrollment.moved").count() == TEN_THOUSAND
-    assert Transfer.objects.get().moved_count == TEN_THOUSAND
+    assert told.filter(kind="enrollment.moved").count() == people
+    assert Transfer.objects.get().moved_count == people
 
 
 def test_of_two_who_publish_at_once_the_second_hears_of_the_first():
