@@ -10,9 +10,11 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.db import InterfaceError, OperationalError, connection
 
@@ -21,6 +23,7 @@ from campaigns import services
 from campaigns.models import Campaign
 from campaigns.tests.factories import CampaignFactory
 from delivery.models import Lease, Outbox, SendLedger
+from delivery.tracking import Links
 from emailseq.demo import processes
 from emailseq.demo.processes import Children
 from subscribers.models import Cursor, Event, Subscriber
@@ -146,6 +149,31 @@ class Rig:
 
     def busy_senders(self) -> list[str]:
         return [name for name in self.senders if self.held_by(name).exists()]
+
+    # The web server
+
+    def ask(
+        self, method: str, path: str, body: str = "", headers: Mapping[str, str] | None = None
+    ) -> int:
+        """The status of its answer; 0 where there is none."""
+        with closing(HTTPConnection("127.0.0.1", self.web_port, timeout=30)) as there:
+            try:
+                there.request(method, path, body, dict(headers or {}))
+                return there.getresponse().status
+            except (OSError, HTTPException):
+                return 0
+
+    def wait_for_web(self) -> None:
+        self.wait(lambda: self.ask("GET", "/u/nobody") == 404, seconds=30)
+
+    def unsubscribe(self, message_id: int) -> int:
+        """One click, as a mailbox provider does it for the reader of a message."""
+        path = urlsplit(Links("", message_id).unsubscribe).path
+        return self.ask("POST", path, "List-Unsubscribe=One-Click")
+
+    def open(self, message_id: int) -> int:
+        """A reader loads the pixel."""
+        return self.ask("GET", urlsplit(Links("", message_id).open_pixel).path)
 
     # Campaigns
 

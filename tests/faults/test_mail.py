@@ -178,7 +178,7 @@ def all_in_doubt(rows):
 
 @ci
 def test_f23_an_answer_that_gets_lost_is_doubt_and_a_person_decides(lab):
-    with lab.rig(through={"smtp"}) as rig:
+    with lab.rig(through={"smtp"}, environment={"EMAILSEQ_REST_SECONDS": "1"}) as rig:
         campaign, line = rig.send(lab.size()), rig.proxies["smtp"]
         for _ in range(3):
             rig.recovery()

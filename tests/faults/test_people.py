@@ -8,8 +8,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection, HTTPException
-from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection
@@ -17,28 +15,11 @@ from django.db import connection
 from accounts.audit import SYSTEM
 from campaigns import engine, services
 from delivery.models import Outbox, SendLedger
-from delivery.tracking import Links
 from subscribers.models import Subscription
 from tests.faults.verdict import verify
 
 ci = pytest.mark.faults(group="ci")
 nightly = pytest.mark.faults(group="nightly")
-
-
-def post(rig, path):
-    """The status that a POST to the web server is answered with; 0 if it is not."""
-    there = HTTPConnection("127.0.0.1", rig.web_port, timeout=10)
-    try:
-        there.request("POST", path, body="List-Unsubscribe=One-Click")
-        return there.getresponse().status
-    except (OSError, HTTPException):
-        return 0
-    finally:
-        there.close()
-
-
-def way_out(message_id):
-    return urlsplit(Links("", message_id).unsubscribe).path
 
 
 @ci
@@ -113,10 +94,10 @@ def leave_while_it_is_sent(rig, campaign, lab, *, most):
 
     def leave(row):
         message_id, email = row
-        if post(rig, way_out(message_id)) == 200:
+        if rig.unsubscribe(message_id) == 200:
             told[email] = time.time()
 
-    rig.wait(lambda: post(rig, "/u/nobody") == 404, seconds=30)
+    rig.wait_for_web()
     with ThreadPoolExecutor(4) as pool:
         while len(asked) < most and not rig.is_settled(campaign):
             queued = Outbox.objects.filter(**campaign.source).exclude(pk__in=asked)
@@ -132,12 +113,12 @@ def leave_while_it_is_sent(rig, campaign, lab, *, most):
 def test_f43_what_was_answered_with_yes_is_done_though_its_server_dies(lab):
     with lab.rig(web=True, senders=0, beats=0) as rig:
         campaign = rig.send(lab.size(nightly=600))
-        rig.wait(lambda: post(rig, "/u/nobody") == 404, seconds=30)
+        rig.wait_for_web()
         rows = queue(campaign)
         answers: dict[str, int] = {}
 
         def leave(row: tuple[int, str]) -> None:
-            answers[row[1]] = post(rig, way_out(row[0]))
+            answers[row[1]] = rig.unsubscribe(row[0])
 
         killed = while_killing(rig, lambda: list(ThreadPoolExecutor(4).map(leave, rows)))
 

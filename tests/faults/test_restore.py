@@ -64,7 +64,7 @@ def copy_over(rig, there):
     here = rig.servers.url_of(places.current_database())
     there.sql(f"DROP DATABASE {places.TEMPLATE}")
     there.sql(f"CREATE DATABASE {places.TEMPLATE}")
-    dump = subprocess.Popen([binaries / "pg_dump", here], stdout=subprocess.PIPE)
     restore = [binaries / "psql", "-q", "-v", "ON_ERROR_STOP=1", there.url_of(places.TEMPLATE)]
-    subprocess.run(restore, stdin=dump.stdout, check=True, stdout=subprocess.DEVNULL)
-    assert dump.wait() == 0
+    with subprocess.Popen([binaries / "pg_dump", here], stdout=subprocess.PIPE) as dump:
+        subprocess.run(restore, stdin=dump.stdout, check=True, stdout=subprocess.DEVNULL)
+    assert dump.returncode == 0

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from http.client import HTTPConnection
 
 import pytest
 from django.db.models import F
@@ -97,11 +96,9 @@ def test_f33_fifty_who_enroll_one_person_at_once_start_one_run(lab):
             headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
             if number % 2:
                 headers["Idempotency-Key"] = "the-same"
-            there = HTTPConnection("127.0.0.1", rig.web_port, timeout=30)
-            there.request("POST", "/api/v1/enrollments", json.dumps(body), headers)
-            return there.getresponse().status
+            return rig.ask("POST", "/api/v1/enrollments", json.dumps(body), headers)
 
-        rig.wait(lambda: is_listening(rig), seconds=30)
+        rig.wait_for_web()
         with ThreadPoolExecutor(25) as pool:
             answers = Counter(pool.map(enroll, range(50)))
         rig.wait(lambda: rig.accepted() and not Outbox.objects.exists(), seconds=60)
@@ -113,15 +110,6 @@ def test_f33_fifty_who_enroll_one_person_at_once_start_one_run(lab):
         assert answers[201] >= 1
         assert not [status for status in answers if status >= 500]
         assert rig.tracebacks() == {}
-
-
-def is_listening(rig):
-    try:
-        there = HTTPConnection("127.0.0.1", rig.web_port, timeout=5)
-        there.request("GET", "/healthz")
-        return there.getresponse().status < 500
-    except OSError:
-        return False
 
 
 @full

@@ -7,17 +7,13 @@ import signal
 import subprocess
 import time
 from contextlib import contextmanager
-from http.client import HTTPConnection
-from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection
 
 from delivery.engine import MICRO_BATCH, WIRES
 from delivery.models import Outbox, SendLedger
-from delivery.tracking import Links
 from subscribers.models import Event
-from tests.faults.test_people import post, way_out
 from tests.faults.verdict import verify
 
 ci = pytest.mark.faults(group="ci")
@@ -185,22 +181,7 @@ def test_f10_a_valkey_that_forgets_everything_delays_nothing_for_good(lab):
 def open_some(rig, campaign, *, but):
     """Readers load the pixel of some messages that have left; those that were answered."""
     sent = SendLedger.objects.filter(**campaign.source, outcome="sent").exclude(pk__in=but)
-    return {pk for pk in sent.values_list("pk", flat=True)[:20] if get(rig, pixel(pk)) == 200}
-
-
-def pixel(message_id):
-    return urlsplit(Links("", message_id).open_pixel).path
-
-
-def get(rig, path):
-    there = HTTPConnection("127.0.0.1", rig.web_port, timeout=10)
-    try:
-        there.request("GET", path)
-        return there.getresponse().status
-    except OSError:
-        return 0
-    finally:
-        there.close()
+    return {pk for pk in sent.values_list("pk", flat=True)[:20] if rig.open(pk) == 200}
 
 
 @nightly
@@ -208,13 +189,13 @@ def test_f11_without_valkey_the_public_pages_answer_and_sending_resumes(lab):
     with lab.rig(web=True, through={"valkey"}) as rig:
         campaign = rig.send(lab.size(ci=4000))
         rig.wait_until_under_way(campaign)
-        rig.wait(lambda: post(rig, "/u/nobody") == 404, seconds=30)
+        rig.wait_for_web()
         rig.proxies["valkey"].cut()
         time.sleep(2)
         messages = Outbox.objects.filter(**campaign.source).values_list("id", flat=True)
-        answers = [post(rig, way_out(pk)) for pk in messages.order_by("-id")[:20]]
+        answers = [rig.unsubscribe(pk) for pk in messages.order_by("-id")[:20]]
         sent = SendLedger.objects.filter(**campaign.source).values_list("id", flat=True)
-        answers += [get(rig, pixel(pk)) for pk in sent[:20]]
+        answers += [rig.open(pk) for pk in sent[:20]]
         time.sleep(60 if lab.at_full_size else 10)
         rig.proxies["valkey"].heal()
         began = time.monotonic()
