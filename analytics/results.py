@@ -58,6 +58,13 @@ def results(
     return {(step_key, variant): Results(*sums) for step_key, variant, *sums in found}
 
 
+def by_version(sequence_id: int) -> dict[int, Results]:
+    """All of each version, by its id."""
+    rows = _of(sequence_id, None, None).values_list("version_id")
+    found = rows.annotate(**SUMS, **_MORE).order_by("version_id")
+    return {version_id: Results(*sums) for version_id, *sums in found}
+
+
 def runs(
     sequence_id: int,
     *,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -11,6 +12,7 @@ from analytics.results import Results, Runs
 from emailseq.lib import clock, stats
 from emailseq.lib.stats import Count, Interval
 from sequences import draft
+from sequences.draft import Node
 from sequences.models import Enrollment, Sequence, SequenceVersion
 from sequences.runs import program_of
 
@@ -27,7 +29,8 @@ class StepReport:
 
 @dataclass(frozen=True)
 class Report:
-    """Of a sequence: its messages in `total`, its `runs`, its `steps` in order.
+    """Of a sequence: its messages in `total`, its `runs`, its `steps` in order, and how
+    many people are `inside` now.
 
     `all_runs` are those of all versions at all times, which alone are compared with those held out.
     """
@@ -36,6 +39,7 @@ class Report:
     runs: Runs
     all_runs: Runs
     steps: list[StepReport]
+    inside: int
 
     @cached_property
     def lift(self) -> Interval | None:
@@ -51,9 +55,13 @@ def report(
     *,
     version: SequenceVersion | None = None,
     period: timedelta | None = None,
+    nodes: Iterable[Node] | None = None,
 ) -> Report:
-    """Of all versions, or of one with the steps of that; at all times, or in the last whole hours
-    of a period. Three queries over rollups, and what waits is counted."""
+    """Of all versions, with the steps of the draft (its `nodes`), or of one, with the steps of
+    that; at all times, or in the last whole hours of a period.
+
+    Three queries over rollups at most, and those who are inside are counted.
+    """
     since = clock.now() - period if period else None
     own = [version.pk] if version else None
     found = counted.results(sequence.pk, version_ids=own, since=since)
@@ -61,14 +69,18 @@ def report(
     runs = counted.runs(sequence.pk, version_ids=own, since=since) if own or since else all_runs
     inside = Enrollment.objects.filter(version=version) if version else Enrollment.objects.all()
     waiting = inside.waiting_by_step(sequence)
-    steps = [_step(key, found, waiting.get(key, 0)) for key in _keys(sequence, version)]
-    return Report(sum(found.values(), Results()), runs, all_runs, steps)
+    keys = _keys_of(version) if version else _keys(draft.read(sequence) if nodes is None else nodes)
+    steps = [_step(key, found, waiting.get(key, 0)) for key in keys]
+    total = sum(found.values(), Results())
+    return Report(total, runs, all_runs, steps, sum(waiting.values()))
 
 
-def _keys(sequence: Sequence, version: SequenceVersion | None) -> list[str]:
-    if version:
-        return [step.key for step in program_of(version.pk)]
-    return [node.step.key for node in draft.walk(draft.read(sequence))]
+def _keys_of(version: SequenceVersion) -> list[str]:
+    return [step.key for step in program_of(version.pk)]
+
+
+def _keys(nodes: Iterable[Node]) -> list[str]:
+    return [node.step.key for node in draft.walk(nodes)]
 
 
 def _step(key: str, found: dict[tuple[str, str], Results], waiting: int) -> StepReport:

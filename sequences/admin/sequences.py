@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,7 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import Actor
-from analytics.numbers import Numbers, numbers_by_source, numbers_by_step
+from analytics.numbers import numbers_by_source
 from delivery import services as delivery
 from delivery.states import SourceKind
 from emailseq.backoffice.columns import NUMBERS, column, state_badge
@@ -25,6 +23,7 @@ from emailseq.backoffice.verbs import edit as edit_verb
 from emailseq.backoffice.verbs import publish as publish_verb
 from sequences import draft, models, versions
 from sequences.admin import backfills, insight, recipes, start_forms
+from sequences.admin.cards import Deck, holdout_words
 from sequences.admin.publishing import PublishForm, publish
 from sequences.admin.resuming import RESUME
 from sequences.admin.start_forms import (
@@ -37,10 +36,10 @@ from sequences.admin.start_forms import (
 )
 from sequences.admin.step_forms import FORMS
 from sequences.admin.words import ICONS, Speaker, trigger_words
-from sequences.draft import Node
-from sequences.models import Enrollment, Step, Trigger
-from sequences.services import edit, lifecycle
-from sequences.states import LAST_ARM, OPEN, SEQUENCE_MOVES, SequenceState, StepKind
+from sequences.models import Enrollment, Trigger
+from sequences.results import report
+from sequences.services import edit, lifecycle, trials
+from sequences.states import OPEN, SEQUENCE_MOVES, SequenceState, StepKind
 
 ADDED = _("Added. It counts from the next publishing on.")
 AT_ONCE = _("Saved. This counts from now on.")
@@ -53,37 +52,6 @@ ADD = {
     StepKind.ACTION: _("Action"),
     StepKind.EXIT: _("End"),
 }
-
-
-@dataclass(frozen=True)
-class Way:
-    """An arm as the page shows it; `at` says to the forms where its steps stand."""
-
-    key: str
-    name: str
-    words: str
-    is_reserved: bool
-    row: Sequence[Card]
-    at: str
-
-    @property
-    def title(self) -> str:
-        """What it is called without a name."""
-        return self.words if self.is_reserved else self.key
-
-
-@dataclass(frozen=True)
-class Card:
-    """A step as the page shows it."""
-
-    step: Step
-    number: str
-    words: str
-    icon: str
-    numbers: Numbers
-    waiting: int
-    ways: Sequence[Way]
-    has_arms: bool
 
 
 def _starts(sequence: models.Sequence) -> str:
@@ -213,19 +181,22 @@ class SequenceAdmin(WorkspaceAdmin):
     def page_context(self, request: Request, target: models.Sequence) -> dict[str, Any]:
         nodes, endings = draft.read(target), target.endings.all()
         speaker = Speaker(target, nodes, endings)
-        numbers = numbers_by_step(SourceKind.SEQUENCE, target.pk)
-        waiting = Enrollment.objects.waiting_by_step(target)
+        found = report(target, nodes=nodes)
+        deck = Deck(speaker, found, trials.standings(target))
         return {
             "sequence": target,
             "triggers": [trigger_words(trigger) for trigger in target.triggers.all()],
             "endings": [(each, speaker.when(each.when)) for each in endings],
-            "row": _row(nodes, speaker, numbers, waiting),
+            "row": deck.row(nodes),
             "adders": self._adders(target),
-            "inside": sum(waiting.values()),
+            "inside": found.inside,
             "may_see_people": allows(request, "subscribers:read"),
-            "numbers": numbers_by_source(SourceKind.SEQUENCE, [target.pk])[target.pk],
+            "numbers": found.total,
+            "runs": found.runs,
+            "holdout": holdout_words(found) if found.all_runs.held_out else "",
             "differs": target.live_version and bool(versions.difference(target, nodes)),
             "may_write": self.may_write(request, target),
+            "may_decide": allows(request, "sequences:publish"),
             "may_undo": target.earlier_drafts.exists(),
             "held_reason": delivery.held_reason(**target.source),
             "backfill": backfills.running(target),
@@ -239,34 +210,3 @@ class SequenceAdmin(WorkspaceAdmin):
             (reverse(f"admin:sequences_sequence_add_{kind}", args=[target.pk]), label, ICONS[kind])
             for kind, label in ADD.items()
         ]
-
-
-def _row(
-    nodes: Iterable[Node],
-    speaker: Speaker,
-    numbers: Mapping[str, Numbers],
-    waiting: Mapping[str, int],
-) -> list[Card]:
-    return [
-        Card(
-            node.step,
-            node.label.rpartition("› ")[2],
-            speaker.step(node.step),
-            ICONS[StepKind(node.step.kind)],
-            numbers.get(node.step.key, Numbers()),
-            waiting.get(node.step.key, 0),
-            [
-                Way(
-                    arm.key,
-                    arm.settings["name"],
-                    speaker.arm(node, arm),
-                    arm.key == LAST_ARM[node.step.kind],
-                    _row(arm.nodes, speaker, numbers, waiting),
-                    f"{node.step.key}/{arm.key}",
-                )
-                for arm in node.arms
-            ],
-            node.step.kind in LAST_ARM,
-        )
-        for node in nodes
-    ]

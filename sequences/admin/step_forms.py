@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from emailseq.backoffice.forms import VerbForm
 from emailseq.backoffice.pages import Request
 from emailseq.lib.errors import Invalid
 from sequences import draft
@@ -96,6 +97,13 @@ class EmailForm(StepForm):
         if not isinstance(self.target, Step):
             return []
         return list(draft.told(self.target).get("variants", ())[len(LETTERS) + 1 :])
+
+
+class VariantForm(VerbForm):
+    """Which variant: `?variant=`."""
+
+    def arguments(self) -> dict[str, Any]:
+        return {"variant": self.request.GET.get("variant", "")}
 
 
 HOW = {

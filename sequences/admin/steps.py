@@ -16,9 +16,9 @@ from emailseq.backoffice.pages import Request
 from emailseq.backoffice.verbs import Verb
 from emailseq.backoffice.verbs import edit as edit_verb
 from sequences.admin.arm_forms import ArmForm, ArmKeyForm, PlaceForm
-from sequences.admin.step_forms import form_of
+from sequences.admin.step_forms import VariantForm, form_of
 from sequences.models import Step
-from sequences.services import edit
+from sequences.services import edit, trials
 
 COUNTS = _("It counts from the next publishing on.")
 
@@ -54,6 +54,14 @@ def _add_arm(step: Step, *, by: Actor, key: str = "", **members: Any) -> Step:
 
 def _remove_arm(step: Step, *, key: str, by: Actor) -> Step:
     return edit.remove_arm(step, key, by=by)
+
+
+def _choose(step: Step, *, variant: str, by: Actor) -> None:
+    trials.choose(step.sequence, step=step.key, variant=variant, by=by)
+
+
+def _restart(step: Step, *, by: Actor) -> None:
+    trials.restart(step.sequence, step=step.key, by=by)
 
 
 def _remove(step: Step, *, by: Actor) -> str:
@@ -114,6 +122,25 @@ class StepAdmin(WorkspaceAdmin):
             icon="delete",
             title=_("Remove this step?"),
             sentence=_what_goes,
+        ),
+        Verb(
+            _choose,
+            name="choose",
+            label=_("Send this variant to all others"),
+            icon="check",
+            right="sequences:publish",
+            form=VariantForm,
+            sentence=_("It counts from now on. Who has had another one keeps it."),
+            done=_("It is sent to all others from now on."),
+        ),
+        Verb(
+            _restart,
+            name="restart",
+            label=_("Try the variants anew"),
+            icon="restart_alt",
+            right="sequences:publish",
+            sentence=_("No variant is the winner any more, and only what happens now counts."),
+            done=_("They are on trial again."),
         ),
         Verb(
             _add_arm,

@@ -10,13 +10,16 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from emailseq.backoffice.columns import column
+from analytics.results import Results, by_version
+from emailseq.backoffice.columns import NUMBERS, column
 from emailseq.backoffice.mixins import WorkspaceAdmin
 from emailseq.backoffice.pages import Request
 from emailseq.backoffice.verbs import Verb
 from sequences.models import Enrollment, SequenceVersion
 from sequences.services.publish import restore
-from sequences.states import LIVE_RUN
+from sequences.states import LIVE_RUN, EnrollmentState
+
+HELD_OUT = EnrollmentState.HELD_OUT
 
 
 def _people(version: Any) -> str:
@@ -49,6 +52,7 @@ class VersionAdmin(WorkspaceAdmin):
         column(_("Inside"), lambda row: row.inside),
         column(_("Ended"), lambda row: row.ended),
         column(_("Who was inside"), _people),
+        *NUMBERS,
     )
     list_select_related = ("sequence", "transfer")
     row_verbs = (
@@ -71,12 +75,15 @@ class VersionAdmin(WorkspaceAdmin):
 
     def read_beside(self, rows: list[Any]) -> None:
         counts: dict[int, dict[str, int]] = {}
+        numbers: dict[int, Results] = {}
         for sequence in {row.sequence for row in rows}:
             counts |= Enrollment.objects.all().by_version(sequence)
+            numbers |= by_version(sequence.pk)
         for row in rows:
             states = counts.get(row.pk, {})
             row.inside = sum(states.get(state, 0) for state in LIVE_RUN)
-            row.ended = sum(states.values()) - row.inside
+            row.ended = sum(states.values()) - row.inside - states.get(HELD_OUT, 0)
+            row.numbers = numbers.get(row.pk, Results())
 
     def url_of(self, target: SequenceVersion) -> str:
         return reverse("admin:sequences_sequence_change", args=[target.sequence_id])

@@ -123,7 +123,8 @@ def test_an_email_with_variants_in_the_thread_of_another(client, sequence):
     }
     shown = page(client, sequence)
     assert "In the thread of an earlier email" in shown
-    assert "Y (1)" in shown
+    assert "b: Y" in shown
+    assert "25\N{NARROW NO-BREAK SPACE}%" in shown
     form = client.get(url("edit", step)).content.decode()
     assert f'<option value="{first.key}" selected>' in form
     assert is_done(act(client, url("edit", step), template=two.pk))
