@@ -89,6 +89,11 @@ def apply(limit: int = 200) -> int:
     return len(rows)
 
 
+def retry() -> int:
+    """Have what was kept aside read once more; how much it is."""
+    return Callback.objects.parked().update(due_at=clock.now(), tries=0)
+
+
 def forget(limit: int = 5000) -> int:
     """Drop what is older than a month and not waiting; how much it was."""
     old = Callback.objects.filter(received_at__lt=clock.now() - KEPT, due_at=None)

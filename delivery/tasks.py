@@ -6,7 +6,7 @@ from celery import shared_task
 from celery.worker import state as worker
 from django.core.cache import cache
 
-from delivery import callbacks, engine, groups, hits, webhooks
+from delivery import callbacks, engine, groups, hits, mailboxes, webhooks
 from delivery.models import WebhookEndpoint
 from delivery.services import domains, stops
 from delivery.services.feedback import settle_doubts
@@ -39,6 +39,17 @@ def drain_hits() -> int:
 @shared_task
 def apply_callbacks() -> int:
     return callbacks.apply() + settle_doubts()
+
+
+@shared_task
+def read_mailboxes() -> int:
+    """Runs for seconds where servers are slow: one at a time, so that the ticks have room."""
+    if not cache.add("mailboxes:running", True, timeout=90):
+        return 0
+    try:
+        return mailboxes.read_due()
+    finally:
+        cache.delete("mailboxes:running")
 
 
 @shared_task

@@ -10,6 +10,7 @@ from accounts.api.sign_in import Auth, Me
 from accounts.api.workspace import WorkspaceSettings
 from campaigns.api import CampaignExplanations, Campaigns
 from delivery.api import (
+    Mailboxes,
     OptInMessages,
     Renderings,
     SenderIdentities,
@@ -61,6 +62,7 @@ router.register("v1/templates", Templates, "templates")
 router.register("v1/sender-identities", SenderIdentities, "sender-identities")
 router.register("v1/sending-domains", SendingDomains, "sending-domains")
 router.register("v1/transports", Transports, "transports")
+router.register("v1/mailboxes", Mailboxes, "mailboxes")
 router.register("v1/webhook-endpoints", WebhookEndpoints, "webhook-endpoints")
 router.register(
     "v1/webhook-endpoints/(?P<endpoint>[^/]+)/deliveries", WebhookCalls, "webhook-calls"

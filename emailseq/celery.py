@@ -25,6 +25,7 @@ app.conf.update(
     task_routes={
         "delivery.tasks.pump": {"queue": "send"},
         "delivery.tasks.call_webhooks": {"queue": "webhook"},
+        "delivery.tasks.read_mailboxes": {"queue": "webhook"},
     },
     broker_connection_retry_on_startup=True,
     broker_transport_options={
@@ -56,6 +57,7 @@ TICKS: dict[str, tuple[str, float, tuple[Any, ...]]] = {
     "call-webhooks": ("delivery.tasks.call_webhooks", 1, ()),
     "forget-webhook-calls": ("delivery.tasks.forget_webhook_calls", 600, ()),
     "apply-callbacks": ("delivery.tasks.apply_callbacks", 1, ()),
+    "read-mailboxes": ("delivery.tasks.read_mailboxes", 10, ()),
     "forget-callbacks": ("delivery.tasks.forget_callbacks", 600, ()),
     "reap": ("delivery.tasks.reap", 10, ()),
     "forget-event-keys": ("subscribers.tasks.forget_event_keys", 60, ()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import REGISTRY, Collector
 from redis import RedisError
 
-from delivery.models import Lane, SendingPause
+from delivery.models import Callback, Lane, Mailbox, SendingPause
 from delivery.services import stops
 from delivery.states import LaneState
 from emailseq.celery import TICKS
@@ -80,6 +81,7 @@ def checks() -> list[Check]:
         _doubt(pulse),
         _lanes(),
         _domains(pulse),
+        _coming_back(),
         _horizon(pulse),
         *_consumers(),
     ]
@@ -226,6 +228,21 @@ def _domains(pulse: Pulse) -> Check:
         "domains",
         "No sending domain is failing.",
         (pulse.failing_domains, Level.DEGRADED, failing),
+    )
+
+
+def _coming_back() -> Check:
+    late = clock.now() - timedelta(seconds=DUE_GRACE_SECONDS)
+    waiting = Callback.objects.filter(due_at__lt=late).exists()
+    parked = Callback.objects.parked()[:1000].count()
+    failing = [f"{each} ({each.fault[:100]})" for each in Mailbox.objects.failing()[:3]]
+    kept = f"Callbacks that could not be read: {parked}. Try again: `manage.py ingest_mail --retry`"
+    return _check(
+        "coming back",
+        "What comes back is read.",
+        (failing, Level.DEGRADED, f"Mailboxes that cannot be read: {'; '.join(failing)}."),
+        (waiting, Level.DEGRADED, "Callbacks wait for a tick that does not come."),
+        (parked, Level.DEGRADED, kept),
     )
 
 

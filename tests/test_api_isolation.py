@@ -49,6 +49,7 @@ def test_the_matrix_holds_every_route(names):
         "enrollments",
         "fields",
         "lists",
+        "mailboxes",
         "segments",
         "sender-identities",
         "sending-domains",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from delivery.api.domains import SendingDomains
+from delivery.api.mailboxes import Mailboxes
 from delivery.api.opt_in import OptInMessages
 from delivery.api.renderings import Renderings
 from delivery.api.senders import SenderIdentities
@@ -9,6 +10,7 @@ from delivery.api.transports import Transports
 from delivery.api.webhooks import WebhookCalls, WebhookEndpoints
 
 __all__ = [
+    "Mailboxes",
     "OptInMessages",
     "Renderings",
     "SenderIdentities",

@@ -13,7 +13,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,20 +113,13 @@ class _Imap(imaplib.IMAP4):
 
 
 def _by_imap(place: Place, take: Take, most: int) -> Visit:
-    began = time.monotonic()
-    with _Imap(place) as session:
+    began, session = time.monotonic(), _Imap(place)
+    try:
         if place.tls == "starttls":
             session.starttls(ssl.create_default_context())
         session.login(place.username, place.password)
-        status, answer = session.select(f'"{place.folder}"', readonly=not place.empties)
-        if status != "OK":
-            raise session.error(f"SELECT {place.folder}: {answer!r}")
-        done = Visit(uid_validity=_number(session.response("UIDVALIDITY")[1]))
-        known = place.last_uid if place.uid_validity == done.uid_validity else 0
-        done.last_uid = 0 if place.empties else known
-        wanted = "UNDELETED" if place.empties else f"UID {known + 1}:*"
-        found = sorted(int(uid) for uid in _UIDS.findall(session.ask("SEARCH", wanted)[0] or b""))
-        for uid in (uid for uid in found if uid > done.last_uid):
+        done, uids = _new_in(session, place)
+        for uid in uids:
             if done.count == most or time.monotonic() - began > VISIT_SECONDS:
                 done.has_more = True
                 break
@@ -139,7 +132,24 @@ def _by_imap(place: Place, take: Take, most: int) -> Visit:
                 done.last_uid = uid
         if place.empties and done.count:
             session.expunge()
+        session.logout()
+    finally:
+        with suppress(OSError):  # it is closed by now, if all went well
+            session.shutdown()
     return done
+
+
+def _new_in(session: _Imap, place: Place) -> tuple[Visit, list[int]]:
+    """Open the folder; the UIDs of the mails in it that are not known."""
+    status, answer = session.select(f'"{place.folder}"', readonly=not place.empties)
+    if status != "OK":
+        raise session.error(f"SELECT {place.folder}: {answer!r}")
+    done = Visit(uid_validity=_number(session.response("UIDVALIDITY")[1]))
+    if not place.empties and place.uid_validity == done.uid_validity:
+        done.last_uid = place.last_uid
+    wanted = "UNDELETED" if place.empties else f"UID {done.last_uid + 1}:*"
+    found = _UIDS.findall(session.ask("SEARCH", wanted)[0] or b"")
+    return done, sorted(uid for uid in map(int, found) if uid > done.last_uid)
 
 
 def _fetched(answer: list[Any]) -> bytes:

@@ -21,8 +21,9 @@ _TONES = {
     "warning": (
         *("paused", "skipped", "exited", "unsubscribed", "disabled", "advice"),
         *("retiring", "asking", "resting", "probing"),
+        *("soft", "soft_strict", "sender_fault", "content_fault", "deferred"),
     ),
-    "danger": ("failed", "cancelled", "failing", "bad"),
+    "danger": ("failed", "cancelled", "failing", "bad", "hard", "complained"),
 }
 BADGES = {state: tone for tone, states in _TONES.items() for state in states}
 

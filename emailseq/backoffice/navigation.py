@@ -56,10 +56,12 @@ SECTIONS: list[tuple[Any, list[Entry]]] = [
         [
             Entry(_("Messages"), "outgoing_mail", "delivery_sendledger", "delivery:read"),
             Entry(_("In doubt"), "help_center", "delivery_outbox", "delivery:read"),
+            Entry(_("Bounces and complaints"), "undo", "delivery_feedback", "delivery:read"),
             Entry(_("Senders"), "badge", "delivery_senderidentity", "delivery:read"),
             Entry(_("Sending domains"), "dns", "delivery_sendingdomain", "delivery:read"),
             Entry(_("Transports"), "conveyor_belt", "delivery_transport", "delivery:read"),
             Entry(_("Lanes"), "alt_route", "delivery_lane", "delivery:read"),
+            Entry(_("Mailboxes"), "mail", "delivery_mailbox", "delivery:read"),
             Entry(_("Inbox"), "inbox", "inbox", "delivery:read"),
         ],
     ),

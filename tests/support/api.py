@@ -14,13 +14,14 @@ from campaigns.models import Campaign
 from campaigns.tests.factories import CampaignFactory
 from delivery.models import (
     DkimKey,
+    Mailbox,
     SenderIdentity,
     SendingDomain,
     Transport,
     WebhookCall,
     WebhookEndpoint,
 )
-from delivery.services import domains, transports, webhooks
+from delivery.services import domains, mailboxes, transports, webhooks
 from sequences.models import Backfill, Enrollment, Sequence, Step, Trigger
 from sequences.services.backfill import start_backfill
 from sequences.tests.factories import EMAIL, make_live, make_runs
@@ -100,7 +101,7 @@ class World:
             for model in (
                 *(List, Subscriber, Suppression, Template, Sequence, Campaign),
                 *(Tag, CustomField, EventName, Segment),
-                *(SenderIdentity, SendingDomain, Transport, Backfill, Enrollment, Event),
+                *(SenderIdentity, SendingDomain, Transport, Mailbox, Backfill, Enrollment, Event),
                 *(WebhookEndpoint, WebhookCall),
             )
         }
@@ -126,6 +127,14 @@ def make_world() -> World:
     domain = domains.create_domain(workspace, name="harbour.example", by=SYSTEM)
     relay = transports.create_transport(
         workspace, name="Relay", host="smtp.harbour.example", by=SYSTEM
+    )
+    bounces = mailboxes.create_mailbox(
+        workspace,
+        name="Bounces",
+        host="imap.harbour.example",
+        username="bounces",
+        password="hush hush",
+        by=SYSTEM,
     )
     endpoint, _ = webhooks.create_endpoint(workspace, url=WEBHOOK, types=["*"], by=SYSTEM)
     vip = create_tag(workspace, name="VIP", by=SYSTEM)
@@ -157,6 +166,7 @@ def make_world() -> World:
             "campaigns": campaign.public_id,
             "sending-domains": domain.public_id,
             "transports": relay.public_id,
+            "mailboxes": bounces.public_id,
             "webhook-endpoints": endpoint.public_id,
             "deliveries": webhooks.send_test(endpoint, by=SYSTEM).public_id,
         },

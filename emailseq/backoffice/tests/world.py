@@ -13,8 +13,9 @@ from accounts.models import Membership, Workspace
 from accounts.services import create_api_key
 from accounts.tests.factories import MembershipFactory
 from campaigns.tests.factories import CampaignFactory
-from delivery.models import Outbox, SendLedger
-from delivery.services import domains, transports, webhooks
+from delivery.models import Feedback, Outbox, SendLedger
+from delivery.services import domains, mailboxes, transports, webhooks
+from delivery.services.feedback import NewFeedback, record_feedback
 from delivery.tests.factories import queue
 from emailseq.lib import clock
 from sequences.models import Enrollment
@@ -70,12 +71,30 @@ def make_world(workspace: Workspace, *, text: str = "Harbour") -> World:
     )
     call = webhooks.send_test(endpoint, by=SYSTEM)
     doubtful, sent = _messages(workspace, person, sequence, text)
+    record_feedback([NewFeedback(sent.pk, "remark", clock.now(), reason=text, told_by=text)])
+    feedback = Feedback.objects.get(message_id=sent.pk)
+    mailbox = mailboxes.create_mailbox(
+        workspace, name=text, host="mx.example", username="b", password="hush", by=SYSTEM
+    )
+    type(mailbox).objects.update(fault=text, failing_since=clock.now())
     audited = workspace_audit(workspace)
     made = (membership, key, audited, sequence, sequence.steps.first(), run, person, template)
     made = (*made, sequence.live_version)
     rest = (sequence.list, sequence.sender, field, suppression, campaign, imported, doubtful, sent)
     known = EventName.objects.of(workspace).get()
-    others = (domain, relay, lane, tag, known, segment, endpoint, call, workspace)
+    others = (
+        domain,
+        relay,
+        lane,
+        tag,
+        known,
+        segment,
+        endpoint,
+        call,
+        feedback,
+        mailbox,
+        workspace,
+    )
     return {type(each): each for each in (*made, *rest, *others)}
 
 

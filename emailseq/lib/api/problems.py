@@ -35,6 +35,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "in_use": (409, "It is still in use."),
     "state_conflict": (409, "The state forbids it."),
     "transport_unusable": (409, "The mail server does not let us in."),
+    "mailbox_unreadable": (409, "The mailbox cannot be read."),
     "stale": (412, "Somebody else changed it first."),
     "body_too_large": (413, "The body is too large."),
     "batch_too_large": (413, "There are too many items."),
