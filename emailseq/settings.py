@@ -36,8 +36,8 @@ FIELD_KEYS = urls.ring("FIELD_KEYS", DATA_DIR)
 
 # --- Applications -----------------------------------------------------------------------
 INSTALLED_APPS = [
+    "emailseq.apps.EmailseqConfig",  # before the theme, some of whose templates it replaces
     "unfold.apps.BasicAppConfig",
-    "emailseq.apps.EmailseqConfig",
     "emailseq.apps.BackofficeConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -62,6 +62,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "emailseq.middleware.HitMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "emailseq.middleware.RequestIdMiddleware",

@@ -196,3 +196,15 @@ def test_a_list_is_renamed_hidden_and_put_away():
     assert is_done(act_on(news, "archive"))
     listed = client.get(reverse("admin:subscribers_list_changelist")).context["cl"].result_list
     assert list(listed) == [used]
+
+
+def test_a_list_says_whether_it_is_empty_or_nothing_matches():
+    client = sign_in()
+
+    empty = client.get("/admin/subscribers/subscriber/").text
+    searched = client.get("/admin/subscribers/subscriber/?q=nobody").text
+
+    assert "No subscribers yet" in empty
+    assert "Show all" not in empty
+    assert "Nothing matches" in searched
+    assert "Show all" in searched
