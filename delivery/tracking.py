@@ -24,6 +24,7 @@ CONFIRM, NOT_ME = "d", "n"
 # The places of the MACs of a message.
 _OWN = (OPEN, UNSUBSCRIBE, CONFIRM, NOT_ME)
 _FIRST_LINK = len(_OWN)
+_MOST_LINKS = 40  # hardly any message has more
 _TOKEN = re.compile(
     r"v2\.(?P<kid>[^.]+)\.(?P<message>[1-9a-f][0-9a-f]{0,15})\.(?P<mac>[0-9a-f]{32})"
 )
@@ -106,11 +107,18 @@ def read(purpose: str, token: str) -> tuple[int, int]:
     if not found or not signing.knows(found["kid"]):
         raise BadToken
     message_id = int(found["message"], 16)
-    macs = _macs(found["kid"], message_id, _FIRST_LINK + MAX_LINKS + 1).split()  # and a trap
-    places = [place for place, mac in enumerate(macs) if hmac.compare_digest(mac, found["mac"])]
-    if not places or (*_OWN, CLICK)[min(places[0], _FIRST_LINK)] != purpose:
-        raise BadToken
-    return message_id, max(0, places[0] - _FIRST_LINK)
+    if purpose != CLICK:
+        mac = _macs(found["kid"], message_id, _FIRST_LINK).split()[_OWN.index(purpose)]
+        if not hmac.compare_digest(mac, found["mac"]):
+            raise BadToken
+        return message_id, 0
+    for count in (_MOST_LINKS, MAX_LINKS + 1):  # and a trap
+        macs = _macs(found["kid"], message_id, _FIRST_LINK + count).split()[_FIRST_LINK:]
+        # By hash, under a key of this process: the time it takes says nothing of what agrees.
+        number = dict(zip(macs, range(count), strict=True)).get(found["mac"])
+        if number is not None:
+            return message_id, number
+    raise BadToken
 
 
 def _read_first(purpose: str, token: str) -> tuple[int, int]:

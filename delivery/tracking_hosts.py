@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
+from math import inf
 from typing import NamedTuple
 
 from django.db import DatabaseError
@@ -33,7 +34,7 @@ class TrackingHost(NamedTuple):
 class _Table:
     def __init__(self) -> None:
         self._hosts: dict[str, TrackingHost] = {}
-        self._read_at = -KEPT_SECONDS
+        self._read_at = -inf
 
     def find(self, host: str) -> TrackingHost | None:
         age = time.monotonic() - self._read_at

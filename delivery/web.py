@@ -5,14 +5,14 @@ GET and HEAD change nothing but statistics: scanners follow every link of every 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.utils.translation import get_language_from_request
@@ -30,6 +30,7 @@ from emailseq.lib import clock
 from emailseq.lib.errors import Invalid
 from emailseq.lib.signing import BadToken
 from templates_app import rendering
+from templates_app.models import TemplateVersion
 from templates_app.rendering import RenderError
 
 PIXEL = bytes.fromhex(
@@ -38,8 +39,11 @@ PIXEL = bytes.fromhex(
 _PRIVATE = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
     "X-Robots-Tag": "noindex",
 }
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +63,7 @@ def open_pixel(request: HttpRequest, token: str) -> HttpResponse:
     message_id, _ = _read(tracking.OPEN, token)
     if WORKSPACE in request.META:
         with suppress(DatabaseError):
-            _check_host(request, _workspace(message_id))
+            _check_host(request, _whose(message_id)[0])
     _record(request, message_id, HitKind.OPEN, 0)
     return HttpResponse(PIXEL, content_type="image/gif", headers=_PRIVATE)
 
@@ -72,7 +76,7 @@ def click(request: HttpRequest, token: str) -> HttpResponse:
     """
     message_id, number = _read(tracking.CLICK, token)
     try:
-        target, workspace_id = _target(message_id, number)
+        target, workspace_id = _surely(lambda: _target(message_id, number))
     except DatabaseError:
         return HttpResponse("Please try again in a minute.", status=503, content_type="text/plain")
     _check_host(request, workspace_id)
@@ -226,12 +230,28 @@ def _check_host(request: HttpRequest, workspace_id: int) -> None:
         raise Http404
 
 
+def _surely(work: Callable[[], T]) -> T:
+    """Do it on the connection as it is, and if that is dead, once more on a new one.
+
+    To ask it first whether it is alive takes as long as the work.
+    """
+    connection.health_check_done = True
+    try:
+        return work()
+    except (OperationalError, InterfaceError):
+        if connection.in_atomic_block:
+            raise
+        connection.close()
+        return work()
+
+
 @lru_cache(maxsize=10_000)
-def _workspace(message_id: int) -> int:
-    message = services.find_message(message_id)
-    if message is None:
+def _whose(message_id: int) -> tuple[int, int]:
+    """The workspace and the template version of a message. Raises Http404."""
+    found = services.whose(message_id)
+    if found is None:
         raise Http404
-    return message.workspace_id
+    return found
 
 
 def _record(request: HttpRequest, message_id: int, kind: str, link: int) -> None:
@@ -239,12 +259,14 @@ def _record(request: HttpRequest, message_id: int, kind: str, link: int) -> None
     if request.method == "HEAD":
         return
     try:
-        hits.record(
-            message_id=message_id,
-            kind=kind,
-            link=link,
-            user_agent=request.headers.get("User-Agent", ""),
-            address=request.META.get("REMOTE_ADDR", ""),
+        _surely(
+            lambda: hits.record(
+                message_id=message_id,
+                kind=kind,
+                link=link,
+                user_agent=request.headers.get("User-Agent", ""),
+                address=request.META.get("REMOTE_ADDR", ""),
+            )
         )
     except DatabaseError as error:
         log.warning("hit_lost", kind=kind, error=str(error))
@@ -257,14 +279,30 @@ def _target(message_id: int, number: int) -> tuple[str, int]:
 
     The trap leads nowhere: ''. Raises Http404 for a message or a link number that does not exist.
     """
+    workspace_id, version_id = _whose(message_id)
+    links = _links(version_id)
+    if number > len(links):
+        raise Http404
+    target = "" if number == len(links) else links[number]
+    if "{" in target:
+        target = _personal(message_id, links, number)
+    return target, workspace_id
+
+
+@lru_cache(maxsize=1000)
+def _links(version_id: int) -> list[str]:
+    """The targets of a version, which never changes."""
+    links: list[str] = TemplateVersion.objects.values_list("links", flat=True).get(pk=version_id)
+    return links
+
+
+def _personal(message_id: int, links: list[str], number: int) -> str:
+    """Where a link leads that is another one for each reader. Raises Http404."""
     message = services.find_message(message_id)
     if message is None:
         raise Http404
-    links, context = message.template_version.links, letters.context_of(message.subscriber)
-    if number == len(links):
-        return "", message.workspace_id
+    context = letters.context_of(message.subscriber)
     try:
-        target = rendering.link_target(links, number=number, context=context)
+        return rendering.link_target(links, number=number, context=context)
     except (LookupError, RenderError):
         raise Http404 from None
-    return target, message.workspace_id

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import cast
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.core.exceptions import DisallowedHost
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.request import validate_host
 from django.utils import timezone
 from django.utils.deprecation import MiddlewareMixin
 
 from accounts.audit import Actor
 from accounts.models import Membership
-from delivery import tracking_hosts
+from delivery import tracking_hosts, web
 from emailseq.backoffice.pages import Request
 from emailseq.lib import ids
 from emailseq.lib.api import problems
@@ -35,6 +37,7 @@ PUBLIC_POLICY = (
     "frame-ancestors 'none'; base-uri 'none'"
 )
 _REQUEST_ID = "HTTP_X_REQUEST_ID"  # where the logs take it from, too
+_HITS = {"/o/": web.open_pixel, "/c/": web.click}
 _LINK = re.compile(r"/[a-z]/")  # the pages that messages lead to
 _SANE_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _POLICIES = {"/admin/": ADMIN_POLICY, "/api/docs/": DOCS_POLICY}
@@ -66,21 +69,41 @@ class ProblemMiddleware(MiddlewareMixin):
 class TrackingHostMiddleware(MiddlewareMixin):
     """Lets the links of a workspace in by a host of its own, and nothing else by that name.
 
-    From here on the request is one to us; views see by META whose host it was.
+    From here on the request is one to us; views see by META whose host it was. A host that nobody
+    has named is refused by Django.
     """
 
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
         host = request.META.get("HTTP_HOST", "").partition(":")[0].lower()
-        if validate_host(host, settings.ALLOWED_HOSTS):
+        if not host or validate_host(host, settings.ALLOWED_HOSTS):
             return None
         found = tracking_hosts.find(host)
         if found is None:
-            return None  # Django refuses it
+            return None
         if request.path != "/h" and not (found.proved and _LINK.match(request.path)):
             return HttpResponse("There is nothing here.", status=404, content_type="text/plain")
         request.META["HTTP_HOST"] = urlsplit(settings.SITE_URL).netloc
         request.META[tracking_hosts.HOST] = host
         request.META[tracking_hosts.WORKSPACE] = found.workspace_id
+        return None
+
+
+class HitMiddleware(TrackingHostMiddleware):
+    """Answers pixels and clicks before all else: thousands come, without a session or a form.
+
+    What it does not know it passes on, and so does whoever comes by an unknown name.
+    """
+
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        view, token = _HITS.get(request.path[:3]), request.path[3:]
+        if view is None or "/" in token:
+            return None
+        refused = super().process_request(request)
+        with suppress(Http404, DisallowedHost):
+            request.get_host()
+            answer = refused or view(request, token)
+            answer.headers["Content-Length"] = str(len(answer.content))
+            return answer
         return None
 
 

@@ -19,6 +19,7 @@ from delivery.services.messages import (
     release_messages,
     resolve_in_doubt,
     spread,
+    whose,
 )
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "release_messages",
     "resolve_in_doubt",
     "spread",
+    "whose",
 ]

@@ -171,6 +171,12 @@ def find_message(message_id: int) -> Outbox | SendLedger | None:
     return ledger.first() or outbox.first() or ledger.all().first()
 
 
+def whose(message_id: int) -> tuple[int, int] | None:
+    """The workspace and the template version of a message, by id; None if nobody knows it."""
+    found = sql.fetch("delivery", "whose", {"id": message_id})
+    return (found[0][0], found[0][1]) if found else None
+
+
 @transaction.atomic
 def resolve_in_doubt(message: Outbox, *, as_sent: bool, by: Actor) -> bool:
     """Decide what nobody can know: count a message in doubt as sent, or send it (again).

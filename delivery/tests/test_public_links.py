@@ -423,7 +423,8 @@ def test_a_click_says_try_again_while_its_link_cannot_be_looked_up(client, links
         raise DatabaseError("gone")
 
     web._target.cache_clear()
-    monkeypatch.setattr(services, "find_message", refuse)
+    web._whose.cache_clear()
+    monkeypatch.setattr(services, "whose", refuse)
     assert client.get(links.click(0), **READER).status_code == 503
 
 

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 
-from benchmarks import advance, ingest, render, segments, send
+from benchmarks import advance, ingest, render, segments, send, tracking
 
 
 class Bench(NamedTuple):
@@ -31,6 +31,7 @@ BENCHES = {
     "ingest": Bench(ingest.run, 200_000, ("rounds",)),
     "render": Bench(render.run, 40_000, ("rounds",)),
     "segments": Bench(segments.run, 1_000_000),
+    "tracking": Bench(tracking.run, 24_000, ("rounds",)),
 }
 
 
