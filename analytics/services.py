@@ -31,8 +31,13 @@ def add(totals: Mapping[RollupKey, Total]) -> None:
 
 def _versions(events: Iterable[Event]) -> dict[int, int]:
     """Of which version of a sequence the messages are that the events are about, by their ids."""
-    messages = {event.message_id for event in events if event.source_kind == SourceKind.SEQUENCE}
-    ids = sorted(messages - {None})
+    ids = sorted(
+        {
+            event.message_id
+            for event in events
+            if event.source_kind == SourceKind.SEQUENCE and event.message_id is not None
+        }
+    )
     return dict(sql.fetch("analytics", "versions", {"ids": ids})) if ids else {}
 
 

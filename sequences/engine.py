@@ -193,7 +193,8 @@ def _events(
                 )
         if outcome.ended:
             kind = kinds.ENROLLMENT_EXITED if outcome.reason else kinds.ENROLLMENT_COMPLETED
-            news.append(of_run(run, kind, at=now, reason=outcome.reason))
+            where = outcome.position if outcome.reason else ""
+            news.append(of_run(run, kind, at=now, step_key=where, reason=outcome.reason))
         if reason:
             failed, position = kinds.ENROLLMENT_FAILED, run.position
             news.append(of_run(run, failed, at=now, step_key=position, reason=reason))

@@ -127,6 +127,7 @@ def test_the_engine_reads_by_index_however_many_people_are_inside(crowd):
         ("happened", {**columns, **opened}, 20),
         ("barred", {**columns, "list_id": [crowd.list_id] * len(due)}, 12),
         ("had", {**columns, **had}, 10),
+        ("credited", {**columns, "started_at": columns["entered_step_at"]}, 10),
         ("transfer", {**columns, **moved}, 60),
     ]
     for name, parameters, pages_per_run in statements:
