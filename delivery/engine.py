@@ -113,6 +113,7 @@ class _Pump:
             for carrier_id in self._lanes.carriers
         }
         self._written = Together(self._write_down)
+        self._lost_database = False
         self._sent_count = 0
 
     async def run(self, *, seconds: float, stopping: Callable[[], bool]) -> int:
@@ -140,14 +141,24 @@ class _Pump:
     async def _feed(self, until: float, stopping: Callable[[], bool]) -> None:
         """Keep the wires supplied with letters, then send them home.
 
-        What no wire takes goes back to the outbox with the lease.
+        What no wire takes goes back to the outbox with the lease. So does everything once the
+        database was away: nobody knows what it took of the last statement, and the next pump does.
         """
-        while boot_time() < until and not stopping():
-            claimed = await self._claim()
-            await self._ready.put(await self._render(claimed))
-            if not claimed:
-                await self._ready.run_low(patience=IDLE_SECONDS)
-        await self._ready.close(at_once=stopping())
+        while boot_time() < until and not (stopping() or self._lost_database):
+            try:
+                claimed = await self._claim()
+                await self._ready.put(await self._render(claimed))
+            except OperationalError as error:
+                self._lose_database(error)
+            else:
+                if not claimed:
+                    await self._ready.run_low(patience=IDLE_SECONDS)
+        await self._ready.close(at_once=stopping() or self._lost_database)
+
+    def _lose_database(self, error: OperationalError) -> None:
+        """This pump ends soon: what is on the wire is settled, all the rest given back."""
+        log.warning("pump_lost_database", error=str(error))
+        self._lost_database = True
 
     async def _claim(self) -> list[Claimed]:
         """A fair share of what is due, for lanes that are open."""
@@ -249,8 +260,8 @@ class _Pump:
         while batch:
             try:
                 await self._deliver(connection, batch)
-            except OperationalError as error:  # the rows are leased, and stay so until the reaper
-                log.warning("pump_lost_database", error=str(error))
+            except OperationalError as error:
+                self._lose_database(error)
             finally:
                 await self._ready.done(batch)
             if not connection.alive:
@@ -261,7 +272,11 @@ class _Pump:
     async def _deliver(self, connection: Connection, batch: Batch) -> None:
         """See a micro-batch through, and let its lane hear how it went."""
         issued, settlement, results = boot_time(), Settlement(), list[Result]()
-        passed = await self._gate(batch, settlement)
+        try:
+            passed = await self._gate(batch, settlement)
+        except OperationalError:  # nothing was written, whether the marks were committed or not
+            await self._put_back(letter.row for letter in batch.letters)
+            raise
         began = boot_time()
         try:
             await connection.send(
@@ -386,8 +401,11 @@ class _Pump:
         await self._settle(settlement)
 
     async def _tell(self) -> None:
-        async with self._pool.connection() as database:
-            await self._lanes.tell(database)
+        try:
+            async with self._pool.connection() as database:
+                await self._lanes.tell(database)
+        except OperationalError as error:
+            self._lose_database(error)
 
     # The lease
 
@@ -397,13 +415,26 @@ class _Pump:
 
     async def _renew_lease(self) -> None:
         while True:
-            await asyncio.sleep(settings.LEASE_SECONDS / 3)
-            if not await self._execute("renew_lease", {"seconds": settings.LEASE_SECONDS}):
-                raise LeaseLost
+            await asyncio.sleep(IDLE_SECONDS if self._lost_database else settings.LEASE_SECONDS / 3)
+            try:
+                renewed = await self._execute("renew_lease", {"seconds": settings.LEASE_SECONDS})
+            except OperationalError as error:
+                self._lose_database(error)
+            else:
+                if not renewed:
+                    raise LeaseLost
 
     async def _give_up_lease(self) -> None:
         """Give back what was not marked; the lease stays as long as something is in doubt."""
-        await self._execute("give_up_lease", {})
+        for pause in DATABASE_RETRIES:
+            try:
+                await self._execute("give_up_lease", {})
+            except OperationalError as error:
+                log.warning("give_up_retried", error=str(error))
+                await asyncio.sleep(pause)
+            else:
+                return
+        # The reaper does it, once the lease has run out.
 
     async def _execute(self, name: str, parameters: dict[str, Any]) -> int:
         async with self._pool.connection() as database:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import timedelta
 from email import message_from_bytes, policy
 
 import pytest
+from django.db import connection
 
 from accounts.audit import SYSTEM
 from delivery import engine, services
@@ -378,6 +380,32 @@ def test_a_pump_that_is_told_to_stop_gives_back_what_it_holds():
     assert {(row.lease_token, row.wire_at, row.attempts) for row in rows} == {(None, None, 0)}
     engine.reap()
     assert not Lease.objects.exists()
+
+
+def test_a_pump_that_loses_the_database_gives_back_what_it_holds(wire, before_mark):
+    news = ListFactory()
+    queue(make_audience(60, on=news), on=news)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (ours,) = cursor.fetchone()
+
+    def end_the_sessions():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid NOT IN (%s, pg_backend_pid())",
+                [ours],
+            )
+
+    before_mark(end_the_sessions)
+    began = time.monotonic()
+    first = wire.send(seconds=30)
+
+    assert time.monotonic() - began < 15  # it does not sit on them for the rest of its time
+    rows = Outbox.objects.all()
+    assert first + rows.count() == 60
+    assert set(rows.values_list("lease_token", "wire_at", "doubt_at")) == {(None, None, None)}
+    assert first + wire.send() == len(wire.journal) == 60
 
 
 def test_cancelled_messages_end_in_the_ledger():

@@ -156,7 +156,7 @@ class Rig:
         self, method: str, path: str, body: str = "", headers: Mapping[str, str] | None = None
     ) -> int:
         """The status of its answer; 0 where there is none."""
-        with closing(HTTPConnection("127.0.0.1", self.web_port, timeout=30)) as there:
+        with closing(HTTPConnection("127.0.0.1", self.web_port, timeout=10)) as there:
             try:
                 there.request(method, path, body, dict(headers or {}))
                 return there.getresponse().status
@@ -222,7 +222,12 @@ class Rig:
 
     def settle(self, *sources: Campaign, seconds: float = 120) -> float:
         """Until nothing but doubt is left of them, and everything is counted."""
-        took = self.wait(lambda: self.is_settled(*sources), seconds=seconds)
+        try:
+            took = self.wait(lambda: self.is_settled(*sources), seconds=seconds)
+        except AssertionError as late:
+            left = Outbox.objects.filter(doubt_at=None)
+            standing = left.values_list("lease_token", "wire_at", "run_at", "cancelled_at")
+            raise AssertionError(f"{late}; {left.count()} are left: {[*standing[:3]]}") from None
         return took + self.wait(_counted, seconds=20)
 
     # Books

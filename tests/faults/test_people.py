@@ -112,13 +112,14 @@ def leave_while_it_is_sent(rig, campaign, lab, *, most):
 @nightly
 def test_f43_what_was_answered_with_yes_is_done_though_its_server_dies(lab):
     with lab.rig(web=True, senders=0, beats=0) as rig:
-        campaign = rig.send(lab.size(nightly=600))
+        campaign = rig.send(lab.size(nightly=400, full=400))
         rig.wait_for_web()
         rows = queue(campaign)
         answers: dict[str, int] = {}
 
         def leave(row: tuple[int, str]) -> None:
             answers[row[1]] = rig.unsubscribe(row[0])
+            time.sleep(0.1)
 
         killed = while_killing(rig, lambda: list(ThreadPoolExecutor(4).map(leave, rows)))
 
@@ -129,7 +130,7 @@ def test_f43_what_was_answered_with_yes_is_done_though_its_server_dies(lab):
         )
         yes = {email for email, status in answers.items() if status == 200}
         lab.note(killed=killed, asked=len(rows), yes=len(yes), unanswered=len(rows) - len(yes))
-        assert killed >= 5
+        assert killed >= 3
         assert 0 < len(yes) < len(rows), "no request met a kill"
         assert yes <= left, "somebody was told yes, and is still subscribed"
 
@@ -147,7 +148,7 @@ def while_killing(rig, work: Callable[[], object]) -> int:
 
     def strike() -> None:
         nonlocal killed
-        while not over.wait(0.25):
+        while not over.wait(1.5):
             for child in rig.pool_children("web")[:1]:
                 os.kill(child, signal.SIGKILL)
                 killed += 1

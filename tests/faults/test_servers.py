@@ -62,6 +62,7 @@ def test_f06_postgresql_crashes_and_recovers_by_itself(lab):
         for _ in range(crashes):
             if rig.is_settled(campaign):
                 break
+            rig.wait(lambda: session_pids(rig), seconds=30)
             os.kill(lab.chance.choice(session_pids(rig)), signal.SIGKILL)  # takes all others along
             connection.close()
             recoveries.append(rig.recovery())
