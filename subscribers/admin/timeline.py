@@ -57,14 +57,17 @@ WORDS = {
     ),
     "message.unsubscribed": Words("unsubscribe", "bad", _("Unsubscribed from “{message}”")),
     "enrollment.started": Words("login", "plain", _("Entered {source}")),
+    "enrollment.held_out": Words("block", "plain", _("Held out of {source}, to compare with")),
     "enrollment.completed": Words("flag", "good", _("Finished {source}")),
     "enrollment.goal": Words("flag", "good", _("Reached the goal of {source}: {reason}")),
     "enrollment.moved": Words("move_down", "plain", _("Goes on in a new version of {source}")),
     "enrollment.removal": Words("logout", "plain", _("Another sequence ended {source} for them")),
     "enrollment.exited": Words("logout", "warn", _("Left {source} early: {reason}")),
     "enrollment.failed": Words("error", "bad", _("Cannot go on in {source}: {reason}")),
+    "goal.reached": Words("flag", "good", _("A goal of {source} counts")),
 }
-LEFT_OUT = ("enrollment.step",)  # the message or the wait that it leads to is told anyway
+# The message or the wait that a step leads to is told anyway, and the goal that messages led to.
+LEFT_OUT = ("enrollment.step", "goal.credited")
 # What can be shown alone: a label, and how its kinds begin.
 FILTERS = {
     "": (_("Everything"), ""),
