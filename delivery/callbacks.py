@@ -10,13 +10,13 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 
-from delivery.models import Callback, Transport
+from delivery.models import Callback, Forward, Transport
 from delivery.services.feedback import NewFeedback, record_feedback
 from emailseq.lib import clock
 from emailseq.lib.errors import Invalid
@@ -31,10 +31,14 @@ log = structlog.get_logger(__name__)
 
 
 class Told(NamedTuple):
-    """What a callback says of messages of ours, and a word about what it is."""
+    """What a callback says of messages of ours, and a word about what it is.
+
+    `answers` is the message that it answers, if somebody should get to read it.
+    """
 
     feedback: Sequence[NewFeedback]
     note: str = ""
+    answers: int | None = None
 
 
 Reader = Callable[[Callback], Told]
@@ -90,14 +94,20 @@ def apply(limit: int = 200) -> int:
 
 
 def retry() -> int:
-    """Have what was kept aside read once more; how much it is."""
-    return Callback.objects.parked().update(due_at=clock.now(), tries=0)
+    """Have what was kept aside read once more, or handed on; how much it is."""
+    anew: dict[str, Any] = {"due_at": clock.now(), "tries": 0}
+    return Callback.objects.parked().update(**anew) + Forward.objects.parked().update(**anew)
 
 
 def forget(limit: int = 5000) -> int:
     """Drop what is older than a month and not waiting; how much it was."""
-    old = Callback.objects.filter(received_at__lt=clock.now() - KEPT, due_at=None)
-    return Callback.objects.filter(pk__in=old.values("pk")[:limit]).delete()[0]
+    waiting = Forward.objects.exclude(due_at=None)
+    old = Callback.objects.filter(received_at__lt=clock.now() - KEPT, due_at=None).exclude(
+        Exists(waiting.filter(callback=OuterRef("pk")))
+    )
+    chosen = list(old.values_list("pk", flat=True)[:limit])
+    Forward.objects.filter(callback__in=chosen).delete()
+    return Callback.objects.filter(pk__in=chosen).delete()[0]
 
 
 @transaction.atomic
@@ -127,6 +137,12 @@ def _apply(rows: Sequence[Callback], *, now: datetime) -> None:
     record_feedback(feedback for each in told for feedback in each.feedback)
     for row, each in zip(rows, told, strict=True):
         row.applied_at, row.due_at, row.note = now, None, each.note[:500]
+    answers = [
+        Forward(callback=row, message_id=each.answers)
+        for row, each in zip(rows, told, strict=True)
+        if each.answers
+    ]
+    Forward.objects.bulk_create(answers, ignore_conflicts=True)
     Callback.objects.bulk_update(rows, ["applied_at", "due_at", "note"])
 
 

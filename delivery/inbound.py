@@ -65,7 +65,9 @@ def read(callback: Callback) -> Told:
         reason=(excerpt or report.reason)[:500],
         told_by=(report.reported_by or mail.sender)[:100],
     )
-    return Told([told], note=f"{mail.kind}: {kind}")
+    somebody_waits = kind == FeedbackKind.REPLIED and named.purpose == return_path.BOUNCE
+    answers = named.message_id if somebody_waits else None
+    return Told([told], note=f"{mail.kind}: {kind}", answers=answers)
 
 
 def _named(mail: Inbound) -> Named | None:

@@ -6,7 +6,7 @@ from celery import shared_task
 from celery.worker import state as worker
 from django.core.cache import cache
 
-from delivery import callbacks, engine, groups, hits, mailboxes, webhooks
+from delivery import callbacks, engine, forwarding, groups, hits, mailboxes, webhooks
 from delivery.models import WebhookEndpoint
 from delivery.services import domains, stops
 from delivery.services.feedback import settle_doubts
@@ -50,6 +50,11 @@ def read_mailboxes() -> int:
         return mailboxes.read_due()
     finally:
         cache.delete("mailboxes:running")
+
+
+@shared_task
+def forward_answers() -> int:
+    return 0 if stops.move_in() else forwarding.send_due()
 
 
 @shared_task

@@ -19,7 +19,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import REGISTRY, Collector
 from redis import RedisError
 
-from delivery.models import Callback, Lane, Mailbox, SendingPause
+from delivery.models import Callback, Forward, Lane, Mailbox, SendingPause
 from delivery.services import stops
 from delivery.states import LaneState
 from emailseq.celery import TICKS
@@ -236,6 +236,7 @@ def _coming_back() -> Check:
     waiting = Callback.objects.filter(due_at__lt=late).exists()
     parked = Callback.objects.parked()[:1000].count()
     failing = [f"{each} ({each.fault[:100]})" for each in Mailbox.objects.failing()[:3]]
+    stuck = [f"{each}: {each.fault}" for each in Forward.objects.parked()[:1]]
     kept = f"Callbacks that could not be read: {parked}. Try again: `manage.py ingest_mail --retry`"
     return _check(
         "coming back",
@@ -243,6 +244,7 @@ def _coming_back() -> Check:
         (failing, Level.DEGRADED, f"Mailboxes that cannot be read: {'; '.join(failing)}."),
         (waiting, Level.DEGRADED, "Callbacks wait for a tick that does not come."),
         (parked, Level.DEGRADED, kept),
+        (stuck, Level.DEGRADED, f"Not handed on: {' '.join(stuck)}"),
     )
 
 

@@ -2,7 +2,14 @@ from __future__ import annotations
 
 from delivery.models.confirmation import Confirmation, OptInMessage
 from delivery.models.domain import DkimKey, SendingDomain
-from delivery.models.feedback import Callback, CallbackQuerySet, Feedback, FeedbackQuerySet
+from delivery.models.feedback import (
+    Callback,
+    CallbackQuerySet,
+    Feedback,
+    FeedbackQuerySet,
+    Forward,
+    ForwardQuerySet,
+)
 from delivery.models.mailbox import Mailbox, MailboxQuerySet
 from delivery.models.message import Hit, Lease, Message, Outbox, OutboxQuerySet, SendLedger
 from delivery.models.source import MessageSource, SenderIdentity, Source, SourceKey
@@ -24,6 +31,8 @@ __all__ = [
     "DkimKey",
     "Feedback",
     "FeedbackQuerySet",
+    "Forward",
+    "ForwardQuerySet",
     "Hit",
     "Lane",
     "Lease",

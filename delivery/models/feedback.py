@@ -104,8 +104,44 @@ class Callback(models.Model):
         indexes = [
             models.Index(
                 fields=["due_at", "id"], name="callback_due", condition=Q(due_at__isnull=False)
-            )
+            ),
+            # What `doctor` counts.
+            models.Index(
+                fields=["id"], name="callback_parked", condition=Q(due_at=None, applied_at=None)
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.origin}, {self.received_at:%Y-%m-%d %H:%M:%S}"
+
+
+class ForwardQuerySet(models.QuerySet["Forward"]):
+    def due(self, now: datetime) -> ForwardQuerySet:
+        return self.filter(due_at__lte=now).order_by("due_at", "id")
+
+    def parked(self) -> ForwardQuerySet:
+        """Those that could not be handed over, try after try."""
+        return self.filter(due_at=None, sent_at=None)
+
+
+class Forward(models.Model):
+    """An answer that came to a return path, on its way to whom its sender reads it."""
+
+    callback = models.OneToOneField(Callback, on_delete=models.CASCADE, related_name="forward")
+    message_id = models.BigIntegerField()
+    due_at = models.DateTimeField(null=True, default=clock.now)
+    tries = models.IntegerField(default=0)
+    sent_at = models.DateTimeField(null=True)
+    fault = models.CharField(max_length=300, blank=True)
+
+    objects = ForwardQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["due_at", "id"], name="forward_due", condition=Q(due_at__isnull=False)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"answer to {self.message_id}"

@@ -12,8 +12,9 @@ from django.db import DatabaseError
 from accounts.audit import SYSTEM
 from accounts.tests.factories import WorkspaceFactory
 from delivery import services as delivery
-from delivery.models import Deployment, Lane, Lease, Outbox, SendingDomain
+from delivery.models import Callback, Deployment, Lane, Lease, Outbox, SendingDomain
 from delivery.services import domains, stops
+from delivery.services.mailboxes import create_mailbox
 from delivery.services.transports import shared_transport
 from delivery.tests.factories import queue
 from emailseq import health
@@ -208,3 +209,19 @@ def test_a_pause_and_a_fence_are_named(running):
     Deployment.objects.create(system_identifier=42)
     assert found("sending").level is Level.DEGRADED
     assert found("sending").sentence.endswith("Nothing leaves until `manage.py release_fence`.")
+
+
+def test_what_cannot_be_read_is_told(running):
+    mailbox = create_mailbox(
+        WorkspaceFactory(), name="Bounces", host="mx.example", username="b", password="p", by=SYSTEM
+    )
+    type(mailbox).objects.update(failing_since=clock.now(), fault="AUTHENTICATIONFAILED")
+
+    check = found("coming back")
+    assert check.level == Level.DEGRADED
+    assert check.sentence == "Mailboxes that cannot be read: Bounces (AUTHENTICATIONFAILED)."
+
+    type(mailbox).objects.update(failing_since=None)
+    assert found("coming back").level == Level.HEALTHY
+    Callback.objects.create(form="mail", origin="t", sha256=b"x", body=b"x", due_at=None)
+    assert "that could not be read: 1. Try again" in found("coming back").sentence

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from datetime import timedelta
+
+import pytest
+
+from delivery import callbacks, forwarding
+from delivery.models import Callback, Forward, SenderIdentity
+from delivery.sink import Sink
+from delivery.tests.returned import mail, sent, way_back
+from delivery.transports.smtp import Server
+from emailseq import env
+from emailseq.lib import clock
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def sink(tmp_path, monkeypatch):
+    """A mail server, where messages are handed over."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    def do(what):
+        return asyncio.run_coroutine_threadsafe(what, loop).result(10)
+
+    sink = Sink(journal=tmp_path / "journal", keep=tmp_path / "mail")
+    do(sink.start())
+    server = Server(host=sink.host, port=sink.port, helo="test.example")
+    monkeypatch.setattr(forwarding, "shared_server", lambda: server)
+    yield sink
+    do(sink.close())
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+@pytest.fixture
+def arrived(sink, tmp_path):
+    """(from, to, mail) of everything that was handed on."""
+
+    def read():
+        lines = [json.loads(line) for line in (tmp_path / "journal").read_text().splitlines()]
+        lines = [line for line in lines if line["code"] == 250]
+        mails = [path.read_bytes() for path in sorted((tmp_path / "mail").glob("*.eml"))]
+        return [(line["from"], line["rcpt"], each) for line, each in zip(lines, mails, strict=True)]
+
+    return read
+
+
+def answer(raw):
+    callbacks.keep_mail(raw, origin="test")
+    callbacks.apply()
+
+
+def test_an_answer_to_the_return_path_goes_on_as_it_came(arrived):
+    (message,) = sent()
+    raw = mail("a_person_answers", to=way_back(message))
+
+    for _ in range(3):
+        answer(raw)
+        forwarding.send_due()
+
+    [(sender, recipient, data)] = arrived()
+    assert (sender, recipient) == ("mie@harbour.example", "help@harbour.example")
+    mark, _, rest = data.partition(b"\r\n")
+    assert mark == b"X-Emailseq-Forwarded: %d" % message.pk
+    assert rest.rstrip() == raw.replace(b"\n", b"\r\n").rstrip()
+    assert Forward.objects.get().sent_at is not None
+
+
+def test_without_a_reply_address_it_goes_to_the_sender(arrived):
+    (message,) = sent()
+    SenderIdentity.objects.update(reply_to="")
+
+    answer(mail("a_person_answers", to=way_back(message)))
+    forwarding.send_due()
+
+    assert [to for _, to, _ in arrived()] == ["mie@harbour.example"]
+
+
+@pytest.mark.parametrize("name", ["vacation_outlook", "fields_postfix", "arf_abuse", "challenge"])
+def test_no_machine_s_mail_goes_on(name, arrived):
+    (message,) = sent()
+
+    answer(mail(name, to=way_back(message)))
+
+    assert (forwarding.send_due(), arrived()) == (0, [])
+
+
+@pytest.mark.parametrize(
+    "circle",
+    [
+        lambda raw: b"X-Emailseq-Forwarded: 7\n" + raw,
+        lambda raw: b"Delivered-To: Help@harbour.example\n" + raw,
+    ],
+    ids=["it went on before", "they have it"],
+)
+def test_nothing_runs_in_circles(circle, arrived):
+    (message,) = sent()
+
+    answer(circle(mail("a_person_answers", to=way_back(message))))
+    forwarding.send_due()
+
+    assert arrived() == []
+    assert Forward.objects.get().due_at is None
+
+
+def test_what_is_refused_is_tried_again_and_then_kept(sink, arrived):
+    (message,) = sent()
+    SenderIdentity.objects.update(reply_to="mie+f_rcpt_451@harbour.example")
+    answer(mail("a_person_answers", to=way_back(message)))
+
+    rests = []
+    for _ in range(8):
+        forwarding.send_due()
+        row = Forward.objects.get()
+        rests.append(row.due_at and round((row.due_at - clock.now()).total_seconds() / 60))
+        Forward.objects.exclude(due_at=None).update(due_at=clock.now())
+
+    assert rests == [5, 10, 20, 40, 80, 160, 320, None]
+    assert row.fault.startswith("451")
+    assert (forwarding.send_due(), [*Forward.objects.parked()]) == (0, [row])
+
+    assert callbacks.retry() == 1
+    SenderIdentity.objects.update(reply_to="mie@harbour.example")
+    forwarding.send_due()
+    assert [to for _, to, _ in arrived()] == ["mie@harbour.example"]
+
+
+def test_an_answer_that_waits_is_not_forgotten():
+    (message,) = sent()
+    answer(mail("a_person_answers", to=way_back(message)))
+    Callback.objects.update(received_at=clock.now() - timedelta(days=40))
+
+    assert callbacks.forget() == 0
+    Forward.objects.update(due_at=None)
+    assert callbacks.forget() == 1
+    assert not Forward.objects.exists()
+
+
+def test_safe_mode_holds_for_answers_too(settings, arrived):
+    settings.SAFE_MODE = env.safe_mode("redirect:me@trial.example")
+    (message,) = sent()
+
+    answer(mail("a_person_answers", to=way_back(message)))
+    forwarding.send_due()
+
+    assert [to for _, to, _ in arrived()] == ["me@trial.example"]
