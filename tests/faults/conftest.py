@@ -57,8 +57,10 @@ class Lab:
     began: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self.seed = int(os.environ.get("SEED") or self.seed)
-        self.chance = random.Random(self.seed)
+        self.reseed(int(os.environ.get("SEED") or self.seed))
+
+    def reseed(self, seed: int) -> None:
+        self.seed, self.chance = seed, random.Random(seed)
 
     @property
     def at_full_size(self) -> bool:

@@ -70,8 +70,10 @@ def test_f28_nothing_leaves_after_a_cancel(lab):
 
 
 @ci
-def test_f29_a_no_wins_until_the_message_is_on_the_wire(lab):
-    size = lab.size(ci=800, nightly=4000)
+@pytest.mark.parametrize("turn", range(5 if os.environ.get("SIZE") == "full" else 1))
+def test_f29_a_no_wins_until_the_message_is_on_the_wire(lab, turn):
+    lab.reseed(lab.seed + turn)
+    size = lab.size(ci=800, nightly=4000, full=4000)
     with lab.rig(web=True) as rig:
         campaign = rig.send(size)
         rig.wait_until_under_way(campaign)
