@@ -12,7 +12,10 @@ from unfold.decorators import display
 
 # Every state there is, by the colour of its badge; the word is always there too.
 _TONES = {
-    "info": ("draft", "pending", "running", "queued", "new", "unverified", "unknown", "building"),
+    "info": (
+        *("draft", "pending", "running", "queued", "new", "unverified", "unknown", "building"),
+        "held_out",
+    ),
     "primary": ("sending",),
     "success": (
         *("active", "confirmed", "finished", "live", "sent", "completed"),

@@ -97,3 +97,10 @@ def test_the_page_says_what_those_who_are_held_out_show():
     assert f"of {len(held)} people who were held out. Lift: +" in page
     versions = reverse("admin:sequences_sequenceversion_changelist")
     assert client.get(f"{versions}?sequence__id__exact={live.pk}").status_code == 200
+    runs = reverse("admin:sequences_enrollment_changelist")
+    listed = client.get(f"{runs}?sequence__id__exact={live.pk}&state__exact=held_out")
+    assert listed.content.decode().count("Held out, to compare") >= len(held)
+    run = live.enrollments.filter(state="held_out").first()
+    own = client.get(reverse("admin:sequences_enrollment_change", args=[run.pk]))
+    assert own.status_code == 200
+    assert "Held out, to compare" in own.content.decode()

@@ -228,6 +228,20 @@ def test_a_person_chooses_and_starts_over(live):
     assert {"sequence.variant_promoted", "trial.restarted"} <= {*verbs_told}
 
 
+def test_nobody_else_sees_or_decides_a_trial(live):
+    theirs = Api(make_playing(HELLO).workspace)
+    reader = Api(live.workspace, "reports:read", "sequences:write")
+    path = f"/sequences/{live.public_id}/trials"
+
+    assert theirs("GET", path).status_code == 404
+    assert theirs("POST", f"{path}/hello/choose", {"variant": "a"}).status_code == 404
+    assert theirs("POST", f"{path}/hello/restart").status_code == 404
+    assert reader("GET", path).status_code == 200
+    assert reader("POST", f"{path}/hello/choose", {"variant": "a"}).status_code == 403
+    assert reader("POST", f"{path}/hello/restart").status_code == 403
+    assert not Trial.objects.exists()
+
+
 def test_a_simulation_sends_the_winner(live):
     [person] = make_audience(1, on=live.list)
     api = Api(live.workspace)
