@@ -7,6 +7,7 @@ from typing import NamedTuple
 from django.db import models
 
 from accounts.models import Workspace, WorkspaceQuerySet
+from templates_app.models import TemplateVersion
 
 
 class RollupKey(NamedTuple):
@@ -35,6 +36,48 @@ class Total:
 
     def __sub__(self, other: Total) -> Total:
         return Total(self.count - other.count, self.first_count - other.first_count)
+
+
+class LinkRollup(models.Model):
+    """How often a link of a message was followed, and by how many people (`first_count`).
+
+    Written by the consumer "links" alone.
+    """
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False
+    )
+    source_kind = models.CharField(max_length=20)
+    source_id = models.BigIntegerField()
+    step_key = models.CharField(max_length=40)
+    variant = models.CharField(max_length=20)
+    template_version = models.ForeignKey(
+        TemplateVersion,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+    )
+    link = models.IntegerField()
+    verdict = models.CharField(max_length=10)
+    count = models.BigIntegerField()
+    first_count = models.BigIntegerField()
+
+    objects = WorkspaceQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=[
+                    *("source_kind", "source_id", "step_key", "variant"),
+                    *("template_version", "link", "verdict"),
+                ],
+                name="one_rollup_per_link",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"link {self.link} of {self.template_version_id}: {self.count}"
 
 
 class Rollup(models.Model):

@@ -50,7 +50,7 @@ class PlainHit(models.Model):
 
 
 def insert(request: HttpRequest, message_id: int) -> HttpResponse:
-    PlainHit.objects.create(
+    PlainHit._default_manager.create(
         message_id=message_id,
         kind="open",
         at=timezone.now(),

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from accounts.api.resources import Resource, Verb, reads
 from accounts.authentication import ApiRequest, require
-from analytics.api import NumbersSerializer
+from analytics.api import FinerNumbersSerializer, NumbersSerializer, finer
 from analytics.numbers import numbers
 from campaigns import services
 from campaigns.models import Campaign
@@ -42,7 +42,7 @@ class CampaignFilters(Strict):
     list = Reference(List.objects.all(), required=False)
 
 
-class CampaignStatsSerializer(NumbersSerializer):
+class CampaignStatsSerializer(FinerNumbersSerializer, NumbersSerializer):
     recipients = serializers.IntegerField()
     queued = serializers.IntegerField()
     in_doubt = serializers.IntegerField()
@@ -79,6 +79,7 @@ class Campaigns(Resource):
             **asdict(numbers(SourceKind.CAMPAIGN, campaign.pk)),
             **asdict(of_campaign),
             "queued": of_campaign.queued,
+            **finer(SourceKind.CAMPAIGN, campaign.pk),
         }
         return Response(self.get_serializer(stats).data)
 

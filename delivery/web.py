@@ -235,7 +235,7 @@ def _surely(work: Callable[[], T]) -> T:
 
     To ask it first whether it is alive takes as long as the work.
     """
-    connection.health_check_done = True
+    connection.health_check_done = True  # type: ignore[attr-defined] # the stubs do not know it
     try:
         return work()
     except (OperationalError, InterfaceError):

@@ -100,17 +100,17 @@ def _read(reader: Consumer, cursor: Cursor, limit: int) -> tuple[list[Event], in
     """The next events, and the horizon, which comes even where there is no event."""
     place = {"xid": cursor.xid, "event_id": cursor.event_id}
     wanted = {"kinds": list(reader.kinds), "limit": limit}
-    with connection.cursor() as cursor:
-        cursor.execute(sql.load("subscribers", "read_events"), place | wanted)
-        names = [column.name for column in cursor.description or ()]
-        rows = cursor.fetchall()
+    with connection.cursor() as wire:
+        wire.execute(sql.load("subscribers", "read_events"), place | wanted)
+        names = [column.name for column in wire.description or ()]
+        rows: list[tuple[Any, ...]] = wire.fetchall()
     pick, horizon = itemgetter(*map(names.index, _FIELDS)), rows[0][names.index("horizon")]
     # Without the ORM's detour by converters and annotations: half of what a consumer took.
     return [_event(*pick(row)) for row in rows if row[names.index("id")]], horizon
 
 
 def _event(*values: Any) -> Event:
-    event = Event(*values)
+    event = Event(*values)  # type: ignore[misc] # in the order of its fields
     event.properties = json.loads(event.properties) if event.properties != "{}" else {}
     event._state.adding = False
     return event

@@ -166,6 +166,8 @@ def test_numbers_of_a_campaign(workspace):
         "unsubscribed": 0,
         "machine_opened": 0,
         "machine_clicked": 0,
+        "links": [],
+        "leaving_reasons": {"too_many": 0, "irrelevant": 0, "not_asked": 0, "other": 0},
         "recipients": 3,
         "queued": 3,
         "in_doubt": 0,

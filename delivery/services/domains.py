@@ -80,7 +80,7 @@ def update_domain(
     changes = {name: value for name, value in changes.items() if value != getattr(domain, name)}
     if not changes:
         return domain
-    fresh = {"checked_at": None}
+    fresh: dict[str, Any] = {"checked_at": None}
     if "tracking_host" in changes:
         fresh |= {"tracking_ready": False, "tracking_proved_at": None}
     for name, value in {**changes, **fresh}.items():

@@ -6,8 +6,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from analytics.api import NumbersSerializer
+from analytics.api import FinerNumbersSerializer, NumbersSerializer, finer
 from analytics.results import Results
+from delivery.states import SourceKind
 from emailseq.lib.api.fields import Strict
 from emailseq.lib.errors import Invalid
 from sequences.api.durations import Duration
@@ -62,7 +63,7 @@ class HoldoutSerializer(serializers.Serializer[Any]):
     )
 
 
-class SequenceStatsSerializer(NumbersSerializer):
+class SequenceStatsSerializer(FinerNumbersSerializer, NumbersSerializer):
     started = serializers.IntegerField(help_text="Runs that began.")
     completed = serializers.IntegerField()
     left = serializers.IntegerField(help_text="Runs that ended early or by a fault; not by a goal.")
@@ -82,6 +83,7 @@ def told(sequence: Sequence, query: Mapping[str, str]) -> dict[str, Any]:
     return {
         **asdict(found.total),
         **{name: getattr(found.runs, name) for name in names},
+        **finer(SourceKind.SEQUENCE, sequence.pk),
         "holdout": _holdout(sequence, found),
         "steps": [
             {
