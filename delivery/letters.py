@@ -26,6 +26,7 @@ from templates_app.compiler import Compiled
 from templates_app.rendering import Addresses
 
 UTC = ZoneInfo("UTC")
+UNFOLLOWED = (SourceKind.CONFIRMATION, SourceKind.NOTICE)
 
 
 class MessageKey(NamedTuple):
@@ -176,7 +177,7 @@ def write(
     Deterministic but for its Date. Raises RenderError.
     """
     context = {"subscriber": subscriber_fields(row), "workspace": paper.workspace}
-    if row.kind == SourceKind.CONFIRMATION:
+    if row.kind in UNFOLLOWED:
         addresses = _unfollowed(row, compiled, context, paper.mint.base_url)
     else:
         addresses = paper.mint.addresses(
@@ -219,7 +220,7 @@ def _ways_back(row: Claimed, paper: Stationery) -> tuple[str, str]:
 def _unfollowed(
     row: Claimed, compiled: Compiled, context: Mapping[str, Any], base_url: str
 ) -> Addresses:
-    """The addresses of a message that asks for a yes: nobody follows what is done with it."""
+    """The addresses of a message that nobody follows, such as one that asks for a yes."""
     links = Links(base_url, row.id)
     ours = {"confirm": links.confirm, "not_me": links.not_me}
     return rendering.untracked(compiled, context, links=ours)

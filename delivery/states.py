@@ -12,6 +12,7 @@ class SourceKind(models.TextChoices):
     CAMPAIGN = "campaign", _("Campaign")
     SEQUENCE = "sequence", _("Sequence")
     CONFIRMATION = "confirmation", _("Confirmation")  # one a workspace: its id is the source's
+    NOTICE = "notice", _("Notice to a teammate")  # likewise
 
 
 class MessageClass(models.TextChoices):

@@ -113,6 +113,21 @@ def publish(
 
 
 @transaction.atomic
+def freeze(template: Template, *, subject: str, html: str) -> TemplateVersion:
+    """Make a version of content of its own, for a single message; what is published stays so.
+
+    Raises Invalid for content that does not compile.
+    """
+    _lock(template, None)
+    own = Template(workspace=template.workspace)
+    _set(own, subject=subject, html=html)
+    latest = template.versions.aggregate(number=Max("number"))["number"]
+    return TemplateVersion.objects.create(
+        template=template, number=(latest or 0) + 1, **_sources(own)
+    )
+
+
+@transaction.atomic
 def archive(template: Template, *, by: Actor, expected_revision: int | None = None) -> bool:
     """Put a template away: it cannot be published any more. False when it was away already.
 

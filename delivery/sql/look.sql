@@ -12,9 +12,9 @@ SELECT message.id,
          -- Their own no is to marketing, and who comes back is asked whether they mean it.
          WHEN suppression.reason <> 'unsubscribed' OR message.message_class = 'marketing'
               AND suppression.reason IS NOT NULL THEN 'suppressed: ' || suppression.reason
-         WHEN CASE WHEN message.kind = 'confirmation' THEN 'pending'
-                   WHEN message.message_class = 'marketing' THEN 'confirmed'
-              END NOT IN (SELECT subscription.state
+         WHEN (message.kind = 'confirmation' OR message.message_class = 'marketing')
+              AND CASE message.kind WHEN 'confirmation' THEN 'pending' ELSE 'confirmed'
+                  END NOT IN (SELECT subscription.state
                             FROM subscribers_subscription AS subscription
                            WHERE subscription.subscriber_id = message.subscriber_id
                              AND (message.list_id IS NULL

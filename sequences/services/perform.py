@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from accounts.audit import Actor
 from delivery.models import WebhookEndpoint
 from delivery.services import webhooks
+from delivery.services.notices import send_notice
 from emailseq.lib import clock, ids
 from emailseq.lib.errors import Invalid
 from sequences import actions, kinds, models
@@ -23,6 +24,7 @@ from subscribers import services as people
 from subscribers.models import List, Subscriber, Tag
 from subscribers.services import Consent, crowds
 
+MOST_NAMED = 50  # people in a mail to a teammate
 TOO_MANY_HOPS = "Sequences have led into each other {} times without an end."
 
 
@@ -164,7 +166,21 @@ def _call_webhook(
 
 
 def _notify(action: actions.Notify, group: Group, sequence: models.Sequence) -> Objections:
-    raise Gone(f"{action.to} was not written to: there are no messages to teammates yet.")
+    """One mail for all who come to the action together, however many they are."""
+    found = Subscriber.objects.filter(pk__in=_ids(group)).order_by("pk")
+    named = [*found.values_list("email", flat=True)[:MOST_NAMED]]
+    rest = len(group) - len(named)
+    who = ", ".join(named) + (f" and {rest:,} more" if rest else "")
+    send_notice(
+        sequence.workspace,
+        to=action.to,
+        subject=f"{sequence.name}: {named[0] if len(group) == 1 else f'{len(group):,} people'}",
+        paragraphs=[action.text, who, f"Sent by the sequence “{sequence.name}”."],
+        sender_id=sequence.sender_id,
+        about=group[0].step_key,
+        by=_actor(sequence),
+    )
+    return None
 
 
 HANDLERS: Mapping[type[Action], Handler] = {
