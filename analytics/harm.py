@@ -16,12 +16,13 @@ from django.db.models import Sum
 
 from analytics.models import Rollup
 from delivery import kinds
-from delivery.models import SendLedger, Source
+from delivery.models import Feedback, SendLedger, Source
 from delivery.states import Failure
 from emailseq.lib import clock
 
 WINDOW = timedelta(days=7)
 UNSENDABLE_PERCENT, UNSENDABLE_OF = 5.0, 50  # messages that cannot be rendered, or nobody takes
+UNWANTED_PERCENT, UNWANTED_OF = 20.0, 50  # what came back because servers do not want us
 
 
 class Tally(NamedTuple):
@@ -32,6 +33,7 @@ class Tally(NamedTuple):
     bounced: int
     unsendable: int
     complained: int
+    unwanted: int
 
 
 def found(kind: str, source_ids: Collection[int]) -> dict[int, str]:
@@ -53,16 +55,20 @@ def _harm(tally: Tally) -> Iterator[str]:
         (tally.bounced, tried, settings.BRAKE_AFTER, settings.BRAKE_BOUNCES, "bounced"),
         (tally.complained, tally.sent, settings.BRAKE_AFTER, settings.BRAKE_COMPLAINTS, "annoyed"),
         (tally.unsendable, tried, UNSENDABLE_OF, UNSENDABLE_PERCENT, "could not be sent"),
+        (tally.unwanted, tally.sent, UNWANTED_OF, UNWANTED_PERCENT, "came back because of you"),
     ):
         if of >= least and 100 * count > most * of:
             yield f"{100 * count / of:.1f} % of {of:,} messages {what}: more than {most:g} %."
 
 
 def _words(kind: str, source_id: int) -> str:
-    """What servers said most often of late, if they said something."""
-    failed = SendLedger.objects.filter(kind=kind, source_id=source_id, outcome="failed")
-    replies = failed.order_by("-id").values_list("reply", "reason")[:200]
-    said = Counter(reply or reason for reply, reason in replies).most_common(1)
+    """What servers said most often of late, at once or later, if they said something."""
+    lately = SendLedger.objects.filter(kind=kind, source_id=source_id).order_by("-id")
+    replies = lately.filter(outcome="failed").values_list("reply", "reason")[:200]
+    back = Feedback.objects.bad().filter(message_id__in=lately.values("pk")[:2000])
+    reasons = back.exclude(reason="").order_by("-id").values_list("reason", flat=True)[:200]
+    words = [*(reply or reason for reply, reason in replies), *reasons]
+    said = Counter(words).most_common(1)
     return f" Mostly: {said[0][0]}" if said else ""
 
 
@@ -86,7 +92,9 @@ def _tally(counts: Counter[tuple[str, str]]) -> Tally:
         failed=sum(count for (kind, _), count in counts.items() if kind == kinds.MESSAGE_FAILED),
         bounced=counts[kinds.MESSAGE_FAILED, Failure.HARD]
         + counts[kinds.MESSAGE_BOUNCED, Failure.HARD],
-        unsendable=counts[kinds.MESSAGE_FAILED, Failure.CONTENT],
+        unsendable=counts[kinds.MESSAGE_FAILED, Failure.CONTENT]
+        + counts[kinds.MESSAGE_BOUNCED, Failure.CONTENT],
+        unwanted=counts[kinds.MESSAGE_BOUNCED, Failure.SENDER],
         complained=sum(
             count for (kind, _), count in counts.items() if kind == kinds.MESSAGE_COMPLAINED
         ),

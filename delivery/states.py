@@ -55,11 +55,12 @@ class Outcome(models.TextChoices):
 class Failure(models.TextChoices):
     """Why a message failed or came back, where that speaks against its source; an event's verdict.
 
-    Soft bounces and what is said about us are none of these.
+    Soft bounces are none of these; what is said about us while sending is the lane's affair.
     """
 
     HARD = "hard", _("Nobody has that address")
     CONTENT = "content", _("Nobody takes this message")
+    SENDER = "sender", _("They do not want us")
 
 
 class FeedbackKind(models.TextChoices):

@@ -9,7 +9,10 @@ from analytics import harm, services
 from analytics.models import Total
 from analytics.tests.factories import NOON, make_key
 from delivery import services as delivery
+from delivery.services.feedback import NewFeedback, record_feedback
+from delivery.tests.returned import sent
 from emailseq.lib import clock
+from subscribers.tests.factories import ListFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -17,6 +20,8 @@ KINDS = {
     "sent": ("message.sent", ""),
     "gone": ("message.failed", "hard"),
     "bounced": ("message.bounced", "hard"),
+    "unwanted": ("message.bounced", "sender"),
+    "virus": ("message.bounced", "content"),
     "soft": ("message.bounced", "soft"),
     "unsendable": ("message.failed", "content"),
     "refused": ("message.failed", ""),
@@ -51,6 +56,12 @@ def found():
         ({"sent": 1000, "annoyed": 4}, "0.4 % of 1,000 messages annoyed: more than 0.3 %."),
         ({"sent": 47, "unsendable": 3}, "6.0 % of 50 messages could not be sent: more than 5 %."),
         ({"sent": 40, "unsendable": 9}, None),
+        ({"sent": 50, "virus": 3}, "6.0 % of 50 messages could not be sent: more than 5 %."),
+        ({"sent": 50, "unwanted": 10}, None),
+        (
+            {"sent": 50, "unwanted": 11},
+            "22.0 % of 50 messages came back because of you: more than 20 %.",
+        ),
     ],
 )
 def test_who_does_harm(counts, sentence):
@@ -59,6 +70,17 @@ def test_who_does_harm(counts, sentence):
     count(WorkspaceFactory(), **counts)
 
     assert found() == ({7: sentence} if sentence else {})
+
+
+def test_what_came_back_says_why():
+    news = ListFactory()
+    for message in sent(3, on=news, source_id=7):
+        words = NewFeedback(message.pk, "sender_fault", NOON, reason="550 5.7.1 You are listed.")
+        record_feedback([words])
+    count(news.workspace, sent=50, unwanted=20)
+
+    sentence = "40.0 % of 50 messages came back because of you: more than 20 %."
+    assert found() == {7: f"{sentence} Mostly: 550 5.7.1 You are listed."}
 
 
 def test_only_the_last_week_counts():

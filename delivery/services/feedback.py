@@ -41,7 +41,7 @@ _EVENTS = {
     FeedbackKind.SOFT: (kinds.MESSAGE_BOUNCED, "soft"),
     FeedbackKind.SOFT_STRICT: (kinds.MESSAGE_BOUNCED, "soft"),
     FeedbackKind.HARD: (kinds.MESSAGE_BOUNCED, Failure.HARD.value),
-    FeedbackKind.SENDER_FAULT: (kinds.MESSAGE_BOUNCED, "sender"),
+    FeedbackKind.SENDER_FAULT: (kinds.MESSAGE_BOUNCED, Failure.SENDER.value),
     FeedbackKind.CONTENT_FAULT: (kinds.MESSAGE_BOUNCED, Failure.CONTENT.value),
     FeedbackKind.COMPLAINED: (kinds.MESSAGE_COMPLAINED, ""),
     FeedbackKind.REPLIED: (kinds.MESSAGE_REPLIED, ""),
