@@ -1,7 +1,7 @@
 """The life of a message, from the outbox to the ledger. Read it top to bottom:
 
     claim -> render -> mark -> look -> hand over -> settle        (a pump)
-    reap                                                          (a tick, for pumps that died)
+    reap                                          (a tick, for pumps that died: `reaper`)
 
 What is due is claimed for a lane, a transport's way to a group of domains: `claims` says how much
 for which, `lanes` how they stand, and `ready` hands it to the wires.
@@ -14,7 +14,8 @@ instant leads back to "due" or to "in doubt", never to a loss or a silent repeat
 - The look asks, after that commit, everything that may stop a message: an unsubscribe, suppression,
   pause or exit committed before the mark always wins.
 - A wire marks nothing more before its last messages are settled, so a crash leaves at most one
-  micro-batch a wire in doubt: a second's worth, and never more than MICRO_BATCH.
+  micro-batch a wire in doubt: a second's worth, and never more than MICRO_BATCH. Where the pump's
+  journal outlives it, as it does a kill, that is one message a wire.
 - Every write asks for the token: a pump that lost its lease changes nothing of its successor's.
 """
 
@@ -26,7 +27,7 @@ import random
 import socket
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -34,7 +35,6 @@ import structlog
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import connection as django_connection
-from django.db import transaction
 from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
@@ -43,6 +43,7 @@ from delivery import carriers, letters, outcomes
 from delivery.brakes import heard
 from delivery.carriers import Carrier
 from delivery.claims import Claims
+from delivery.journal import Journal
 from delivery.lanes import Lanes
 from delivery.letters import Claimed, Letter, Stationery
 from delivery.ready import Batch, Ready
@@ -66,7 +67,6 @@ MICRO_BATCH = 20  # messages a wire may have under way at once: the bound of dou
 BATCH_SECONDS = 1  # a slow server gets smaller ones, so that less is in doubt and no mark grows old
 IDLE_SECONDS = 0.2
 HANG_UP_SECONDS = 5  # a wire with nothing to do for so long closes its connection
-PATIENCE = timedelta(minutes=2)  # twice the deadline of a transaction
 MARK_SECONDS = 5  # nothing is written under a wire mark that is older
 DATABASE_RETRIES = (0.1, 0.5, 2, 5, 10)
 
@@ -118,6 +118,7 @@ class _Pump:
 
     async def run(self, *, seconds: float, stopping: Callable[[], bool]) -> int:
         await self._take_lease()
+        self._journal, settled = Journal(settings.WIRES_DIR, self._token), False
         try:
             async with asyncio.TaskGroup() as group:
                 renewal = group.create_task(self._renew_lease())
@@ -130,9 +131,11 @@ class _Pump:
                 await asyncio.wait(wires)
                 await self._tell()
                 renewal.cancel()
+            settled = not self._lost_database
         except* LeaseLost:
             log.error("lease_lost", token=str(self._token))
         finally:
+            self._journal.close(settled=settled)
             await self._give_up_lease()
         return self._sent_count
 
@@ -277,11 +280,17 @@ class _Pump:
         except OperationalError:  # nothing was written, whether the marks were committed or not
             await self._put_back(letter.row for letter in batch.letters)
             raise
+
+        def report(result: Result) -> None:
+            self._journal.note(result)
+            results.append(result)
+
         began = boot_time()
         try:
             await connection.send(
                 [letter.envelope for letter in passed],
-                report=results.append,
+                report=report,
+                announce=self._journal.announce,
                 write_until=issued + MARK_SECONDS,
             )
         finally:  # also when cancelled: whatever was heard is written down
@@ -447,28 +456,6 @@ class _Pump:
         async with self._pool.connection() as database:
             cursor = await database.execute(sql.load("delivery", name), parameters)
             return await cursor.fetchall()
-
-
-@transaction.atomic
-def reap(limit: int = 5000) -> int:
-    """Take over from pumps that died, and finish what was cancelled; how many rows it touched.
-
-    Unmarked rows of a lease that ran out are due again, marked ones are in doubt. Transactional
-    ones are sent once more when no connection can hold them any longer.
-    """
-    with django_connection.cursor() as cursor:
-        cursor.execute(sql.load("delivery", "reap"))
-        orphans = cursor.fetchall()
-        events.record_many(outcomes.news(orphans))
-        query: dict[str, Any] = {"limit": limit, "patience": PATIENCE}
-        cursor.execute(sql.load("delivery", "repeat_doubtful"), query)
-        repeats = cursor.fetchall()
-        events.record_many(outcomes.news(repeats))
-        cursor.execute(sql.load("delivery", "sweep_cancelled"), {"limit": limit})
-        swept = cursor.fetchall()
-        events.record_many(outcomes.news(swept))
-        cursor.execute(sql.load("delivery", "forget_leases"))
-    return len(orphans) + len(repeats) + len(swept)
 
 
 def _in_thread(read: Callable[[T], R], argument: T) -> R:

@@ -6,7 +6,7 @@ from celery import shared_task
 from celery.worker import state as worker
 from django.core.cache import cache
 
-from delivery import callbacks, engine, forwarding, groups, hits, mailboxes, webhooks
+from delivery import callbacks, engine, forwarding, groups, hits, mailboxes, reaper, webhooks
 from delivery.models import WebhookEndpoint
 from delivery.services import domains, stops
 from delivery.services.feedback import settle_doubts
@@ -28,7 +28,7 @@ def pump() -> int:
 
 @shared_task
 def reap() -> int:
-    return engine.reap() + hits.forget()
+    return reaper.reap() + hits.forget()
 
 
 @shared_task

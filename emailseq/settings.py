@@ -132,6 +132,7 @@ REST_SECONDS = env.int("EMAILSEQ_REST_SECONDS", 30)
 TRANSPORT_ALLOWED_HOSTS: list[str] = env.list("TRANSPORT_ALLOWED_HOSTS", [])
 INBOX_DIR = DATA_DIR / "inbox"
 INBOUND_SECRET = env.str("EMAILSEQ_INBOUND_SECRET", "")
+WIRES_DIR = DATA_DIR / "wires"  # where pumps keep what they write, for the reaper of their host
 
 # --- People -----------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from accounts.audit import SYSTEM
-from delivery import engine, services
+from delivery import engine, reaper, services
 from delivery.models import Lease, Outbox, SendLedger
 from delivery.states import MessageClass
 from delivery.tests.factories import queue
@@ -189,7 +189,7 @@ def test_a_connection_cut_after_the_dot_leaves_the_message_in_doubt_and_unrepeat
 
     wire.send()
     wire.send()
-    engine.reap()
+    reaper.reap()
     wire.send()
 
     assert wire.recipients == [ada.email]
@@ -210,15 +210,15 @@ def queue_for_a_server_that_drops():
 
 
 def after_patience():
-    Outbox.objects.update(wire_at=clock.now() - engine.PATIENCE)
-    engine.reap()
+    Outbox.objects.update(wire_at=clock.now() - reaper.PATIENCE)
+    reaper.reap()
 
 
 def test_a_transactional_message_in_doubt_is_sent_once_more_by_itself(wire):
     queue_for_a_server_that_drops()
     Outbox.objects.update(message_class="transactional")
     wire.send()
-    engine.reap()
+    reaper.reap()
     assert Outbox.objects.in_doubt().count() == 1  # its connection could still hold it
 
     after_patience()
@@ -327,8 +327,8 @@ def test_the_reaper_returns_unmarked_rows_and_doubts_marked_ones(wire):
     Outbox.objects.update(lease_token=token, attempts=1)
     Outbox.objects.filter(pk=marked.pk).update(wire_at=clock.now())
 
-    assert engine.reap() == 2
-    assert engine.reap() == 0
+    assert reaper.reap() == 2
+    assert reaper.reap() == 0
 
     assert Outbox.objects.get(pk=due.pk).lease_token is None
     doubtful = Outbox.objects.in_doubt().get()
@@ -342,13 +342,13 @@ def test_a_reply_that_comes_late_settles_the_doubt():
     queue(make_audience(1, on=news), on=news)
     token = _lease_of_a_dead_pump()
     Outbox.objects.update(lease_token=token, wire_at=clock.now())
-    engine.reap()
+    reaper.reap()
     row = Outbox.objects.in_doubt().get()
 
     services.finish([(row.pk, "sent", "", "250 OK")], token=token)
 
     assert SendLedger.objects.get().outcome == "sent"
-    engine.reap()
+    reaper.reap()
     assert not Lease.objects.exists()
 
 
@@ -378,7 +378,7 @@ def test_a_pump_that_is_told_to_stop_gives_back_what_it_holds():
 
     rows = Outbox.objects.all()
     assert {(row.lease_token, row.wire_at, row.attempts) for row in rows} == {(None, None, 0)}
-    engine.reap()
+    reaper.reap()
     assert not Lease.objects.exists()
 
 
@@ -414,7 +414,7 @@ def test_cancelled_messages_end_in_the_ledger():
     queue([ada, bob], on=news)
 
     services.cancel(kind="campaign", source_id=1, subscriber_ids=[ada.pk])
-    engine.reap()
+    reaper.reap()
 
     message = SendLedger.objects.get()
     assert (message.subscriber_id, message.outcome, message.reason) == (

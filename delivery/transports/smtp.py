@@ -144,17 +144,19 @@ class Connection:
         batch: Sequence[Envelope],
         *,
         report: Callable[[Result], None],
+        announce: Callable[[int], None] = lambda message_id: None,
         deadline: float = 60.0,
         write_until: float = math.inf,
     ) -> None:
         """Hand over the batch, one recipient per transaction; `report` hears one Result for each.
 
+        `announce` hears the id of a message before the first byte of its body is written.
         Each transaction has `deadline` seconds of wall clock, however the server dribbles. No body
         is written after `write_until` (on `boot_time`), for a wire mark that old binds nobody.
         Both, like a 421, end the session. When cancelled, the rest is reported before that
         propagates; no result is ever lost.
         """
-        pending = _Batch(report)
+        pending = _Batch(report, announce)
         for envelope in batch:
             if objection := self._objection(envelope):
                 report(Result(envelope.id, WireOutcome.REFUSED, objection))
@@ -325,6 +327,7 @@ class Connection:
         if refusal:
             batch.settle(WireOutcome.REFUSED, refusal)
             return LONE_DOT if raw.startswith(b"354") else RESET
+        batch.announce(batch.left[0].id)
         batch.dotted = True
         return _stuffed(batch.left[0].data)
 
@@ -344,7 +347,8 @@ class Connection:
 class _Batch:
     """The envelopes of one `send`, settled in order, each exactly once."""
 
-    def __init__(self, report: Callable[[Result], None]) -> None:
+    def __init__(self, report: Callable[[Result], None], announce: Callable[[int], None]) -> None:
+        self.announce = announce
         self.left: deque[Envelope] = deque()
         self.dotted = False  # the dot of left[0] is on its way, and not answered
         self._report = report

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import call_command
 
 from analytics.numbers import Numbers
-from delivery import engine
+from delivery import reaper
 from delivery.models import Outbox
 from emailseq.demo import content, play, processes, readers
 from emailseq.demo.play import Scene
@@ -92,7 +92,7 @@ def test_the_demo_plays_to_its_end_and_adds_up(wire, monkeypatch):
         feed.run("sequences")
         sequences.advance()
         wire.send(seconds=1)
-        engine.reap()
+        reaper.reap()
     feed.run("rollups")
 
     scene = play.look(sequence)
