@@ -300,11 +300,19 @@ def running(
             upstream = upstreams.get(name, rig.smtp_port)
             rig.proxies[name] = stack.enter_context(Proxy(upstream).running())
         children._environment.update(_environment(rig, database, login), **(environment or {}))
-        stack.callback(children.stop)
+        stack.callback(_end, children)
         rig.start("sink", "worker", *(["web"] if web else []))
         rig.start(*(f"sender-{number}" for number in range(senders)))
         rig.start(*(f"beat-{number}" for number in range(beats)))
         yield rig
+
+
+def _end(children: Children) -> None:
+    """At once: what they have in hand goes with the database."""
+    for child in children.running.values():
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
 
 
 def _environment(rig: Rig, database: str, login: str) -> dict[str, str]:

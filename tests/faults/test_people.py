@@ -150,7 +150,7 @@ def while_killing(rig, work: Callable[[], object]) -> int:
 
     def strike() -> None:
         nonlocal killed
-        while not over.wait(1.5):
+        while not over.wait(2):
             for child in rig.pool_children("web")[:1]:
                 os.kill(child, signal.SIGKILL)
                 killed += 1

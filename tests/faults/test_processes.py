@@ -18,8 +18,8 @@ nightly = pytest.mark.faults(group="nightly")
 
 @ci
 def test_f01_senders_killed_at_random_lose_nothing_and_repeat_nothing(lab):
-    size = lab.size(ci=3000, nightly=10_000, full=50_000)
-    kills = 12 if size <= 3000 else 20
+    size = lab.size(ci=2000, nightly=10_000, full=50_000)
+    kills = 8 if size <= 2000 else 20
     others = {3: "worker", 6: "beat-0"}  # killed once each, with the sender of that turn
     with lab.rig(senders=4 if size >= 50_000 else 2) as rig:
         campaign, bitten, recoveries = rig.send(size), [], []
