@@ -1,7 +1,8 @@
 -- Take what has come in about messages of which a hit has waited long enough, the oldest first: all
 -- of each message, with what is known of it. A hit on a message that is still in the outbox stays.
--- Not the ORM: it cannot delete, return and join in one statement. Times pass through as text: no
--- one reads them on the way to the log.
+-- Not the ORM: it cannot delete, return and join in one statement. Ids are handed on as arrays, and
+-- messages looked up one by one: joined, all hits and the whole ledger were read for each batch.
+-- Times pass through as text: no one reads them on the way to the log.
 WITH ripe AS (
     SELECT hit.message_id
       FROM delivery_hit AS hit
@@ -11,11 +12,11 @@ WITH ripe AS (
      LIMIT %(limit)s
 ), taken AS (
     DELETE FROM delivery_hit
-     WHERE id IN (SELECT id
-                    FROM delivery_hit
-                   WHERE message_id IN (SELECT message_id FROM ripe)
-                   LIMIT 4 * %(limit)s
-                     FOR UPDATE SKIP LOCKED)
+     WHERE id = ANY (ARRAY(SELECT id
+                             FROM delivery_hit
+                            WHERE message_id = ANY (ARRAY(SELECT message_id FROM ripe))
+                            LIMIT 4 * %(limit)s
+                              FOR UPDATE SKIP LOCKED))
     RETURNING message_id, kind = 'click' AS is_click, link, at, user_agent, network
 )
 SELECT message.id, message.workspace_id, message.subscriber_id, message.kind, message.source_id,
@@ -28,5 +29,10 @@ SELECT message.id, message.workspace_id, message.subscriber_id, message.kind, me
        extract(epoch FROM taken.at - message.finished_at)::float8 AS seconds,
        taken.user_agent, taken.network
   FROM taken
-  JOIN delivery_ledger AS message ON message.id = taken.message_id
+  JOIN LATERAL (
+       SELECT *
+         FROM delivery_ledger AS message
+        WHERE message.id = taken.message_id
+       OFFSET 0
+  ) AS message ON true
  ORDER BY message.id, taken.at
