@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models import Workspace, WorkspaceQuerySet
+from delivery import esps
 from delivery.brakes import Brakes, State
 from delivery.states import LaneState, MessageClass
 from emailseq.lib import clock, ids
@@ -23,7 +24,11 @@ class TransportQuerySet(WorkspaceQuerySet["Transport"]):
 
 
 class Transport(models.Model):
-    """A way to hand messages over. The one without a workspace serves all: EMAIL_URL says where."""
+    """A way to hand messages over. The one without a workspace serves all: EMAIL_URL says where.
+
+    What leads to an ESP has its API key as password. Its host may be left out, and its callbacks
+    are heard if it has a secret for them.
+    """
 
     prefix = "trn"
 
@@ -31,6 +36,8 @@ class Transport(models.Model):
         STARTTLS = "starttls", "STARTTLS"
         IMPLICIT = "implicit", "TLS"
         NONE = "none", "no TLS"
+
+    SMTP = "smtp"
 
     class Auth(models.TextChoices):
         BEST = "", "PLAIN or LOGIN"
@@ -43,12 +50,16 @@ class Transport(models.Model):
     )
     uid = models.UUIDField(default=ids.new, unique=True, editable=False)
     name = models.CharField(max_length=100)
+    kind = models.CharField(
+        max_length=20, choices=[(SMTP, "SMTP"), *esps.choices()], default=SMTP, db_default=SMTP
+    )
     host = models.CharField(max_length=253, blank=True)
     port = models.IntegerField(default=587)
     tls = models.CharField(max_length=10, choices=Tls.choices, default=Tls.STARTTLS)
     auth = models.CharField(max_length=10, choices=Auth.choices, blank=True, default=Auth.BEST)
     username = models.CharField(max_length=200, blank=True)
     password = SecretField(null=True, blank=True)
+    callback_secret = SecretField(null=True, blank=True)
     # As MX and SRV records have it: of those that are open, the lowest preference carries a
     # message; equal ones share the recipient domains by weight.
     preference = models.IntegerField(default=10)
@@ -88,6 +99,19 @@ class Transport(models.Model):
     @property
     def is_shared(self) -> bool:
         return self.workspace_id is None
+
+    @property
+    def esp(self) -> esps.Esp | None:
+        """The ESP that it leads to, if it leads to one."""
+        return esps.ESPS.get(self.kind)
+
+    @property
+    def address(self) -> str:
+        """Where it leads, in short."""
+        if self.is_shared:
+            return "EMAIL_URL"
+        at = f"{self.host}:{self.port}" if self.host else ""
+        return f"{self.esp.label} {at}".strip() if self.esp else at
 
     @property
     def whole(self) -> Lane:

@@ -1,0 +1,284 @@
+"""ESPs that a transport may lead to: how they are asked, what they answer, what they call back.
+
+What their APIs look like is anymail's knowledge; its sending and its signals are not used.
+"""
+
+from __future__ import annotations
+
+import email
+import warnings
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.policy import default as policy
+from email.utils import formataddr
+from io import BytesIO
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+from anymail import exceptions
+from anymail.backends import brevo, mailgun, mailtrap, postmark, resend, sparkpost
+from anymail.message import AnymailMessage
+from anymail.signals import AnymailTrackingEvent
+from anymail.webhooks import brevo as brevo_hooks
+from anymail.webhooks import mailgun as mailgun_hooks
+from anymail.webhooks import mailtrap as mailtrap_hooks
+from anymail.webhooks import postmark as postmark_hooks
+from anymail.webhooks import resend as resend_hooks
+from anymail.webhooks import sendgrid as sendgrid_hooks
+from anymail.webhooks import sparkpost as sparkpost_hooks
+from django.core.handlers.wsgi import WSGIRequest
+from django.http import HttpRequest
+
+from delivery.replies import Reply
+from delivery.transports.http import Call, Unspeakable, refusal
+from delivery.transports.smtp import Envelope
+
+with warnings.catch_warnings():  # that anymail no longer tests its part for SendGrid; we do
+    warnings.simplefilter("ignore")
+    from anymail.backends import sendgrid
+
+METADATA = "emailseq_id"  # under this name a message carries its id there and back
+
+
+@dataclass(frozen=True)
+class Esp:
+    """`key` and `name` are what its backend calls a transport's password and user name; the user
+    name may be left out. It is asked at `url`, or the same on one of `hosts`.
+
+    `signs` is what its callbacks' view calls the key that they are signed with.
+    """
+
+    label: str
+    backend: type[Any]
+    view: type[Any]
+    url: str
+    key: str = "api_key"
+    name: str = ""
+    hosts: frozenset[str] = frozenset()
+    signs: str = ""
+    may_sign: bool = False  # or prove itself by a user name and a password, like all others
+    probe: str = ""  # a page that only a valid key opens
+    headers: Mapping[str, str] | None = None
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
+
+
+ESPS: Mapping[str, Esp] = {
+    "postmark": Esp(
+        label="Postmark",
+        backend=postmark.EmailBackend,
+        view=postmark_hooks.PostmarkTrackingWebhookView,
+        url="https://api.postmarkapp.com/",
+        key="server_token",
+        name="message_stream",
+        probe="server",
+        headers={"X-PM-KeepID": "true"},  # or it makes a Message-ID of its own
+    ),
+    "sendgrid": Esp(
+        label="SendGrid",
+        backend=sendgrid.EmailBackend,
+        view=sendgrid_hooks.SendGridTrackingWebhookView,
+        url="https://api.sendgrid.com/v3/",
+        hosts=frozenset({"api.eu.sendgrid.com"}),
+        signs="tracking_webhook_verification_key",
+        may_sign=True,
+        probe="scopes",
+    ),
+    "mailgun": Esp(
+        label="Mailgun",
+        backend=mailgun.EmailBackend,
+        view=mailgun_hooks.MailgunTrackingWebhookView,
+        url="https://api.mailgun.net/v3/",
+        name="sender_domain",
+        hosts=frozenset({"api.eu.mailgun.net"}),
+        signs="webhook_signing_key",
+        probe="domains",
+    ),
+    "brevo": Esp(
+        label="Brevo",
+        backend=brevo.EmailBackend,
+        view=brevo_hooks.BrevoTrackingWebhookView,
+        url="https://api.brevo.com/v3/",
+        probe="account",
+    ),
+    "sparkpost": Esp(
+        label="SparkPost",
+        backend=sparkpost.EmailBackend,
+        view=sparkpost_hooks.SparkPostTrackingWebhookView,
+        url="https://api.sparkpost.com/api/v1/",
+        name="subaccount",
+        hosts=frozenset({"api.eu.sparkpost.com"}),
+        probe="account",
+    ),
+    "resend": Esp(
+        label="Resend",
+        backend=resend.EmailBackend,
+        view=resend_hooks.ResendTrackingWebhookView,
+        url="https://api.resend.com/",
+        probe="domains",
+    ),
+    "mailtrap": Esp(
+        label="Mailtrap",
+        backend=mailtrap.EmailBackend,
+        view=mailtrap_hooks.MailtrapTrackingWebhookView,
+        url="https://send.api.mailtrap.io/api/",
+        key="api_token",
+    ),
+}
+# What the API writes itself, or has fields of its own for.
+_NOT_HEADERS = {
+    *("from", "to", "subject", "reply-to", "date", "mime-version", "dkim-signature"),
+    *("content-type", "content-transfer-encoding", "return-path"),
+}
+
+
+class Dialect:
+    """How one account of an ESP is spoken to (`transports.http.Dialect`)."""
+
+    def __init__(self, esp: Esp, *, key: str, name: str = "", url: str = "") -> None:
+        options = {esp.key: key, "api_url": url or esp.url}
+        if esp.name and name:
+            options[esp.name] = name
+        self._esp = esp
+        self._backend = esp.backend(**options)
+
+    def __call__(self, envelope: Envelope) -> Call:
+        message = _message(envelope, self._esp.headers or {})
+        try:
+            payload = self._backend.build_message_payload(message, {})
+            asked = payload.get_request_params(self._backend.api_url)
+        except (exceptions.AnymailError, ValueError) as error:
+            raise Unspeakable(str(error).partition("\n")[0]) from error
+
+        def read(answer: httpx.Response) -> Reply:
+            return self._read(answer, payload, message)
+
+        return Call(_request(asked), read)
+
+    def probe(self) -> dict[str, Any] | None:
+        """How to ask whether the key is valid, sending nothing; None where there is no way to."""
+        if not self._esp.probe:
+            return None
+        blank = Envelope(0, "", "nobody@example.com", b"From: nobody@example.com\r\n\r\n\r\n")
+        headers = self(blank).request["headers"]
+        keep = {name: value for name, value in headers.items() if name.lower() != "content-type"}
+        return {"method": "GET", "url": self._backend.api_url + self._esp.probe, "headers": keep}
+
+    def _read(self, answer: httpx.Response, payload: Any, message: AnymailMessage) -> Reply:
+        words = answer.text
+        try:
+            self._backend.raise_for_status(answer, payload, message)
+            statuses = self._backend.parse_recipient_status(answer, payload, message)
+            [told] = statuses.values()
+        except (exceptions.AnymailRequestsAPIError, ValueError):
+            if answer.is_success:  # it may have been taken; nobody can tell from this
+                return Reply(0, "", f"HTTP {answer.status_code} {words}"[:400], "dot")
+            return refusal(answer.status_code, words)
+        if told.status in ("sent", "queued"):
+            return Reply(250, "2.0.0", str(told.message_id or ""), "dot")
+        if told.status in ("invalid", "rejected", "failed"):
+            # It takes nothing for this recipient. What it knows of them is not known to us, so
+            # this is what mail servers say of a mailbox that is closed: nobody is suppressed.
+            return Reply(550, "5.2.1", f"{told.status}: {' '.join(words.split())}"[:400], "rcpt")
+        return Reply(0, "", f"{told.status}: {words}"[:400], "dot")
+
+
+def url_at(esp: Esp, *, host: str, port: int, plain: bool) -> str:
+    """Where an ESP is asked that is reached at another host than its own."""
+    path = urlsplit(esp.url).path
+    return urlunsplit(("http" if plain else "https", f"{host}:{port}", path, "", ""))
+
+
+def _message(envelope: Envelope, headers: Mapping[str, str]) -> AnymailMessage:
+    """The message in parts, as APIs want it. Its id goes with it, to come back with callbacks."""
+    mail = email.message_from_bytes(envelope.data, _class=EmailMessage, policy=policy)
+    to = mail["To"].addresses[0].display_name if mail["To"] and mail["To"].addresses else ""
+    text, html = (mail.get_body((kind,)) for kind in ("plain", "html"))
+    made = AnymailMessage(
+        subject=str(mail["Subject"] or ""),
+        body=text.get_content() if text else "",
+        from_email=str(mail["From"] or envelope.sender),
+        to=[formataddr((to, envelope.recipient))],
+        reply_to=[str(each) for each in mail.get_all("Reply-To", [])],
+        headers={**_headers(mail), **headers},
+        metadata={METADATA: str(envelope.id)},
+    )
+    if html:
+        made.attach_alternative(html.get_content(), "text/html")
+    return made
+
+
+def _headers(mail: EmailMessage) -> dict[str, str]:
+    return {name: str(value) for name, value in mail.items() if name.lower() not in _NOT_HEADERS}
+
+
+def _request(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What `requests` would be called with, for httpx."""
+    headers = {**(asked["headers"] or {})}
+    if asked["auth"]:
+        headers["Authorization"] = f"Basic {b64encode(':'.join(asked['auth']).encode()).decode()}"
+    data = asked["data"]
+    body = {"data": data} if isinstance(data, dict) else {"content": data}
+    more = {name: asked[name] for name in ("params", "files") if asked.get(name)}
+    return {"method": asked["method"], "url": asked["url"], "headers": headers, **body, **more}
+
+
+# Callbacks
+
+
+class Forged(Exception):
+    """A callback that its ESP has not signed."""
+
+
+def view_of(esp: Esp, secret: str) -> Any:
+    """Anymail's view of an ESP's callbacks, to verify and to parse; nothing is served by it.
+
+    `secret` is `user:password`, or the key that the ESP signs with. Raises ValueError for a secret
+    that proves nothing with this ESP.
+    """
+    signed = ":" not in secret
+    if signed and not esp.signs:
+        raise ValueError("USER:PASSWORD, as in the address that the ESP calls.")
+    if not signed and esp.signs and not esp.may_sign:
+        raise ValueError("The key that the ESP signs its callbacks with.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # anymail warns of views without a user name and a password
+        return esp.view(**{esp.signs if signed else "webhook_secret": secret})
+
+
+def verify(esp: Esp, secret: str, request: HttpRequest) -> None:
+    """Raises Forged unless the request comes from the ESP."""
+    try:
+        view_of(esp, secret).run_validators(request)
+    except exceptions.AnymailWebhookValidationFailure as error:
+        raise Forged(str(error)) from error
+
+
+def parse(esp: Esp, secret: str, request: HttpRequest) -> list[AnymailTrackingEvent]:
+    """What a callback tells. Raises ValueError for what is no callback of this ESP."""
+    try:
+        return list(view_of(esp, secret).parse_events(request))
+    except Exception as error:
+        raise ValueError(f"No callback of {esp.label}: {error!r}"[:300]) from error
+
+
+def request_of(body: bytes, *, content_type: str) -> HttpRequest:
+    """A request that was written down, once more."""
+    return WSGIRequest(
+        {
+            "REQUEST_METHOD": "POST",
+            "CONTENT_TYPE": content_type,
+            "CONTENT_LENGTH": str(len(body)),
+            "wsgi.input": BytesIO(body),
+        }
+    )
+
+
+def choices() -> Iterable[tuple[str, str]]:
+    """The ESPs by name and label."""
+    return [(name, esp.label) for name, esp in ESPS.items()]
