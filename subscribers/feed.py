@@ -99,7 +99,7 @@ def _run_batch(reader: Consumer) -> int:
 def _read(reader: Consumer, cursor: Cursor, limit: int) -> tuple[list[Event], int]:
     """The next events, and the horizon, which comes even where there is no event."""
     place = {"xid": cursor.xid, "event_id": cursor.event_id}
-    wanted = {"kinds": list(reader.kinds), "limit": limit}
+    wanted: dict[str, Any] = {"kinds": list(reader.kinds), "limit": limit}
     with connection.cursor() as wire:
         wire.execute(sql.load("subscribers", "read_events"), place | wanted)
         names = [column.name for column in wire.description or ()]

@@ -55,6 +55,16 @@ WORDS = {
     "message.clicked machine": Words(
         "smart_toy", "plain", _("A scanner followed a link in “{message}”; not counted")
     ),
+    "message.opened unknown": Words(
+        "help", "plain", _("Something unknown opened “{message}”; not counted")
+    ),
+    "message.clicked unknown": Words(
+        "help", "plain", _("Something unknown followed a link in “{message}”; not counted")
+    ),
+    "unsubscribe.explained too_many": Words("chat", "plain", _("Left: too many messages")),
+    "unsubscribe.explained irrelevant": Words("chat", "plain", _("Left: not relevant to them")),
+    "unsubscribe.explained not_asked": Words("chat", "warn", _("Left: never signed up")),
+    "unsubscribe.explained other": Words("chat", "plain", _("Left for another reason")),
     "message.unsubscribed": Words("unsubscribe", "bad", _("Unsubscribed from “{message}”")),
     "enrollment.started": Words("login", "plain", _("Entered {source}")),
     "enrollment.held_out": Words("block", "plain", _("Held out of {source}, to compare with")),
