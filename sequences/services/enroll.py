@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
@@ -14,11 +15,13 @@ from psycopg.types.json import Jsonb
 from accounts import audit
 from accounts.audit import Actor
 from emailseq.lib import clock, ids, sql, state, sticky
-from sequences import kinds
+from sequences import facts, kinds
 from sequences.events import of_run
-from sequences.models import Ending, Sequence
+from sequences.models import Ending, Enrollment, Sequence
 from sequences.models.sequence import GOAL_WINDOW
-from sequences.states import OPEN, SEQUENCE_MOVES, EndingKind
+from sequences.runs import Run
+from sequences.services import endings
+from sequences.states import OPEN, SEQUENCE_MOVES, EndingKind, EnrollmentState
 from subscribers import events
 from subscribers.events import NewEvent
 from subscribers.segments import compile as compiled
@@ -103,6 +106,8 @@ def start(asks: Iterable[Ask]) -> list[Started]:
     found = sql.fetch("sequences", "enroll", {**columns, "uid": uids, "now": now})
     started = [Started._make(row) for row in found]
     events.record_many(_began(run, at=now) for run in started)
+    if any(run.held_out for run in started):
+        _look_at_held_out(uids, now=now)
     return started
 
 
@@ -110,6 +115,13 @@ def is_held_out(sequence_id: int, subscriber_id: int, *, percent: int) -> bool:
     """Whether somebody is among so many percent of the people: always the same ones, and more of
     them when it is more."""
     return sticky.fraction("holdout", sequence_id, subscriber_id) * 100 < percent
+
+
+def _look_at_held_out(uids: list[UUID], *, now: datetime) -> None:
+    """Whose goal is a rule that holds already has reached it, as they would have inside."""
+    held_out = Enrollment.objects.filter(uid__in=uids, state=EnrollmentState.HELD_OUT)
+    runs = [Run._make(row) for row in held_out.values_list(*Run._fields)]
+    endings.end_reached(runs, facts.sequences_of(runs), now=now)
 
 
 def _began(run: Started, *, at: datetime) -> NewEvent:

@@ -15,7 +15,8 @@ from sequences.services import endings
 from sequences.services.enroll import enroll, is_held_out
 from sequences.tests.factories import let_leave
 from sequences.tests.living import HELLO, TIPS, make_playing, tell, told
-from subscribers.models import Event
+from subscribers.models import Event, Tag
+from subscribers.services import tag_people
 from subscribers.tests.factories import make_audience
 
 pytestmark = pytest.mark.django_db
@@ -103,6 +104,22 @@ def test_goals_count_once_and_in_time_for_both_groups_whatever_became_of_the_run
     states = dict(live.enrollments.values_list("subscriber", "state"))
     assert states[inside[0].pk] == states[inside[2].pk] == "exited"
     assert states[out[0].pk] == "held_out"
+
+
+def test_a_goal_that_is_reached_already_counts_in_both_groups():
+    rule = {"tag": "vip", "op": "has"}
+    live = make_playing(HELLO, goals=[{"name": "Vip", "when": {"rule": rule}}], holdout_percent=50)
+    people = make_audience(30, on=live.list)
+    vips = [person.pk for person in people[::2]]
+    tag_people(Tag.objects.get(workspace=live.workspace), vips, by=SYSTEM)
+
+    enroll(live, [person.pk for person in people], by=SYSTEM)
+    engine.advance()
+
+    reached = Event.objects.filter(kind="goal.reached").values_list("subscriber", "verdict")
+    groups = {True: "held_out", False: "compared"}
+    assert dict(reached) == {pk: groups[is_held_out(live.pk, pk, percent=50)] for pk in vips}
+    assert len(reached) == 15
 
 
 def test_simulations_and_explanations_say_who_is_held_out():
