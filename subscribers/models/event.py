@@ -10,7 +10,7 @@ from emailseq.lib import ids
 from subscribers import kinds
 
 # What of an event's properties means something outside; the rest is between consumers.
-SHOWN = ("by", "changed", "excerpt", "fields", "link", "reason", "run", "segment", "tag")
+SHOWN = ("because", "by", "changed", "excerpt", "fields", "link", "reason", "run", "segment", "tag")
 
 
 class Event(models.Model):
