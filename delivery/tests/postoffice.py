@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import re
 import socketserver
+import ssl
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Self
 
+CERTIFICATE = Path(__file__).with_name("localhost.pem")
 PASSWORD = "hush hush"
 
 
 class PostOffice:
-    """A mailbox by IMAP; `mails` are its mails by UID, `drops_after` fetches it hangs up."""
+    """A mailbox by IMAP; `mails` are its mails by UID, `drops_after` fetches it hangs up.
 
-    def __init__(self, *mails: bytes, drops_after: int = 1000) -> None:
+    `tls` is "implicit", "starttls", or "" for a server that knows none.
+    """
+
+    def __init__(self, *mails: bytes, drops_after: int = 1000, tls: str = "") -> None:
+        self.tls = tls
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(CERTIFICATE)
         self.mails = dict(enumerate(mails, 1))
         self.flagged: set[int] = set()
         self.uid_validity = 7
         self.drops_after = drops_after
         self.commands: list[str] = []
+        self.encrypted = 0
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), self._session())
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
@@ -37,11 +48,29 @@ class PostOffice:
 
         class Session(socketserver.StreamRequestHandler):
             def handle(self) -> None:
+                # A client that trusts us not hangs up.
+                with suppress(ssl.SSLError, ConnectionError):
+                    self._serve()
+
+            def _serve(self) -> None:
+                if office.tls == "implicit":
+                    self.encrypt()
                 self.say(office.greeting)
                 while line := self.rfile.readline().decode().strip():
                     office.commands.append(line)
                     if not office.answer(line, self.say):
                         return
+                    if line.endswith(("STARTTLS", "STLS")) and office.tls:
+                        self.encrypt()
+
+            def finish(self) -> None:
+                super().finish()
+                self.request.close()
+
+            def encrypt(self) -> None:
+                self.request = office._context.wrap_socket(self.request, server_side=True)
+                office.encrypted += 1
+                self.setup()
 
             def say(self, line: str | bytes) -> None:
                 raw = line.encode() if isinstance(line, str) else line
@@ -59,7 +88,7 @@ class PostOffice:
             say(f"{tag} NO [AUTHENTICATIONFAILED] That is not the password.")
             return True
         if verb.startswith("CAPABILITY"):
-            say("* CAPABILITY IMAP4rev1")
+            say(f"* CAPABILITY IMAP4rev1{' STARTTLS' if self.tls == 'starttls' else ''}")
         elif verb.startswith(("SELECT", "EXAMINE")):
             if '"INBOX"' not in command:
                 say(f"{tag} NO There is no such folder.")
@@ -104,6 +133,8 @@ class Pop3Office(PostOffice):
         verb, _, given = line.partition(" ")
         if verb == "PASS" and given != PASSWORD:
             say("-ERR That is not the password.")
+        elif verb == "CAPA":
+            say(f"+OK\r\n{'STLS' if self.tls == 'starttls' else 'TOP'}\r\n.")
         elif verb == "LIST":
             say("+OK")
             for uid, body in self.mails.items():

@@ -16,7 +16,7 @@ from delivery.services.mailboxes import (
     update_mailbox,
 )
 from delivery.services.mailboxes import test_mailbox as try_out
-from delivery.tests.postoffice import PASSWORD, Pop3Office, PostOffice
+from delivery.tests.postoffice import CERTIFICATE, PASSWORD, Pop3Office, PostOffice
 from delivery.tests.returned import mail, sent, way_back
 from emailseq.lib import clock
 from emailseq.lib.errors import Invalid
@@ -137,6 +137,39 @@ def test_a_wrong_password_is_told_and_tried_ever_less_often(protocol, settings):
         assert len(office.mails) == 1
         assert mailboxes.read_due() == 1
     assert not Callback.objects.exclude(note="").exists()
+
+
+@pytest.fixture
+def trusted(monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("tls", ["implicit", "starttls"])
+def test_a_mailbox_is_read_over_tls(protocol, tls, settings, trusted):
+    with PROTOCOLS[protocol](letter(1), tls=tls) as office:
+        make(office, settings, tls=tls)
+        assert mailboxes.read_due() == 1
+        assert office.encrypted == 1
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("tls", ["implicit", "starttls"])
+def test_a_server_that_nobody_vouches_for_hears_no_password(protocol, tls, settings):
+    with PROTOCOLS[protocol](letter(1), tls=tls) as office:
+        mailbox = make(office, settings, tls=tls)
+        with pytest.raises(Unreadable, match="CERTIFICATE_VERIFY_FAILED"):
+            try_out(mailbox, by=SYSTEM)
+        assert not any(PASSWORD in line for line in office.commands)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_without_the_tls_that_it_should_have_nothing_is_said(protocol, settings, trusted):
+    with PROTOCOLS[protocol](letter(1)) as office:
+        mailbox = make(office, settings, tls="starttls")
+        with pytest.raises(Unreadable, match="TLS"):
+            try_out(mailbox, by=SYSTEM)
+        assert not any(PASSWORD in line for line in office.commands)
 
 
 def test_a_folder_that_is_not_there_is_told(settings):

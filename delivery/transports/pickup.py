@@ -206,5 +206,6 @@ def _by_pop3(place: Place, take: Take, most: int) -> Visit:
             done.count += 1
         session.quit()  # only now they are gone
     finally:
-        session.close()
+        with suppress(OSError):
+            session.close()
     return done
