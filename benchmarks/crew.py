@@ -3,6 +3,7 @@
 {"do": "pump", "port": 2525}                              until SIGUSR1
 {"do": "blast", "port": 2525, "count": 1000, "size": 20000}
 {"do": "smtplib", "port": 2525, "count": 1000, "size": 20000}
+{"do": "source", "port": 2525, "count": 1000, "size": 20000, "tool": …, "libraries": …}
 {"do": "advance"}                                         until no run is due
 {"do": "drain", "count": 1000}                            until so many hits are judged
 {"do": "count", "count": 1000}                            until so many events are counted
@@ -46,6 +47,11 @@ class Hand:
             text=True,
             preexec_fn=dies_with_us(signal.SIGKILL),
         )
+
+    def dismiss(self) -> None:
+        """It is over: the process ends."""
+        self.process.terminate()
+        self.process.communicate()
 
     def tell(self, order: Mapping[str, Any]) -> None:
         assert self.process.stdin
@@ -100,6 +106,17 @@ async def _smtplib(port: int, count: int, size: int) -> None:
             client.sendmail(READY_MADE, READY_MADE, message)
 
 
+async def _source(port: int, count: int, size: int, tool: str, libraries: dict[str, str]) -> None:
+    """Postfix's client on as many connections, which it keeps."""
+    sizes = ("-d", "-s", str(engine.WIRES), "-m", str(count), "-l", str(size))
+    people = ("-f", READY_MADE, "-t", READY_MADE)
+    process = await asyncio.create_subprocess_exec(
+        tool, *sizes, *people, f"127.0.0.1:{port}", env={**os.environ, **libraries}
+    )
+    if await process.wait():
+        raise RuntimeError("smtp-source failed.")
+
+
 async def _advance() -> None:
     while await sync_to_async(sequences.advance)():
         pass
@@ -135,6 +152,7 @@ _WORK: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {
     "pump": _pump,
     "blast": _blast,
     "smtplib": _smtplib,
+    "source": _source,
     "advance": _advance,
     "drain": _drain,
     "count": _count,

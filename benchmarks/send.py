@@ -1,25 +1,23 @@
 """How many messages a second a campaign sends, end to end, beside a client that only sends.
 
 Ours: claim, render a newsletter of 20 KB, mark, look, hand over, settle, the rollups consumer
-running. Baseline: our own SMTP client with ready-made messages of the same size. Both have the
-same processes, connections and sinks (one each per sender) and take turns on the same cores, as
-does smtplib, one connection a process, to say what a client usually makes of such messages.
+running. Baseline: Postfix's smtp-source with ready-made messages of the same size, or where there
+is none our own SMTP client. Both have the same processes, connections and sinks (one each per
+sender) and take turns on the same cores, as do our client and smtplib, one connection a process.
+What is lost or doubled is counted in a round of its own, which the sinks write down.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-import os
 import signal
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,8 +26,10 @@ from django.db.models import Max
 from accounts import services as accounts
 from accounts.audit import Actor
 from accounts.models import Workspace
-from benchmarks.crew import READY_MADE, Hand
+from benchmarks import sinks
+from benchmarks.crew import Hand
 from benchmarks.database import new_database
+from benchmarks.sinks import Postfix, Sink
 from campaigns import engine, services
 from campaigns.models import Campaign
 from delivery import services as delivery
@@ -37,7 +37,6 @@ from delivery.dkim import ED25519, RSA_2048
 from delivery.models import DkimKey, Outbox, SenderIdentity, SendLedger
 from delivery.services import domains
 from delivery.states import KeyState, SourceKind
-from emailseq.embedded.place import dies_with_us
 from subscribers import feed
 from subscribers import services as people
 from subscribers.imports.read import examine
@@ -60,6 +59,8 @@ FIELDS = {
 }
 BENCH = Actor.command("bench")
 SIGNED_BY = {"rsa": RSA_2048, "ed25519": ED25519}
+OURS, SOURCE, BLAST, SMTPLIB = "emailseq", "smtp-source", "our SMTP client alone", "smtplib"
+_ORDERS = {SOURCE: "source", BLAST: "blast", SMTPLIB: "smtplib"}
 SINK_BUSY = 0.9  # of a core: from here on it is the sink that is measured
 PATIENCE_SECONDS = 300
 
@@ -75,46 +76,66 @@ class Turn(NamedTuple):
 
 
 def run(
-    *, size: int, rounds: int, senders: int, dkim: str | None, say: Callable[[str], object]
+    *,
+    size: int,
+    rounds: int,
+    senders: int,
+    dkim: str | None,
+    postfix: Path | None,
+    say: Callable[[str], object],
 ) -> dict[str, Any]:
-    """Send `size` messages in `rounds` campaigns; what was measured. `say` hears of progress.
+    """Send `size` messages in `rounds` campaigns, and one round more to see what arrives.
 
-    `dkim` is the algorithm that signs them, if any does.
+    `dkim` is the algorithm that signs them, if any does; `postfix` is where Postfix's tools are
+    unpacked, if they are not installed. `say` hears of progress.
     """
-    each = size // rounds
-    with tempfile.TemporaryDirectory() as folder, new_database() as urls:
+    each, tools = size // rounds, Postfix.find(postfix)
+    baseline, *others = [SOURCE, BLAST, SMTPLIB] if tools else [BLAST, SMTPLIB]
+    with tempfile.TemporaryDirectory() as folder, new_database() as urls, ExitStack() as stack:
         say(f"Importing {each:,} people …")
         to = _import(Path(folder) / "people.csv", each)
         if dkim:
             _sign(to.workspace, dkim)
-        with _crew(Path(folder), senders, urls) as crew:
-            ours, base, stdlib = [], [], []
-            for number in range(rounds):
-                ours.append(crew.send(_queue(to, number)))
-                base.append(crew.blast(each))
-                stdlib.append(crew.blast(each, client="smtplib"))
-                rates = f"baseline {base[-1].rate:,.0f}, smtplib {stdlib[-1].rate:,.0f}"
-                say(f"{ours[-1].rate:,.0f} messages/s, {rates}")
-            arrived = crew.arrivals()
+        journals = [Path(folder) / f"journal-{number}.jsonl" for number in range(senders)]
+        hands = [Hand(urls) for _ in range(senders)]
+        for hand in hands:
+            stack.callback(hand.dismiss)
+            hand.hear()
+        with sinks.keeping(journals) as ours:
+            kept = Crew(hands, ours, tools)
+            kept.send(_queue(to, 0))
+            entries = [json.loads(line) for path in journals for line in path.open()]
+            arrived = Counter(entry["message_id"] for entry in entries)
+            message_bytes = round(statistics.mean(entry["size"] for entry in entries))
+            say(f"{len(arrived):,} of {each:,} messages arrived, {message_bytes:,} bytes each.")
+            with sinks.forgetting(tools, senders) if tools else nullcontext(ours) as targets:
+                crew = Crew(hands, targets, tools)
+                turns = [
+                    crew.round(_queue(to, number), [baseline, *others], message_bytes, say)
+                    for number in range(1, rounds + 1)
+                ]
+    ours_turns = [turn[OURS] for turn in turns]
     return {
         "bench": "send",
         "dkim": dkim,
-        "seconds": round(sum(turn.seconds for turn in ours), 1),
-        "rate": round(statistics.median(turn.rate for turn in ours)),
-        "rss_mb": round(max(turn.rss_mb for turn in ours)),
+        "seconds": round(sum(turn.seconds for turn in ours_turns), 1),
+        "rate": round(statistics.median(turn.rate for turn in ours_turns)),
+        "rss_mb": round(max(turn.rss_mb for turn in ours_turns)),
         "baseline": {
-            "name": "our SMTP client alone, with ready-made messages",
-            "rate": round(statistics.median(turn.rate for turn in base)),
+            "name": baseline,
+            "rate": round(statistics.median(turn[baseline].rate for turn in turns)),
         },
-        "ratio_baseline": _ratio(ours, base),
-        "ratio_smtplib": _ratio(ours, stdlib),
-        "rates": [[round(turn.rate) for turn in turns] for turns in (ours, base, stdlib)],
-        "lost": each * rounds - len(arrived),
+        "ratio_baseline": _ratio(turns, baseline),
+        "ratios": {name: _ratio(turns, name) for name in others},
+        "rates": {name: [round(turn[name].rate) for turn in turns] for name in turns[0]},
+        "lost": each - len(arrived),
         "doubled": sum(arrived.values()) - len(arrived),
-        "cpu_us_per_message": round(statistics.median(turn.cpu_us for turn in ours)),
-        "sink_bound": max(turn.sink_busy for turn in ours + base + stdlib) > SINK_BUSY,
+        "cpu_us_per_message": round(statistics.median(turn.cpu_us for turn in ours_turns)),
+        "sink_busy": round(max(turn.sink_busy for turn in ours_turns), 2),
+        "sink_bound": not tools
+        and max(one.sink_busy for turn in turns for one in turn.values()) > SINK_BUSY,
         "messages": each * rounds,
-        "message_bytes": crew.message_bytes,
+        "message_bytes": message_bytes,
         "senders": senders,
     }
 
@@ -123,48 +144,51 @@ class Crew:
     """The processes that send, and the sinks they write to: one each per sender."""
 
     def __init__(
-        self,
-        hands: Sequence[Hand],
-        sinks: Sequence[subprocess.Popen[str]],
-        journals: Sequence[Path],
+        self, hands: Sequence[Hand], targets: Sequence[Sink], postfix: Postfix | None
     ) -> None:
-        self.message_bytes = 0
-        self._hands, self._sinks, self._journals = hands, sinks, journals
-        self._ports = [_port(sink) for sink in sinks]
-        for hand in hands:
-            hand.hear()
+        self._hands, self._sinks, self._postfix = hands, targets, postfix
+
+    def round(
+        self,
+        campaign: Campaign,
+        clients: Sequence[str],
+        size: int,
+        say: Callable[[str], object],
+    ) -> dict[str, Turn]:
+        """Send a campaign, then as many messages of its size by each of the clients."""
+        count = campaign.recipient_count
+        turns = {OURS: self.send(campaign)}
+        turns |= {name: self.blast(count, client=name, size=size) for name in clients}
+        say(", ".join(f"{name} {turn.rate:,.0f}/s" for name, turn in turns.items()))
+        return turns
 
     def send(self, campaign: Campaign) -> Turn:
         """Send a campaign that is in the outbox, to the end."""
-        orders = [{"do": "pump", "port": port} for port in self._ports]
-        turn = self._take_turn(orders, campaign.recipient_count, lambda: self._watch(campaign))
-        self.message_bytes = self.message_bytes or self._mean_size()
-        return turn
+        orders = [{"do": "pump", "port": sink.port} for sink in self._sinks]
+        return self._take_turn(orders, campaign.recipient_count, lambda: self._watch(campaign))
 
-    def blast(self, count: int, *, client: str = "blast") -> Turn:
-        """Hand over as many messages of the same size, ready-made, by an order of the crew."""
+    def blast(self, count: int, *, client: str, size: int) -> Turn:
+        """Hand over so many messages, ready-made."""
         share, rest = divmod(count, len(self._hands))
-        size = {"do": client, "size": self.message_bytes}
+        order = {"do": _ORDERS[client], "size": size}
+        if client == SOURCE and self._postfix:
+            order |= {"tool": self._postfix.source, "libraries": self._postfix.environment}
         orders = [
-            {**size, "port": port, "count": share + (number < rest)}
-            for number, port in enumerate(self._ports)
+            {**order, "port": sink.port, "count": share + (number < rest)}
+            for number, sink in enumerate(self._sinks)
         ]
         return self._take_turn(orders, count, lambda: None)
-
-    def arrivals(self) -> Counter[str]:
-        """How often each message of ours arrived, by Message-ID."""
-        return Counter(entry["message_id"] for entry in self._entries())
 
     def _take_turn(
         self, orders: Sequence[dict[str, Any]], count: int, watch: Callable[[], float | None]
     ) -> Turn:
-        busy, began = self._sink_seconds(), time.time()
+        busy, began = [sink.cpu_seconds for sink in self._sinks], time.time()
         for hand, order in zip(self._hands, orders, strict=True):
             hand.tell(order)
         ended = watch()
         answers = [hand.hear() for hand in self._hands]
         seconds = (ended or time.time()) - began
-        busier = zip(busy, self._sink_seconds(), strict=True)
+        busier = zip(busy, [sink.cpu_seconds for sink in self._sinks], strict=True)
         return Turn(
             seconds=seconds,
             rate=count / seconds,
@@ -189,46 +213,6 @@ class Crew:
             hand.process.send_signal(signal.SIGUSR1)
         last = SendLedger.objects.filter(**own).aggregate(at=Max("finished_at"))["at"]
         return float(last.timestamp())
-
-    def _entries(self) -> Iterator[dict[str, Any]]:
-        for journal in self._journals:
-            with journal.open() as lines:
-                entries = map(json.loads, lines)
-                yield from (entry for entry in entries if entry["rcpt"] != READY_MADE)
-
-    def _mean_size(self) -> int:
-        sizes: list[int] = [entry["size"] for entry in self._entries()]
-        return round(statistics.mean(sizes))
-
-    def _sink_seconds(self) -> list[float]:
-        """The CPU that each sink has used, as far as the system tells."""
-        stats = [Path(f"/proc/{sink.pid}/stat") for sink in self._sinks]
-        if not all(stat.exists() for stat in stats):
-            return [0.0] * len(stats)
-        ticks = os.sysconf("SC_CLK_TCK")
-        fields = [stat.read_text().rpartition(")")[2].split() for stat in stats]
-        return [(int(field[11]) + int(field[12])) / ticks for field in fields]
-
-
-@contextmanager
-def _crew(folder: Path, senders: int, urls: dict[str, str]) -> Iterator[Crew]:
-    journals = [folder / f"journal-{number}.jsonl" for number in range(senders)]
-    sinks = [
-        subprocess.Popen(
-            [sys.executable, "-m", "delivery.sink", "--journal", journal],
-            stdout=subprocess.PIPE,
-            text=True,
-            preexec_fn=dies_with_us(signal.SIGKILL),
-        )
-        for journal in journals
-    ]
-    hands = [Hand(urls) for _ in range(senders)]
-    try:
-        yield Crew(hands, sinks, journals)
-    finally:
-        for process in [*(hand.process for hand in hands), *sinks]:
-            process.terminate()
-            process.communicate()
 
 
 def _import(file: Path, count: int) -> List:
@@ -307,12 +291,6 @@ def _queue(to: List, number: int) -> Campaign:
     return campaign
 
 
-def _ratio(ours: Sequence[Turn], base: Sequence[Turn]) -> float:
+def _ratio(turns: Sequence[dict[str, Turn]], to: str) -> float:
     """Of neighbouring turns, so that a slow minute of the machine weighs on both."""
-    ratios = [one.rate / other.rate for one, other in zip(ours, base, strict=True)]
-    return round(statistics.median(ratios), 2)
-
-
-def _port(sink: subprocess.Popen[str]) -> int:
-    assert sink.stdout
-    return int(sink.stdout.readline().rpartition(":")[2])
+    return round(statistics.median(turn[OURS].rate / turn[to].rate for turn in turns), 2)

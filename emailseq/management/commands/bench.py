@@ -26,7 +26,7 @@ class Bench(NamedTuple):
 
 
 BENCHES = {
-    "send": Bench(send.run, 20_000, ("rounds", "senders", "dkim")),
+    "send": Bench(send.run, 20_000, ("rounds", "senders", "dkim", "postfix")),
     "advance": Bench(advance.run, 5_000_000),
     "ingest": Bench(ingest.run, 200_000, ("rounds",)),
     "render": Bench(render.run, 40_000, ("rounds",)),
@@ -45,6 +45,9 @@ class Command(BaseCommand):
         parser.add_argument("--rounds", type=int, default=4, help="campaigns they are sent in")
         parser.add_argument("--senders", type=int, default=2, help="processes that send")
         parser.add_argument("--dkim", choices=send.SIGNED_BY, help="have each message signed")
+        parser.add_argument(
+            "--postfix", type=Path, help="where smtp-sink and smtp-source are unpacked"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         bench = BENCHES[options["name"]]
