@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
 import uuid
@@ -285,3 +286,26 @@ def test_a_maildir_is_taken_in_and_emptied(message, tmp_path, capsys):
     assert [path.name for path in tmp_path.rglob("*.a*")] == ["3.a"]
     callbacks.apply()
     assert {*Feedback.objects.values_list("kind", flat=True)} == {"hard", "replied"}
+
+
+def test_what_came_in_is_listed_with_what_became_of_it(message, capsys):
+    take_in(mail("fields_postfix", to=way_back(message)))
+    take_in(b"Subject: Your invoice\n\nPay.")
+    Callback.objects.create(
+        form="mail", origin="pipe", sha256=b"x", body=b"x", due_at=None, note="KeyError"
+    )
+
+    call_command("callbacks")
+    lines = [line[21:] for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        "kept aside  pipe  KeyError",
+        "applied  test  other, about no message of ours: Your invoice",
+        "applied  test  bounce: hard",
+    ]
+    call_command("callbacks", "--parked", "--json")
+    [parked] = json.loads(capsys.readouterr().out)["callbacks"]
+    assert (parked["state"], parked["note"]) == ("kept aside", "KeyError")
+
+    call_command("callbacks", "--retry")
+    assert capsys.readouterr().out == "Read once more: 1\n"
+    assert not Callback.objects.parked().exists()

@@ -28,16 +28,10 @@ class Command(BaseCommand):
             "--recipient", default="", metavar="ADDRESS", help="the address that it was sent to"
         )
         parser.add_argument(
-            "--retry", action="store_true", help="read once more what was kept aside, and no more"
-        )
-        parser.add_argument(
             "--delete", action="store_true", help="delete the files once they are taken in"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["retry"]:
-            self.stdout.write(f"{callbacks.retry()} are read once more")
-            return
         try:
             taken = self._take_in(options["paths"], options["recipient"], delete=options["delete"])
         except Invalid as error:
