@@ -15,6 +15,8 @@ from datetime import timedelta
 from typing import Any
 
 import django
+import pytest
+from django.db import connection
 
 from emailseq.lib import clock, sql
 
@@ -32,9 +34,9 @@ REMOVALS: dict[str, tuple[tuple[str, ...], str, str]] = {
         "AND %(token)s::uuid IS NOT NULL",
     ),
     "no-look": (("look",), r"(?s)CASE\s+WHEN message\.cancelled_at.*?END AS stop", "NULL AS stop"),
-    "no-unique-key": (("queue_many",), r"ON CONFLICT DO NOTHING", ""),
     "no-horizon": (("read_events",), r"AND xid < horizon\.xid", ""),
 }
+UNIQUE_KEY = "no-unique-key"
 LATER = 20  # seconds, by which "late-settling" writes down what became of messages
 
 
@@ -42,6 +44,8 @@ def commit(name: str) -> None:
     """Do it to this process. Raises LookupError where there is nothing left to take out."""
     if name in REMOVALS:
         _rewrite(*REMOVALS[name])
+    elif name == UNIQUE_KEY:
+        return  # it is in the database: see below
     elif name == "late-settling":
         _settle_late()
     elif name.startswith("clock"):
@@ -91,6 +95,15 @@ def pytest_configure() -> None:
     """As a plugin: after the settings are known, before any test is imported."""
     if name := os.environ.get("SABOTAGE"):
         commit(name)
+
+
+@pytest.fixture(autouse=True)
+def _without_the_key(request: pytest.FixtureRequest) -> None:
+    if os.environ.get("SABOTAGE") == UNIQUE_KEY:
+        request.getfixturevalue("transactional_db")
+        key = "DROP CONSTRAINT IF EXISTS a_message_is_queued_once"
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE delivery_outbox {key}")
 
 
 def main() -> None:

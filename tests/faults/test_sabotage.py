@@ -26,8 +26,8 @@ full = pytest.mark.faults(group="full")
         ("no-wire-mark", "delivery/tests/test_engine.py"),
         ("no-token", "delivery/tests/test_engine.py"),
         ("no-look", "delivery/tests/test_engine.py"),
-        ("no-unique-key", "campaigns/tests/test_fill.py"),
-        ("no-horizon", "subscribers/tests/test_event_races.py"),
+        ("no-unique-key", "delivery/tests/test_queue.py"),
+        ("no-horizon", "subscribers/tests/test_feed.py"),
     ],
 )
 def test_without_a_safeguard_its_tests_turn_red(lab, name, tests):
