@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 
 FIRST_PARTY = [path.parent for path in settings.BASE_DIR.glob("*/__init__.py")]
+PINNED = r"^([a-z][\w.-]*)(?:\[[\w, -]+\])?=="  # at the start of a line, perhaps with extras
 # Never imported: read by somebody else, run as a program, or only looked for.
 USED_BY_NAME = {
     "tzdata": "zoneinfo reads it",
@@ -35,7 +36,8 @@ def test_what_is_listed_is_used():
 
 @pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
 def test_a_lock_covers_its_list_with_hashes_and_names_no_host(name):
-    locked = re.findall(r"^([a-z][\w.-]*)(?:\[[\w, -]+\])?==\S+ .*\\\n    --hash=sha256:", lock(name), re.MULTILINE)
+    pin = rf"{PINNED}\S+ .*\\\n    --hash=sha256:"
+    locked = re.findall(pin, lock(name), re.MULTILINE)
 
     assert listed(name) - {normal(each) for each in locked} == set()
     assert re.findall(r"://|--(?:extra-)?index|--find-links", lock(name)) == []
@@ -43,7 +45,7 @@ def test_a_lock_covers_its_list_with_hashes_and_names_no_host(name):
 
 def test_both_locks_agree():
     product, development = (
-        dict(re.findall(r"^([a-z][\w.-]*)(?:\[[\w, -]+\])?==(\S+)", lock(name), re.MULTILINE))
+        dict(re.findall(rf"{PINNED}(\S+)", lock(name), re.MULTILINE))
         for name in ("requirements", "requirements-dev")
     )
 
