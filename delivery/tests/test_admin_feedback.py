@@ -42,6 +42,22 @@ def test_bounces_and_complaints_are_listed_with_their_words_and_source():
     assert Feedback.objects.count() == 4
 
 
+def test_a_person_s_page_tells_what_came_back_and_what_they_answered():
+    client = sign_in()
+    (message,) = sent(on=ListFactory(workspace=client.workspace))
+    told = NewFeedback(message.pk, "soft", NOW, status="4.2.2", reason="The mailbox is full.")
+    answered = told._replace(kind="replied", reason="Yes, {Thursday} <b>suits</b> me.")
+    record_feedback([told, told._replace(kind="hard", reason="550 Gone."), answered])
+
+    url = reverse("admin:subscribers_subscriber_change", args=[message.subscriber_id])
+    page = client.get(url).content.decode()
+
+    name = message.template_version.template.name
+    assert f"“{name}” came back: The mailbox is full." in page
+    assert f"“{name}” came back for good, nobody lives there: 550 Gone." in page
+    assert f"Answered “{name}”: Yes, {{Thursday}} &lt;b&gt;suits&lt;/b&gt; me." in page
+
+
 def test_a_mailbox_is_made_and_changed_and_its_password_never_shown():
     client = sign_in()
     given = {

@@ -65,6 +65,16 @@ WORDS = {
     "unsubscribe.explained irrelevant": Words("chat", "plain", _("Left: not relevant to them")),
     "unsubscribe.explained not_asked": Words("chat", "warn", _("Left: never signed up")),
     "unsubscribe.explained other": Words("chat", "plain", _("Left for another reason")),
+    "message.delivered": Words("mark_email_read", "good", _("“{message}” reached their server")),
+    "message.bounced": Words("undo", "warn", _("“{message}” came back: {reason}")),
+    "message.bounced hard": Words(
+        "undo", "bad", _("“{message}” came back for good, nobody lives there: {reason}")
+    ),
+    "message.bounced sender": Words(
+        "undo", "warn", _("“{message}” came back because of you: {reason}")
+    ),
+    "message.complained": Words("report", "bad", _("Called “{message}” spam")),
+    "message.replied": Words("reply", "good", _("Answered “{message}”: {excerpt}")),
     "message.unsubscribed": Words("unsubscribe", "bad", _("Unsubscribed from “{message}”")),
     "enrollment.started": Words("login", "plain", _("Entered {source}")),
     "enrollment.held_out": Words("block", "plain", _("Held out of {source}, to compare with")),
@@ -158,6 +168,7 @@ class _Names:
             "name": event.name,
             "tag": facts.get("tag", ""),
             "segment": facts.get("segment", ""),
+            "excerpt": facts.get("excerpt") or "…",
             "reason": facts.get("reason") or _("no reason given"),
             "source": self.source(event, gettext("a sequence")),
             "message": self.messages.get(event.message_id or 0, _("a message")),
