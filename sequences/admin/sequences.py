@@ -186,6 +186,7 @@ class SequenceAdmin(WorkspaceAdmin):
         return {
             "sequence": target,
             "triggers": [trigger_words(trigger) for trigger in target.triggers.all()],
+            "terms": speaker.terms(),
             "endings": [(each, speaker.when(each.when)) for each in endings],
             "row": deck.row(nodes),
             "adders": self._adders(target),

@@ -17,7 +17,7 @@ from sequences import draft
 from sequences.draft import Arm, Node
 from sequences.models import Ending, Sequence, Step, Trigger
 from sequences.services.edit.names import Names
-from sequences.states import LAST_ARM, StepKind, TriggerKind
+from sequences.states import LAST_ARM, ReEntry, StepKind, TriggerKind
 from subscribers.models import List, Tag
 from subscribers.segments import rules
 from subscribers.segments.explain import explain_all
@@ -120,11 +120,27 @@ class Speaker:
     def __init__(
         self, sequence: Sequence, nodes: Iterable[Node], endings: Iterable[Ending]
     ) -> None:
-        self.nodes, self.endings = [*draft.walk(nodes)], [*endings]
+        self.sequence, self.nodes, self.endings = sequence, [*draft.walk(nodes)], [*endings]
         self._names = Names(sequence.workspace, [node.step.settings for node in self.nodes])
         self._labels = {node.step.key: node.label for node in self.nodes}
         self._rules = _sentences(self._conditions(), sequence.workspace)
         self._acts = any(node.step.kind == StepKind.ACTION for node in self.nodes)
+
+    def terms(self) -> list[str]:
+        """Who may come in, who may come again, and when messages leave."""
+        own, said = self.sequence, []
+        if own.entry_rule:
+            said.append(_("Who may come in: %s") % self._rules[repr(own.entry_rule)])
+        if own.cooldown:
+            again = _("Who was inside may come again %s after it ended.")
+            said.append(again % lasting(own.cooldown))
+        elif own.re_entry == ReEntry.ALWAYS:
+            said.append(_("Who was inside may come again after it ended."))
+        else:
+            said.append(_("Nobody comes in twice."))
+        if own.window:
+            said.append(window_words(own.window))
+        return said
 
     def step(self, step: Step) -> str:
         return step_words(step, self._name)
@@ -170,7 +186,19 @@ class Speaker:
     def _conditions(self) -> list[Any]:
         arms = (arm.settings.get("when") for node in self.nodes for arm in node.arms)
         whens = [*arms, *(ending.when for ending in self.endings)]
-        return [when["rule"] for when in whens if when and "rule" in when]
+        found = [when["rule"] for when in whens if when and "rule" in when]
+        return [*found, *([self.sequence.entry_rule] if self.sequence.entry_rule else [])]
+
+
+def window_words(window: Mapping[str, Any]) -> str:
+    """When the messages of a sequence may leave."""
+    days = window.get("weekdays") or []
+    named = ", ".join(str(WEEKDAYS[day - 1]) for day in days) if 0 < len(days) < 7 else ""
+    hours = {"opens": window["opens"], "closes": window["closes"]}
+    said = _("Messages leave between %(opens)s and %(closes)s") % hours
+    is_ours = window.get("zone") == "workspace"
+    clock = _("on your own clock") if is_ours else _("on their clock")
+    return ", ".join(filter(None, [said, named, clock]))
 
 
 def trigger_words(trigger: Trigger) -> str:

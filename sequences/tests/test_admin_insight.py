@@ -15,7 +15,7 @@ from delivery.tests.factories import SenderFactory
 from emailseq.lib import clock
 from sequences import engine
 from sequences.models import Backfill, Enrollment, Resumption, Sequence
-from sequences.services import backfill, lifecycle
+from sequences.services import backfill, edit, lifecycle
 from sequences.services.enroll import enroll
 from sequences.tests.factories import DAY, EMAIL, let_leave, make_draft, make_live, make_runs
 from sequences.tests.living import BYE, HELLO, make_playing, only_run
@@ -277,6 +277,27 @@ def test_resuming_asks_what_becomes_of_what_is_due_and_counts_it():
     assert sequence.state == "live"
     assert Resumption.objects.get().stale_after == 24 * hours
     assert not Outbox.objects.exists()
+
+
+def test_the_page_says_who_may_come_in_and_when_messages_leave():
+    client = sign_in()
+    plain = make_live(EMAIL, workspace=client.workspace)
+    strict = make_playing(HELLO, workspace=client.workspace)
+    edit.update(
+        strict,
+        entry_rule={"tag": "vip", "op": "has"},
+        re_entry="cooldown",
+        cooldown=3 * DAY,
+        window={"opens": "09:00", "closes": "17:00", "weekdays": [1, 5]},
+        by=SYSTEM,
+    )
+
+    assert client.get(url("change", plain)).context["terms"] == ["Nobody comes in twice."]
+    assert client.get(url("change", strict)).context["terms"] == [
+        "Who may come in: Tagged “VIP”.",
+        "Who was inside may come again 3 days after it ended.",
+        "Messages leave between 09:00 and 17:00, Monday, Friday, on their clock",
+    ]
 
 
 @pytest.mark.parametrize("page", ["simulate", "forecast", "why"])
