@@ -7,6 +7,7 @@ import signal
 import time
 
 import pytest
+from django.core.management import call_command
 
 from delivery.engine import MICRO_BATCH, WIRES
 from delivery.models import Outbox
@@ -43,6 +44,15 @@ def test_f01_senders_killed_at_random_lose_nothing_and_repeat_nothing(lab):
         assert counts.owed == counts.sent + counts.in_doubt == size
         assert counts.in_doubt <= kills * MICRO_BATCH * WIRES
         assert max(recoveries) <= 30
+
+        call_command("in_doubt", "resend", "--all")  # a person decides
+        rig.settle(campaign)
+        after = rig.books(campaign)
+        lab.note(resent={"sent": after.sent, "arrived": after.arrived, "extra": after.extra})
+        assert after.owed == after.sent == after.arrived == size
+        assert (after.in_doubt, after.differ) == (0, 0)
+        assert after.extra == counts.in_doubt_arrived, "more was repeated than had to be"
+        assert rig.disagreements() == []
 
 
 @nightly
