@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
@@ -11,8 +12,9 @@ from delivery.brakes import WINDOW, Limits
 from delivery.models import Transport
 from delivery.routing import LaneKey, Route
 from delivery.safety import SafeMode
-from delivery.services.transports import server_of, shared_transport
-from delivery.transports.smtp import Server
+from delivery.services.transports import account_of, server_of, shared_transport
+from delivery.transports.http import Account, HttpConnection
+from delivery.transports.smtp import Connection, Server
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Carrier:
 
     id: int
     route: Route
-    server: Server
+    server: Server | Account
     rate: float | None
     domain_rate: float | None
     daily: int | None
@@ -48,22 +50,36 @@ def load(shared: Server) -> list[Carrier]:
     shared_transport()
     safety = safe_mode()
     return [
-        _carrier(transport, safety.server(server_of(transport, shared=shared)))
+        _carrier(transport, _way(transport, shared, safety))
         for transport in Transport.objects.in_use().order_by("id")
     ]
+
+
+async def connect(carrier: Carrier) -> Connection | HttpConnection:
+    """A connection to where a carrier leads. Raises ConnectFailed."""
+    if isinstance(carrier.server, Account):
+        return await HttpConnection.open(carrier.server)
+    return await Connection.open(carrier.server)
 
 
 def safe_mode() -> SafeMode:
     """What EMAILSEQ_SAFE_MODE says."""
     kind, values = settings.SAFE_MODE
     return SafeMode(
-        inbox=Server(**asdict(settings.INBOX), helo="") if kind == "inbox" else None,
+        inbox=Server(**asdict(settings.INBOX), helo=socket.getfqdn()) if kind == "inbox" else None,
         redirect=values[0] if kind == "redirect" else "",
         allow=frozenset(values) if kind == "allow" else frozenset(),
     )
 
 
-def _carrier(transport: Transport, server: Server) -> Carrier:
+def _way(transport: Transport, shared: Server, safety: SafeMode) -> Server | Account:
+    """Where it leads, or safe mode does."""
+    if transport.esp:
+        return safety.server(account_of(transport))
+    return safety.server(server_of(transport, shared=shared))
+
+
+def _carrier(transport: Transport, server: Server | Account) -> Carrier:
     return Carrier(
         id=transport.pk,
         route=Route(

@@ -52,6 +52,7 @@ from delivery.routing import LaneKey
 from delivery.safety import Withheld
 from delivery.settlement import Settlement
 from delivery.states import Failure, Outcome
+from delivery.transports.http import HttpConnection
 from delivery.transports.smtp import ConnectFailed, Connection, Result, Server, boot_time
 from emailseq.lib import clock, sql
 from emailseq.lib.localtime import NeverOpen
@@ -73,6 +74,7 @@ DATABASE_RETRIES = (0.1, 0.5, 2, 5, 10)
 T = TypeVar("T")
 R = TypeVar("R")
 Database = AsyncConnection[Any]
+Wire = Connection | HttpConnection
 Caps = Mapping[int, tuple[str, datetime]]  # what a source wants of its capped messages, until when
 Verdicts = tuple[Caps, Mapping[int, str | None]]
 log = structlog.get_logger(__name__)
@@ -229,7 +231,7 @@ class _Pump:
             else:
                 await self._use(connection, batch, carrier, number)
 
-    async def _connect(self, carrier: Carrier) -> Connection:
+    async def _connect(self, carrier: Carrier) -> Wire:
         """A session with the server. Raises ConnectFailed, and has the lanes hear of it.
 
         Until one has succeeded one wire tries after the other: a server that is down, or that does
@@ -240,12 +242,12 @@ class _Pump:
         async with self._entries[carrier.id]:
             return await self._open(carrier)
 
-    async def _open(self, carrier: Carrier) -> Connection:
+    async def _open(self, carrier: Carrier) -> Wire:
         whole = self._lanes[LaneKey(carrier.id)]
         if not whole.is_open:
             raise ConnectFailed(Reply(0, "", whole.brakes.reason, "connect"))
         try:
-            connection = await Connection.open(carrier.server)
+            connection = await carriers.connect(carrier)
         except ConnectFailed as failed:
             log.warning("connect_failed", host=carrier.server.host, reply=str(failed.reply))
             self._reached.discard(carrier.id)
@@ -255,9 +257,7 @@ class _Pump:
         self._reached.add(carrier.id)
         return connection
 
-    async def _use(
-        self, connection: Connection, first: Batch, carrier: Carrier, number: int
-    ) -> None:
+    async def _use(self, connection: Wire, first: Batch, carrier: Carrier, number: int) -> None:
         """Hand over micro-batches for as long as the connection serves and there are some."""
         batch: Batch | None = first
         while batch:
@@ -272,7 +272,7 @@ class _Pump:
             batch = await self._ready.take(carrier, wire=number, patience=HANG_UP_SECONDS)
         await connection.aclose()
 
-    async def _deliver(self, connection: Connection, batch: Batch) -> None:
+    async def _deliver(self, connection: Wire, batch: Batch) -> None:
         """See a micro-batch through, and let its lane hear how it went."""
         issued, settlement, results = boot_time(), Settlement(), list[Result]()
         try:

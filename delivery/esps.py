@@ -15,9 +15,8 @@ from email.policy import default as policy
 from email.utils import formataddr
 from io import BytesIO
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
-import httpx
 from anymail import exceptions
 from anymail.backends import brevo, mailgun, mailtrap, postmark, resend, sparkpost
 from anymail.message import AnymailMessage
@@ -33,7 +32,7 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest
 
 from delivery.replies import Reply
-from delivery.transports.http import Call, Unspeakable, refusal
+from delivery.transports.http import Call, Response, Unspeakable, refusal
 from delivery.transports.smtp import Envelope
 
 with warnings.catch_warnings():  # that anymail no longer tests its part for SendGrid; we do
@@ -155,7 +154,7 @@ class Dialect:
         except (exceptions.AnymailError, ValueError) as error:
             raise Unspeakable(str(error).partition("\n")[0]) from error
 
-        def read(answer: httpx.Response) -> Reply:
+        def read(answer: Response) -> Reply:
             return self._read(answer, payload, message)
 
         return Call(_request(asked), read)
@@ -169,7 +168,7 @@ class Dialect:
         keep = {name: value for name, value in headers.items() if name.lower() != "content-type"}
         return {"method": "GET", "url": self._backend.api_url + self._esp.probe, "headers": keep}
 
-    def _read(self, answer: httpx.Response, payload: Any, message: AnymailMessage) -> Reply:
+    def _read(self, answer: Response, payload: Any, message: AnymailMessage) -> Reply:
         words = answer.text
         try:
             self._backend.raise_for_status(answer, payload, message)
@@ -188,10 +187,9 @@ class Dialect:
         return Reply(0, "", f"{told.status}: {words}"[:400], "dot")
 
 
-def url_at(esp: Esp, *, host: str, port: int, plain: bool) -> str:
-    """Where an ESP is asked that is reached at another host than its own."""
-    path = urlsplit(esp.url).path
-    return urlunsplit(("http" if plain else "https", f"{host}:{port}", path, "", ""))
+def url_at(esp: Esp, *, host: str, plain: bool = False) -> str:
+    """Where an ESP is asked at another host than its own."""
+    return urlsplit(esp.url)._replace(scheme="http" if plain else "https", netloc=host).geturl()
 
 
 def _message(envelope: Envelope, headers: Mapping[str, str]) -> AnymailMessage:

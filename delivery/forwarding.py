@@ -94,7 +94,7 @@ async def _hand_over(server: Server, envelope: Envelope) -> Result:
 def _server(message: SendLedger | Outbox) -> Server:
     """Where the message itself went, or would go now."""
     usable = Transport.objects.of(message.workspace).in_use()
-    own = usable.exclude(host="").order_by("preference", "id")
+    own = usable.filter(kind=Transport.SMTP).exclude(host="").order_by("preference", "id")
     carried = own.filter(pk=message.transport_id or 0).first()
     server = server_of(carried or own.first() or shared_transport(), shared=shared_server())
     return carriers.safe_mode().server(server)

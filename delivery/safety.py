@@ -5,9 +5,13 @@ It comes from the environment and not from the database, because databases get c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import TypeVar
 
+from delivery.transports.http import Account
 from delivery.transports.smtp import Server
+
+Way = TypeVar("Way", Server, Account)
 
 
 class Withheld(Exception):
@@ -23,11 +27,9 @@ class SafeMode:
     redirect: str = ""
     allow: frozenset[str] = frozenset()
 
-    def server(self, server: Server) -> Server:
+    def server(self, server: Way) -> Way | Server:
         """Where a transport really leads."""
-        if self.inbox is None:
-            return server
-        return replace(self.inbox, helo=server.helo)
+        return self.inbox or server
 
     def recipient(self, email: str) -> str:
         """Who really gets what is written to `email`. Raises Withheld for nobody."""

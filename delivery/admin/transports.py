@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from delivery import brakes
+from delivery import brakes, esps
 from delivery.models import Lane, SenderIdentity, Transport
 from delivery.services import transports as services
 from delivery.states import MessageClass
@@ -28,20 +28,43 @@ def _rate(label: Any, help_text: Any = "") -> forms.FloatField:
 
 class TransportForm(VerbForm):
     name = forms.CharField(max_length=100)
-    host = forms.CharField(max_length=253, label=_("Mail server"))
+    kind = forms.ChoiceField(
+        choices=[(Transport.SMTP, "SMTP"), *esps.choices()],
+        initial=Transport.SMTP,
+        label=_("Hands over to"),
+        help_text=_("A mail server, by SMTP, or the API of an ESP."),
+    )
+    host = forms.CharField(
+        max_length=253,
+        required=False,
+        label=_("Mail server"),
+        help_text=_("With an ESP: empty, or its host in another region."),
+    )
     port = forms.IntegerField(initial=587)
     tls = forms.ChoiceField(
         choices=Transport.Tls.choices,
         label=_("Encryption"),
         help_text=_("Is demanded: nothing is ever sent in clear instead."),
     )
-    username = forms.CharField(max_length=200, required=False)
+    username = forms.CharField(
+        max_length=200,
+        required=False,
+        help_text=_("With Postmark a message stream, with Mailgun the domain."),
+    )
     password = forms.CharField(
         max_length=4000,
         required=False,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text=_("Or the access token, for XOAUTH2. Left empty, it stays as it is."),
+        help_text=_("Or the access token, for XOAUTH2, or the API key. Empty leaves it as it is."),
+    )
+    callback_secret = forms.CharField(
+        max_length=4000,
+        required=False,
+        strip=False,
+        label=_("Secret of callbacks"),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=_("USER:PASSWORD or the ESP's key; it calls /esp/ and the id of the transport."),
     )
     auth = forms.ChoiceField(
         choices=Transport.Auth.choices, required=False, label=_("Way to sign in")
@@ -69,12 +92,10 @@ class TransportForm(VerbForm):
     def __init__(self, data: Any = None, *, request: Request, target: Any) -> None:
         super().__init__(data, request=request, target=target)
         if target and target.is_shared:  # EMAIL_URL says where it leads
-            for name in (*services.WHERE, "message_class"):
+            for name in services.OWN:
                 del self.fields[name]
-
-
-def _where(row: Transport) -> str:
-    return str(_("EMAIL_URL")) if row.is_shared else f"{row.host}:{row.port}"
+        elif target:
+            del self.fields["kind"]
 
 
 def _health(lane: Lane) -> str:
@@ -103,7 +124,7 @@ class TransportAdmin(WorkspaceAdmin):
     )
     list_display = (
         "name",
-        column(_("Leads to"), _where),
+        column(_("Leads to"), lambda row: row.address),
         state_badge,
         column(_("Why"), lambda row: row.stands.reason),
         column(

@@ -41,21 +41,38 @@ class TransportSerializer(ResourceSerializer):
         write_only=True, required=False, allow_blank=True, max_length=4000, trim_whitespace=False
     )
     has_password = serializers.SerializerMethodField()
+    callback_secret = serializers.CharField(
+        write_only=True,
+        required=False,
+        allow_blank=True,
+        max_length=4000,
+        trim_whitespace=False,
+        help_text="USER:PASSWORD, or the key that the ESP signs with. Without one its callbacks "
+        "are not heard; with one it calls /esp/ and the id.",
+    )
+    hears_callbacks = serializers.SerializerMethodField()
     stands = LaneSerializer(source="whole", read_only=True)
     lanes = LaneSerializer(source="narrow_lanes", many=True, read_only=True)
 
     class Meta:
         model = Transport
         fields = [
-            *("id", "name", "shared", "host", "port", "tls", "auth", "username"),
-            *("password", "has_password", "preference", "weight", "message_class"),
+            *("id", "name", "shared", "kind", "host", "port", "tls", "auth", "username"),
+            *("password", "has_password", "callback_secret", "hears_callbacks"),
+            *("preference", "weight", "message_class"),
             *("rate", "domain_rate", "max_connections", "daily", "warm_up"),
             *("stands", "lanes", "created_at"),
         ]
-        extra_kwargs = {"host": {"required": True, "allow_blank": False}}
+        extra_kwargs = {
+            "kind": {"help_text": "A mail server, or the API of an ESP. It stays what it is."},
+            "host": {"help_text": "May be left out where it is an ESP."},
+        }
 
     def get_has_password(self, transport: Transport) -> bool:
         return bool(transport.password)
+
+    def get_hears_callbacks(self, transport: Transport) -> bool:
+        return bool(transport.callback_secret)
 
 
 class Transports(Resource):

@@ -15,10 +15,11 @@ from django.db import transaction
 from accounts import audit
 from accounts.audit import Actor
 from accounts.models import Workspace
-from delivery import brakes
+from delivery import brakes, esps
 from delivery.brakes import Brakes, State
 from delivery.models import Lane, SenderIdentity, Transport
 from delivery.models.transport import BRAKES
+from delivery.transports.http import Account, HttpConnection, refusal
 from delivery.transports.smtp import ConnectFailed, Connection, Server
 from emailseq.lib import clock, text
 from emailseq.lib.encrypted import Secret, Undecipherable
@@ -34,8 +35,13 @@ _RANGES = {
     "max_connections": (1, 1_000),
     "daily": (1, 1_000_000_000),
 }
-WHERE = ("host", "port", "tls", "auth", "username", "password")
+_SERVER = ("host", "port", "tls", "auth", "username")
+WHERE = ("kind", *_SERVER, "password")
+OWN = (*WHERE, "callback_secret", "message_class")  # what the shared one has none of
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+
+
+_SECRETS = ("password", "callback_secret")
 
 
 class Unusable(AppError):
@@ -52,14 +58,21 @@ def shared_transport() -> Transport:
 
 @transaction.atomic
 def create_transport(
-    workspace: Workspace, *, name: str, host: str, by: Actor, password: str = "", **options: Any
+    workspace: Workspace,
+    *,
+    name: str,
+    by: Actor,
+    host: str = "",
+    password: str = "",
+    callback_secret: str = "",
+    **options: Any,
 ) -> Transport:
     """Make a transport of a workspace's own, which then carries its messages.
 
     `options` are fields of Transport. Raises Invalid with every fault.
     """
     made = Transport(workspace=workspace, name=name, host=host.strip().lower(), **options)
-    made.password = Secret.of(password) if password else None
+    _keep(made, password=password, callback_secret=callback_secret)
     _check(made, {"name", "host", *options})
     made.save()
     audit.record(workspace, "transport.created", by=by, on=made)
@@ -70,17 +83,20 @@ def create_transport(
 def update_transport(transport: Transport, *, by: Actor, **changes: Any) -> Transport:
     """Change some of its fields; another way to connect also releases it. Raises Invalid.
 
-    An empty password leaves the one that is stored. The shared one has limits only.
+    An empty password or secret leaves the one that is stored. The shared one has limits only.
     """
     _lock(transport, by=by)
-    if transport.is_shared and (where := {*WHERE, "message_class"} & changes.keys()):
+    if transport.is_shared and (where := {*OWN} & changes.keys()):
         detail = "EMAIL_URL says where this transport leads."
         raise Invalid([Problem(f"/{name}", "shared", detail) for name in sorted(where)])
-    if "password" in changes and (plain := changes.pop("password")):
-        changes["password"] = Secret.of(plain)
+    if changes.get("kind", transport.kind) != transport.kind:
+        raise Invalid.field("kind", "fixed", "Make another transport for that.")
+    secrets = {name: changes.pop(name) for name in _SECRETS if name in changes}
     for name, value in changes.items():
         setattr(transport, name, value)
     _check(transport, changes)
+    _keep(transport, **secrets)
+    changes |= {name: getattr(transport, name) for name, plain in secrets.items() if plain}
     transport.save(update_fields=[*changes])
     if changes.keys() & WHERE:
         _brake(transport, brakes.release)
@@ -137,7 +153,9 @@ def release_lane(lane: Lane, *, by: Actor) -> bool:
 
 def test_transport(transport: Transport, *, by: Actor) -> str:
     """Connect, say hello, sign in and leave again. Raises Unusable with the server's words."""
-    server = server_of(transport, shared=shared_server())
+    server: Server | Account = (
+        account_of(transport) if transport.esp else server_of(transport, shared=shared_server())
+    )
     try:
         asyncio.run(_visit(server))
     except ConnectFailed as failed:
@@ -168,25 +186,67 @@ def shared_server() -> Server:
     return Server(**asdict(settings.EMAIL_URL), helo=socket.getfqdn())
 
 
+def account_of(transport: Transport) -> Account:
+    """How to ask the ESP that it leads to."""
+    if (esp := transport.esp) is None:
+        raise ValueError(f"{transport.public_id} leads to no ESP")
+    key, fault = _password(transport)
+    dialect = _dialect(transport, esp, key=key)
+    host = transport.host or esp.host
+    return Account(host=host, dialect=dialect, probe=dialect.probe(), fault=fault)
+
+
 def server_of(transport: Transport, *, shared: Server) -> Server:
     """How to connect; `shared` is where the transport of all workspaces leads."""
     if transport.is_shared:
         return shared
-    password = fault = ""
+    password, fault = _password(transport)
+    where: dict[str, Any] = {name: getattr(transport, name) for name in _SERVER}
+    guarded = not _is_allowed(transport)
+    return Server(**where, password=password, helo=shared.helo, guarded=guarded, fault=fault)
+
+
+def _password(transport: Transport) -> tuple[str, str]:
+    """Its password, and why nobody knows it any more."""
     try:
-        password = transport.password.reveal() if transport.password else ""
+        return (transport.password.reveal() if transport.password else ""), ""
     except Undecipherable as error:
-        fault = str(error)
-    where: dict[str, Any] = {name: getattr(transport, name) for name in WHERE}
-    allowed = f"{transport.host}:{transport.port}" in settings.TRANSPORT_ALLOWED_HOSTS
-    return Server(
-        **{**where, "password": password}, helo=shared.helo, guarded=not allowed, fault=fault
-    )
+        return "", str(error)
 
 
-async def _visit(server: Server) -> None:
-    connection = await Connection.open(server)
-    await connection.aclose()
+def _dialect(transport: Transport, esp: esps.Esp, *, key: str) -> esps.Dialect:
+    """How the ESP is asked: at its own address, or where the transport says."""
+    url, host = "", transport.host
+    if host and _is_allowed(transport):
+        plain = transport.tls == Transport.Tls.NONE
+        url = esps.url_at(esp, host=f"{host}:{transport.port}", plain=plain)
+    elif host:
+        url = esps.url_at(esp, host=host)
+    return esps.Dialect(esp, key=key, name=transport.username, url=url)
+
+
+def _is_allowed(transport: Transport) -> bool:
+    """Whether the operator lets a transport lead there, wherever that is."""
+    return f"{transport.host}:{transport.port}" in settings.TRANSPORT_ALLOWED_HOSTS
+
+
+async def _visit(server: Server | Account) -> None:
+    if isinstance(server, Account):
+        await _try_key(server)
+    else:
+        await (await Connection.open(server)).aclose()
+
+
+async def _try_key(account: Account) -> None:
+    """Open a page that takes a valid key, where the ESP has one."""
+    connection = await HttpConnection.open(account)
+    try:
+        if account.probe:
+            answer = await connection.ask(account.probe)
+            if answer.status_code == 401:
+                raise ConnectFailed(refusal(answer.status_code, answer.text))
+    finally:
+        await connection.aclose()
 
 
 def _lock(transport: Transport, *, by: Actor) -> None:
@@ -224,20 +284,56 @@ def _record(
 def _check(transport: Transport, names: Collection[str]) -> None:
     """Raise Invalid with every fault of the fields called `names`, and of how they go together."""
     text.check(name=transport.name)
-    problems = [
+    problems = _faults_of_place(transport)
+    problems += [
         Problem(f"/{name}", "out_of_range", f"A number from {least:g} to {most:g}.")
         for name, (least, most) in _RANGES.items()
         if name in names
         and (value := getattr(transport, name)) is not None
         and not least <= value <= most
     ]
-    if not transport.is_shared and not _HOST.fullmatch(transport.host):
-        problems.append(Problem("/host", "invalid_host", "A host name, such as smtp.example.com."))
     in_clear = transport.tls == Transport.Tls.NONE and not is_loopback(transport.host)
-    if transport.username and in_clear:
+    if (transport.username or transport.esp) and in_clear:
         detail = "Credentials are not sent without TLS."
         problems.append(Problem("/tls", "credentials_in_clear", detail))
     if transport.auth == Transport.Auth.XOAUTH2 and not transport.password:
         problems.append(Problem("/password", "required", "XOAUTH2 needs an access token."))
     if problems:
         raise Invalid(problems)
+
+
+def _keep(transport: Transport, **secrets: str) -> None:
+    """Lock up what is given. Raises Invalid for what the ESP can do nothing with."""
+    esp, faults = transport.esp, []
+    for name, plain in secrets.items():
+        if plain:
+            setattr(transport, name, Secret.of(plain))
+        if plain and esp and not (plain.isascii() and plain.isprintable()):
+            faults.append(Problem(f"/{name}", "invalid_characters", "Printable ASCII."))
+    told = secrets.get("callback_secret")
+    if told and not esp:
+        faults.append(Problem("/callback_secret", "no_esp", "A mail server does not call back."))
+    elif told and esp and not faults:
+        try:
+            esps.view_of(esp, told)
+        except ValueError as error:
+            faults.append(Problem("/callback_secret", "invalid", str(error)))
+    if esp and not transport.password:
+        faults.append(Problem("/password", "required", "The API key."))
+    if faults:
+        raise Invalid(faults)
+
+
+def _faults_of_place(transport: Transport) -> list[Problem]:
+    """An API key goes to its ESP alone, or where the operator allows."""
+    host, esp = transport.host, transport.esp
+    if esp and host not in ("", esp.host, *esp.hosts) and not _is_allowed(transport):
+        known = ", ".join([esp.host, *sorted(esp.hosts)])
+        return [Problem("/host", "unknown_host", f"Leave it empty, or one of: {known}.")]
+    if esp or transport.is_shared:
+        return []
+    if not host:
+        return [Problem("/host", "required", "The host name of the mail server.")]
+    if not _HOST.fullmatch(host):
+        return [Problem("/host", "invalid_host", "A host name, such as smtp.example.com.")]
+    return []

@@ -197,7 +197,7 @@ def test_a_sender_chooses_one_of_the_transports_of_its_workspace(api):
 
 def test_the_back_office_makes_and_changes_transports():
     client = sign_in()
-    made = {**RELAY, "port": 587, "tls": "starttls", "preference": 10, "weight": 1}
+    made = {**RELAY, "kind": "smtp", "port": 587, "tls": "starttls", "preference": 10, "weight": 1}
 
     assert is_done(act(client, reverse("admin:delivery_transport_create"), **made))
     own = Transport.objects.get(name="Relay")

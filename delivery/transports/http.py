@@ -22,6 +22,7 @@ from delivery.replies import Reply
 from delivery.transports.smtp import ConnectFailed, Envelope, Result, WireOutcome, boot_time
 
 MOST_BYTES = 64 * 1024  # of an answer; nobody has more to say about one message
+Response = httpx.Response
 _NOT_REACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _ENDS = (421, 535)  # these concern all that would follow
 
@@ -37,7 +38,7 @@ class Call(NamedTuple):
     """
 
     request: Mapping[str, Any]
-    read: Callable[[httpx.Response], Reply]
+    read: Callable[[Response], Reply]
 
 
 Dialect = Callable[[Envelope], Call]  # raises Unspeakable
@@ -45,10 +46,14 @@ Dialect = Callable[[Envelope], Call]  # raises Unspeakable
 
 @dataclass(frozen=True)
 class Account:
-    """Where an ESP is asked, and how. `fault` says why nobody can."""
+    """Where an ESP is asked, and how; `probe` is a request that only a valid key gets answered.
+
+    `fault` says why nobody can ask.
+    """
 
     host: str
     dialect: Dialect = field(repr=False)
+    probe: Mapping[str, Any] | None = field(default=None, repr=False)
     fault: str = ""
 
 
@@ -83,12 +88,14 @@ class HttpConnection:
         batch: Sequence[Envelope],
         *,
         report: Callable[[Result], None],
+        announce: Callable[[int], None] = lambda message_id: None,
         deadline: float = 60.0,
         write_until: float = math.inf,
     ) -> None:
         """Hand over the batch, one request after the other; `report` hears one Result for each.
 
-        Each has `deadline` seconds of wall clock; none begins after `write_until` (on `boot_time`).
+        `announce` hears the id of a message before the first byte of its request is written. Each
+        has `deadline` seconds of wall clock; none begins after `write_until` (on `boot_time`).
         What was asked and not answered is in doubt. When cancelled, the rest is reported before
         that propagates.
         """
@@ -98,7 +105,7 @@ class HttpConnection:
                 if boot_time() > write_until:
                     self._ended = Reply(0, "", "the wire mark has grown too old", "mail")
                 else:
-                    outcome, reply = await self._hand_over(left[0], deadline)
+                    outcome, reply = await self._hand_over(left[0], announce, deadline)
                     report(Result(left.popleft().id, outcome, reply))
         except asyncio.CancelledError:
             self._ended = Reply(0, "", "cancelled", "dot")
@@ -113,11 +120,14 @@ class HttpConnection:
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    async def _hand_over(self, envelope: Envelope, deadline: float) -> tuple[WireOutcome, Reply]:
+    async def _hand_over(
+        self, envelope: Envelope, announce: Callable[[int], None], deadline: float
+    ) -> tuple[WireOutcome, Reply]:
         try:
             call = self._account.dialect(envelope)
         except Unspeakable as error:
             return WireOutcome.REFUSED, Reply(554, "5.6.0", f"not offered: {error}", "data")
+        announce(envelope.id)
         try:
             async with asyncio.timeout(deadline):
                 reply = call.read(await self._ask(call.request))
@@ -133,7 +143,15 @@ class HttpConnection:
             return WireOutcome.ACCEPTED, reply
         return (WireOutcome.REFUSED if reply.code else WireOutcome.IN_DOUBT), reply
 
-    async def _ask(self, request: Mapping[str, Any]) -> httpx.Response:
+    async def ask(self, request: Mapping[str, Any], *, deadline: float = 10.0) -> Response:
+        """The answer to a request that sends nothing. Raises ConnectFailed."""
+        try:
+            async with asyncio.timeout(deadline):
+                return await self._ask(request)
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise ConnectFailed(Reply(0, "", str(error) or "no answer", "connect")) from error
+
+    async def _ask(self, request: Mapping[str, Any]) -> Response:
         """The answer, or its beginning."""
         async with self._client.stream(**request) as answer:
             body = b""
@@ -141,7 +159,7 @@ class HttpConnection:
                 body += piece
                 if len(body) >= MOST_BYTES:
                     break
-            return httpx.Response(
+            return Response(
                 answer.status_code,
                 headers=answer.headers,
                 content=body[:MOST_BYTES],

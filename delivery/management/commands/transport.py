@@ -75,7 +75,6 @@ def _changes(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _line(transport: Transport) -> str:
-    where = "EMAIL_URL" if transport.is_shared else f"{transport.host}:{transport.port}"
     whole = transport.whole
     limits = {
         "messages/s": transport.rate,
@@ -86,4 +85,5 @@ def _line(transport: Transport) -> str:
     told = [f"{value:g} {name}" for name, value in limits.items() if value is not None]
     told += ["warming up"] if transport.warm_up else []
     reason = f" ({whole.reason})" if whole.reason else ""
-    return f"{transport.public_id}  {where}  {whole.state}{reason}  {', '.join(told)}".rstrip()
+    stands = f"{transport.address}  {whole.state}{reason}"
+    return f"{transport.public_id}  {stands}  {', '.join(told)}".rstrip()
