@@ -79,7 +79,7 @@ def _named(mail: Inbound) -> Named | None:
         return Named(token.message_id, token.tag, token.purpose)
     recipients = [report.recipient for report in mail.reports]
     found = matching.by_message_id(mail.message_ids, about=[mail.sender, *recipients])
-    return Named(found) if found else None
+    return Named(found.message_id, return_path.tag(found.address_key)) if found else None
 
 
 def _said(mail: Inbound, named: Named) -> tuple[FeedbackKind, Report] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
@@ -22,15 +22,22 @@ SINCE = timedelta(days=90)
 MOST_PEOPLE, MOST_MESSAGES = 20, 500
 
 
-def by_message_id(message_ids: Collection[str], *, about: Iterable[str]) -> int | None:
-    """The id of the first message of ours that is named; `about` are addresses in the mail."""
+class Match(NamedTuple):
+    """A message of ours, and the address of its reader now."""
+
+    message_id: int
+    address_key: str
+
+
+def by_message_id(message_ids: Collection[str], *, about: Iterable[str]) -> Match | None:
+    """The first message of ours that is named; `about` are addresses in the mail."""
     if not message_ids:
         return None
     ours = dict(_candidates(about))
     return next((ours[each] for each in message_ids if each in ours), None)
 
 
-def _candidates(about: Iterable[str]) -> Iterator[tuple[str, int]]:
+def _candidates(about: Iterable[str]) -> Iterator[tuple[str, Match]]:
     people = Subscriber.objects.filter(address_key__in=_keys(about)).order_by("-pk")
     person_ids = list(people.values_list("pk", flat=True)[:MOST_PEOPLE])
     lately = clock.now() - SINCE
@@ -40,10 +47,11 @@ def _candidates(about: Iterable[str]) -> Iterator[tuple[str, int]]:
         yield from _message_ids(rows.order_by("-pk"))
 
 
-def _message_ids(rows: QuerySet[Any]) -> Iterator[tuple[str, int]]:
-    columns = rows.values_list("pk", "sender__email", *MessageKey._fields)
-    for pk, email, *key in columns[:MOST_MESSAGES]:
-        yield MessageKey(*key).message_id(email), pk
+def _message_ids(rows: QuerySet[Any]) -> Iterator[tuple[str, Match]]:
+    beside = ("pk", "subscriber__address_key", "sender__email")
+    columns = rows.values_list(*beside, *MessageKey._fields)
+    for pk, address_key, email, *key in columns[:MOST_MESSAGES]:
+        yield MessageKey(*key).message_id(email), Match(pk, address_key)
 
 
 def _keys(about: Iterable[str]) -> set[str]:

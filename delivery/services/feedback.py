@@ -75,9 +75,8 @@ def record_feedback(told: Iterable[NewFeedback]) -> int:
     What is about no message of ours has no effect; nor has a bounce of an address that the person
     has no more. A message in doubt has been sent if anything came back of it.
     """
-    rows = [each._replace(at=min(each.at, clock.now())) for each in told]
+    rows = [_bounded(each) for each in told]
     known = _messages({row.message_id for row in rows})
-    rows = [row for row in rows if row.message_id in known]
     everybody = Subscriber.objects.filter(pk__in={one.subscriber_id for one in known.values()})
     # Who tells of the same people waits: each then sees all that was told before.
     locked = (
@@ -86,7 +85,9 @@ def record_feedback(told: Iterable[NewFeedback]) -> int:
         .select_for_update(no_key=True, of=("self",))
     )
     persons = {person.pk: person for person in locked}
-    fresh = _write_down(rows, known, persons)
+    # Whom nobody knows any more has no feedback either.
+    known = {pk: message for pk, message in known.items() if message.subscriber_id in persons}
+    fresh = _write_down([row for row in rows if row.message_id in known], known, persons)
     events.record_many(_events(fresh))
     settle_doubts()
     _act(fresh, persons)
@@ -102,6 +103,16 @@ def settle_doubts() -> int:
         finish([(row.pk, Outcome.SENT, "resolved by feedback", row.last_reply)], token=token)
         for row in doubtful.order_by("id").select_for_update(no_key=True, skip_locked=True)
         if (token := row.lease_token)
+    )
+
+
+def _bounded(told: NewFeedback) -> NewFeedback:
+    """What strangers' programs say, as it can be stored; nothing happens in the future."""
+    return told._replace(
+        at=min(told.at, clock.now()),
+        status=told.status.replace("\0", "")[:20],
+        reason=told.reason.replace("\0", "")[:500],
+        told_by=told.told_by.replace("\0", "")[:100],
     )
 
 

@@ -153,6 +153,15 @@ def test_nothing_is_told_of_the_future():
     assert Feedback.objects.get().at == NOW
 
 
+def test_what_strangers_say_is_stored_as_far_as_it_can_be():
+    (message,) = sent()
+
+    assert tell(message, "soft", status="4" * 99, reason="a\0" * 999, told_by="b" * 999) == 1
+
+    stored = Feedback.objects.get()
+    assert (stored.status, stored.reason, stored.told_by) == ("4" * 20, "a" * 500, "b" * 100)
+
+
 def test_a_message_that_nobody_knows_has_no_effect():
     assert record_feedback([NewFeedback(4711, "hard", NOW)]) == 0
     assert not Feedback.objects.exists()

@@ -181,13 +181,23 @@ def test_a_bounce_that_names_the_message_id_settles_a_doubt():
     (row,) = queue(make_audience(1, on=news), on=news)
     Outbox.objects.update(lease_token=uuid.uuid4(), wire_at=clock.now(), doubt_at=clock.now())
     raw = mail("fields_postfix", to="mie@harbour.example")
-    raw += f"\n\nMessage-ID: {our_message_id(row)}\n".encode()
+    raw = raw.replace(b"<m1@news.example>", our_message_id(row).encode())
 
     take_in(raw.replace(b"ada@example.net", row.subscriber.email.encode()))
 
     message = SendLedger.objects.get()
     assert (message.pk, message.outcome) == (row.pk, "sent")
     assert reasons() == ["hard_bounce"]
+
+
+def test_of_several_recipients_in_a_bounce_without_token_ours_counts(message):
+    SendLedger.objects.update(finished_at=clock.now())
+    raw = mail("qmail", to="mie@harbour.example")
+    raw = raw.replace(b"<m1@news.example>", our_message_id(message).encode())
+
+    take_in(raw.replace(b"ada@example.net", message.subscriber.email.encode()))
+
+    assert Feedback.objects.get().kind == "hard"
 
 
 # By HTTP
