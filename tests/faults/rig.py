@@ -54,7 +54,7 @@ class Rig:
     ) -> None:
         self.journal, self.servers = folder / "journal.jsonl", servers
         self.journal.touch()
-        self.smtp_port = processes.free_port(2600)
+        self.smtp_port = processes.free_port(_first_port())
         self.proxies: dict[str, Proxy] = {}
         self._children, self._logs = children, folder / "logs"
         self._mood, self._sabotage = dict(sink), sabotage
@@ -75,7 +75,7 @@ class Rig:
             mood = [str(part) for option in self._mood.items() for part in option]
             return ("delivery.sink", "--port", str(self.smtp_port), *mood)
         if kind == "web":
-            self.web_port = processes.free_port(8600)
+            self.web_port = processes.free_port(_first_port() + 100)
             bind = ("--bind", f"127.0.0.1:{self.web_port}", "--no-control-socket")
             return (
                 "gunicorn",
@@ -305,6 +305,11 @@ def running(
         rig.start(*(f"sender-{number}" for number in range(senders)))
         rig.start(*(f"beat-{number}" for number in range(beats)))
         yield rig
+
+
+def _first_port() -> int:
+    """Where to look for free ports: runs that go on at once look in different places."""
+    return 20_000 + os.getpid() % 50 * 200
 
 
 def _end(children: Children) -> None:

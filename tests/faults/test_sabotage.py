@@ -58,7 +58,7 @@ def test_when_settling_waits_more_is_in_doubt_than_the_bound(lab):
     with lab.rig(sabotage="late-settling", senders=1, latency=20) as rig:
         campaign = rig.send(2000)
         rig.wait_until_under_way(campaign)
-        rig.wait(lambda: rig.accepted() > 2 * MICRO_BATCH * WIRES, seconds=60)
+        rig.wait(lambda: rig.accepted() > MICRO_BATCH * WIRES, seconds=60)
         bitten = rig.kill("sender-0")
         lab.note(bitten=bitten)
         assert bitten > MICRO_BATCH * WIRES, "nobody has noticed"
