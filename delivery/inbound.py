@@ -78,7 +78,7 @@ def _named(mail: Inbound) -> Named | None:
             continue
         return Named(token.message_id, token.tag, token.purpose)
     recipients = [report.recipient for report in mail.reports]
-    found = matching.by_message_id(mail.message_ids, about=[mail.sender, *recipients])
+    found = matching.find(mail.message_ids, about=[mail.sender, *recipients])
     return Named(found.message_id, return_path.tag(found.address_key)) if found else None
 
 

@@ -29,8 +29,14 @@ class Match(NamedTuple):
     address_key: str
 
 
-def by_message_id(message_ids: Collection[str], *, about: Iterable[str]) -> Match | None:
-    """The first message of ours that is named; `about` are addresses in the mail."""
+def by_message_id(message_ids: Collection[str], *, about: Iterable[str]) -> int | None:
+    """The id of the first message of ours that is named; `about` are addresses in the mail."""
+    found = find(message_ids, about=about)
+    return found.message_id if found else None
+
+
+def find(message_ids: Collection[str], *, about: Iterable[str]) -> Match | None:
+    """Like `by_message_id`, with its reader."""
     if not message_ids:
         return None
     ours = dict(_candidates(about))
