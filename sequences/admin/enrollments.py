@@ -6,13 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import URLPattern, path
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import Actor
 from emailseq.backoffice.columns import column, state_badge, subscriber_link
 from emailseq.backoffice.mixins import WorkspaceAdmin
-from emailseq.backoffice.pages import Request
+from emailseq.backoffice.pages import Request, require
 from emailseq.backoffice.verbs import Verb, pause, resume
 from emailseq.lib import clock
 from emailseq.lib.errors import Conflict
@@ -26,6 +29,7 @@ from sequences.services import lifecycle
 from sequences.states import ENROLLMENT_MOVES, LIVE_RUN, StepKind
 from subscribers.admin import timeline
 from subscribers.admin.timeline import Words
+from subscribers.models import Subscriber
 
 CAME_TO = Words("arrow_forward", "plain", _("Came to step {number}: {step}"))
 LEFT_BY = Words("call_split", "plain", _("Left step {number} by the arm {arm}"))
@@ -77,6 +81,24 @@ class EnrollmentAdmin(WorkspaceAdmin):
     moves = ENROLLMENT_MOVES
     row_verbs = VERBS
     page_verbs = VERBS
+
+    def get_urls(self) -> list[URLPattern]:
+        fragment = self.admin_site.admin_view(self.ahead_fragment)
+        route = "of/<int:subscriber_id>/ahead/"
+        return [path(route, fragment, name="sequences_enrollment_ahead"), *super().get_urls()]
+
+    def ahead_fragment(self, request: Request, subscriber_id: int) -> HttpResponse:
+        """What sequences are going to send to somebody, for their page."""
+        require(request, "subscribers:read")
+        person = get_object_or_404(Subscriber.objects.of(request.workspace), pk=subscriber_id)
+        ahead = [
+            {**shown(line), "run": run}
+            for run, entry in outlook.upcoming(person)
+            for line in dry_run.in_words(
+                [entry], dry_run.of_version(run.version_id), request.workspace
+            )
+        ]
+        return render(request, "sequences/ahead.html", {"ahead": ahead})
 
     def get_queryset(self, request: Request) -> Any:
         beside = ("subscriber", "sequence__workspace", "sequence__list", "version")

@@ -177,6 +177,29 @@ def test_a_run_tells_step_by_step_what_happened_and_what_is_ahead():
     assert url("change", run) in client.get(url("change", person)).content.decode()
 
 
+def test_the_page_of_a_person_tells_what_is_ahead_of_them():
+    client = sign_in()
+    first = make_playing(HELLO, TWO_DAYS, BYE, workspace=client.workspace)
+    other = make_playing(TWO_DAYS, BYE, workspace=client.workspace, list=first.list)
+    with clock.frozen(NOW):
+        [person] = enter(first)
+        enroll(other, [person.pk], by=SYSTEM)
+        ahead = reverse("admin:sequences_enrollment_ahead", args=[person.pk])
+        told = client.get(ahead).context["ahead"]
+
+    assert (
+        f'hx-get="{ahead}" hx-trigger="load"' in client.get(url("change", person)).content.decode()
+    )
+    assert [(each["run"].sequence, f"{each['local']:%F %H:%M}") for each in told] == [
+        (first, "2026-11-24 09:00"),
+        (first, "2026-11-26 09:00"),
+        (other, "2026-11-26 09:00"),
+    ]
+    assert sign_in().get(ahead).status_code == 404
+    blind = sign_in(role="Author", workspace=client.workspace)
+    assert blind.get(ahead).status_code == 403
+
+
 def test_a_run_that_has_ended_says_why_and_has_nothing_ahead():
     client = sign_in()
     sequence = make_playing(HELLO, TWO_DAYS, BYE, workspace=client.workspace)

@@ -35,6 +35,7 @@ def every_page(world):
         yield page_of(target)
     for page in ("simulate", "forecast", "why"):
         yield page_of(world[Sequence], page)
+    yield reverse("admin:sequences_enrollment_ahead", args=[world[Subscriber].pk])
     yield f"{page_of(world[Sequence], 'simulate')}?first_name=Ada"
     yield f"{page_of(world[Sequence], 'why')}?person={world[Subscriber].public_id}"
 
