@@ -93,7 +93,7 @@ def run(
     baseline, *others = [SOURCE, BLAST, SMTPLIB] if tools else [BLAST, SMTPLIB]
     with tempfile.TemporaryDirectory() as folder, new_database() as urls, ExitStack() as stack:
         say(f"Importing {each:,} people …")
-        to = _import(Path(folder) / "people.csv", each)
+        to = import_people_of(Path(folder) / "people.csv", each)
         if dkim:
             _sign(to.workspace, dkim)
         journals = [Path(folder) / f"journal-{number}.jsonl" for number in range(senders)]
@@ -103,7 +103,7 @@ def run(
             hand.hear()
         with sinks.keeping(journals) as ours:
             kept = Crew(hands, ours, tools)
-            kept.send(_queue(to, 0))
+            kept.send(queue(to, 0))
             entries = [json.loads(line) for path in journals for line in path.open()]
             arrived = Counter(entry["message_id"] for entry in entries)
             message_bytes = round(statistics.mean(entry["size"] for entry in entries))
@@ -111,7 +111,7 @@ def run(
             with sinks.forgetting(tools, senders) if tools else nullcontext(ours) as targets:
                 crew = Crew(hands, targets, tools)
                 turns = [
-                    crew.round(_queue(to, number), [baseline, *others], message_bytes, say)
+                    crew.round(queue(to, number), [baseline, *others], message_bytes, say)
                     for number in range(1, rounds + 1)
                 ]
     ours_turns = [turn[OURS] for turn in turns]
@@ -215,7 +215,7 @@ class Crew:
         return float(last.timestamp())
 
 
-def _import(file: Path, count: int) -> List:
+def import_people_of(file: Path, count: int) -> List:
     """A list of so many people."""
     workspace = accounts.create_workspace(
         name="Harbour", slug="harbour", postal_address="1 Quay Street, Copenhagen", by=BENCH
@@ -265,7 +265,7 @@ def _person(number: int) -> list[str]:
     return [f"person-{number}@post.example", "Zoë", f"Sørensen {number}", *facts]
 
 
-def _queue(to: List, number: int) -> Campaign:
+def queue(to: List, number: int) -> Campaign:
     """A campaign to the list, all of it in the outbox."""
     workspace = to.workspace
     template = templates.create_template(

@@ -56,7 +56,8 @@ def _fill_page(campaign_id: int, *, limit: int, now: datetime) -> int:
         return 0
     ahead = campaign.audience().filter(id__gt=campaign.fill_cursor, id__lte=campaign.fill_until)
     page = list(ahead.order_by("id").values_list("id", "subscriber_id")[:limit])
-    queued = delivery.queue_many([_message(campaign, person) for _, person in page], now=now)
+    people = [subscriber_id for _, subscriber_id in page]
+    queued = delivery.queue_each(_message(campaign), to=people, now=now)
     done = len(page) < limit
     Campaign.objects.filter(pk=campaign.pk).update(
         fill_cursor=campaign.fill_until if done else page[-1][0],
@@ -71,14 +72,14 @@ def _is_backed_up(campaign: Campaign) -> bool:
     return queued[BACKLOG:].exists()
 
 
-def _message(campaign: Campaign, subscriber_id: int) -> NewMessage:
+def _message(campaign: Campaign) -> NewMessage:
     return NewMessage(
         workspace_id=campaign.workspace_id,
         **campaign.source,
         step_key="",
         run=0,
         variant="",
-        subscriber_id=subscriber_id,
+        subscriber_id=0,  # of a page, each
         list_id=campaign.list_id,
         template_version_id=campaign.template_version_id,  # type: ignore[arg-type] # set by `send`
         sender_id=campaign.sender_id,

@@ -9,7 +9,7 @@ from analytics.tests.factories import catch_up
 from campaigns import services, tasks
 from campaigns.progress import progress
 from campaigns.tests.factories import CampaignFactory
-from delivery import engine as delivery
+from delivery import reaper
 from delivery.tests.wire import Wire
 from subscribers import services as people
 from subscribers.tests.factories import make_audience
@@ -50,7 +50,7 @@ def test_after_a_cancel_nobody_gets_it_and_everybody_has_an_outcome(tmp_path):
 
     services.cancel(campaign, by=SYSTEM)
     wire.send()
-    delivery.reap()
+    reaper.reap()
     tasks.fill()
     catch_up()
 

@@ -57,6 +57,12 @@ def queue_many(messages: Iterable[NewMessage], *, now: datetime) -> int:
     return sql.run("delivery", "queue_many", {**columns, "many": MANY, "now": now})
 
 
+def queue_each(message: NewMessage, *, to: Sequence[int], now: datetime) -> int:
+    """Put the same message for each of these subscribers there, whoever it names; as above."""
+    query = message._asdict() | sql.packed({"subscriber_ids": to})
+    return sql.run("delivery", "queue_each", {**query, "many": MANY, "now": now})
+
+
 def mirror(
     *,
     workspace: Workspace,

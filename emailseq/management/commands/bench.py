@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 
-from benchmarks import advance, ingest, render, segments, send, tracking
+from benchmarks import advance, fill, ingest, mixed, render, segments, send, tracking
 
 
 class Bench(NamedTuple):
@@ -28,7 +28,9 @@ class Bench(NamedTuple):
 BENCHES = {
     "send": Bench(send.run, 20_000, ("rounds", "senders", "dkim", "postfix")),
     "advance": Bench(advance.run, 5_000_000),
+    "fill": Bench(fill.run, 1_000_000, ("rounds",)),
     "ingest": Bench(ingest.run, 200_000, ("rounds",)),
+    "mixed": Bench(mixed.run, 100_000, ("senders", "postfix")),
     "render": Bench(render.run, 40_000, ("rounds",)),
     "segments": Bench(segments.run, 1_000_000),
     "tracking": Bench(tracking.run, 24_000, ("rounds",)),
