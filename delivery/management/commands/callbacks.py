@@ -14,6 +14,7 @@ class Command(BaseCommand):
         "Say what has come in about messages of late, newest first, and what became of it; or have "
         "what was kept aside read once more."
     )
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--parked", action="store_true", help="only what could not be read")
