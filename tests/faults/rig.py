@@ -164,7 +164,7 @@ class Rig:
                 return 0
 
     def wait_for_web(self) -> None:
-        self.wait(lambda: self.ask("GET", "/u/nobody") == 404, seconds=30)
+        self.wait(lambda: self.ask("GET", "/u/nobody") == 404, seconds=90)
 
     def unsubscribe(self, message_id: int) -> int:
         """One click, as a mailbox provider does it for the reader of a message."""
@@ -228,7 +228,7 @@ class Rig:
             left = Outbox.objects.filter(doubt_at=None)
             standing = left.values_list("lease_token", "wire_at", "run_at", "cancelled_at")
             raise AssertionError(f"{late}; {left.count()} are left: {[*standing[:3]]}") from None
-        return took + self.wait(_counted, seconds=20)
+        return took + self.wait(_counted, seconds=60)
 
     # Books
 

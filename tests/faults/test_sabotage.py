@@ -115,7 +115,7 @@ def test_a_planted_late_send_is_found(lab):
 def kill_some(rig, lab):
     campaign = rig.send(1500)
     for _ in range(4):
-        rig.wait(rig.busy_senders, seconds=30)
+        rig.wait(rig.busy_senders, seconds=90)
         time.sleep(lab.chance.uniform(0.5, 1))
         victim = lab.chance.choice(rig.busy_senders() or rig.senders)
         rig.kill(victim)

@@ -41,7 +41,7 @@ def test_f14_five_beats_ring_and_each_step_is_taken_once(lab):
         live = make_live(EMAIL, 2 * SECOND, EMAIL)
         make_runs(live, people)
         rig.wait(lambda: not Enrollment.objects.filter(state="active").exists(), seconds=90)
-        rig.wait(lambda: not Outbox.objects.exists(), seconds=30)
+        rig.wait(lambda: not Outbox.objects.exists(), seconds=90)
 
         each, distinct = mails(rig)
         steps = Enrollment.objects.filter(state="completed").count()

@@ -62,11 +62,11 @@ def test_f06_postgresql_crashes_and_recovers_by_itself(lab):
         for _ in range(crashes):
             if rig.is_settled(campaign):
                 break
-            rig.wait(lambda: session_pids(rig), seconds=30)
+            rig.wait(lambda: session_pids(rig), seconds=90)
             os.kill(lab.chance.choice(session_pids(rig)), signal.SIGKILL)  # takes all others along
             connection.close()
             recoveries.append(rig.recovery())
-            rig.wait(is_up, seconds=30)
+            rig.wait(is_up, seconds=90)
         rig.settle(campaign)
 
         counts = rig.books(campaign)
@@ -75,7 +75,7 @@ def test_f06_postgresql_crashes_and_recovers_by_itself(lab):
         assert len(recoveries) >= 2, "it was over before PostgreSQL crashed"
         assert counts.owed == counts.sent + counts.in_doubt
         assert counts.in_doubt <= len(recoveries) * 2 * WIRES * MICRO_BATCH
-        assert max(recoveries) <= 30
+        assert max(recoveries) <= 60
 
 
 def is_up():
@@ -168,7 +168,7 @@ def test_f10_a_valkey_that_forgets_everything_delays_nothing_for_good(lab):
             time.sleep(1.5)
         rig.settle(campaign)
         opened = Event.objects.filter(kind="message.opened")
-        rig.wait(lambda: opened.count() >= len(seen), seconds=20)
+        rig.wait(lambda: opened.count() >= len(seen), seconds=60)
 
         counts = rig.books(campaign)
         lab.note(flushes=flushes, opened=len(seen))
