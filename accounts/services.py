@@ -186,6 +186,14 @@ def revoke_copied(token: str) -> int:
     return len(BlacklistedToken.objects.bulk_create(ended, ignore_conflicts=True))
 
 
+def forget_tokens(*, limit: int = 10_000) -> int:
+    """Forget refresh tokens that have expired, used up or not; how many they were."""
+    expired = OutstandingToken.objects.filter(expires_at__lt=clock.now()).order_by("pk")
+    ids = list(expired.values_list("pk", flat=True)[:limit])
+    OutstandingToken.objects.filter(pk__in=ids).delete()
+    return len(ids)
+
+
 def login_token(user: User) -> str:
     """A token that signs `user` in within half an hour, and once: `last_login` is part of it."""
     expires = int((clock.now() + LOGIN_LINK_LIFETIME).timestamp())

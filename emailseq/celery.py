@@ -63,6 +63,8 @@ TICKS: dict[str, tuple[str, float, tuple[Any, ...]]] = {
     "read-mailboxes": ("delivery.tasks.read_mailboxes", 10, ()),
     "forget-callbacks": ("delivery.tasks.forget_callbacks", 600, ()),
     "reap": ("delivery.tasks.reap", 10, ()),
+    "forget-answers": ("accounts.tasks.forget_answers", 60, ()),
+    "forget-tokens": ("accounts.tasks.forget_tokens", 3600, ()),
     "forget-event-keys": ("subscribers.tasks.forget_event_keys", 60, ()),
     "brake-campaigns": ("campaigns.tasks.brake", 60, ()),
     "brake-sequences": ("sequences.tasks.brake", 60, ()),

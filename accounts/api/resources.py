@@ -7,7 +7,8 @@ to call one verb of an object and show the result is a method of the view.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -21,6 +22,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
+from accounts import idempotency
 from accounts.authentication import ApiRequest
 from emailseq.lib.api.fields import Nothing, Strict, find
 from emailseq.lib.api.problems import Refused
@@ -53,6 +55,14 @@ class Endpoint(GenericViewSet[Any]):
     http_method_names = ("get", "head", "post", "put", "patch", "delete")
     permissions: ClassVar[Mapping[str, str]] = {}
     inputs: ClassVar[Mapping[str, type[BaseSerializer[Any]]]] = {}
+    # What asks somebody else and waits for the answer: no transaction may, so no key is heeded.
+    outbound: ClassVar[Collection[str]] = ()
+
+    def initial(self, request: Request, *arguments: Any, **named: Any) -> None:
+        super().initial(request, *arguments, **named)
+        heeded = request.method == "POST" and self.action not in self.outbound
+        if heeded and request.auth is not None and idempotency.HEADER in request.headers:
+            self.post = partial(idempotency.once, self.post)
 
     def input_class(self) -> type[BaseSerializer[Any]]:
         """The serializer of the action's body."""

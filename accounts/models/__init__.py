@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from accounts.models.api_key import APIKey
 from accounts.models.audit import AuditEntry
+from accounts.models.idempotency import RememberedAnswer
 from accounts.models.user import Membership, User
 from accounts.models.workspace import Workspace, WorkspaceModel, WorkspaceQuerySet
 
@@ -9,6 +10,7 @@ __all__ = [
     "APIKey",
     "AuditEntry",
     "Membership",
+    "RememberedAnswer",
     "User",
     "Workspace",
     "WorkspaceModel",

@@ -81,6 +81,7 @@ class SendingDomains(Resource):
     serializer_class = SendingDomainSerializer
     filters = DomainFilters
     inputs = {"create": NewDomain, "partial_update": DomainChanges, "rotate_dkim": Rotation}
+    outbound = ("check",)
     permissions = reads("delivery", create="delivery:write", rotate_dkim="delivery:write")
     verbs = {
         "partial_update": Verb(services.update_domain, "delivery:write"),

@@ -34,6 +34,7 @@ class Mailboxes(Resource):
 
     queryset = Mailbox.objects.in_use()
     serializer_class = MailboxSerializer
+    outbound = ("test",)
     permissions = reads("delivery", create="delivery:write", test="delivery:write")
     verbs = {
         "partial_update": Verb(services.update_mailbox, "delivery:write"),

@@ -80,6 +80,7 @@ class Transports(Resource):
 
     queryset = Transport.objects.in_use().prefetch_related("lanes__transport")
     serializer_class = TransportSerializer
+    outbound = ("test",)
     permissions = reads("delivery", create="delivery:write", test="delivery:write")
     verbs = {
         "partial_update": Verb(services.update_transport, "delivery:write"),

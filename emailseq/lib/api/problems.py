@@ -32,6 +32,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "method_not_allowed": (405, "The method is not allowed here."),
     "not_acceptable": (406, "There is no such representation."),
     "duplicate": (409, "It exists already."),
+    "idempotency_in_flight": (409, "The same request is under way."),
     "in_use": (409, "It is still in use."),
     "state_conflict": (409, "The state forbids it."),
     "transport_unusable": (409, "The mail server does not let us in."),
@@ -40,12 +41,14 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "body_too_large": (413, "The body is too large."),
     "batch_too_large": (413, "There are too many items."),
     "unsupported_media_type": (415, "The body must be application/json."),
+    "idempotency_mismatch": (422, "The key belongs to another request."),
     "precondition_required": (428, "If-Match is missing."),
     "rate_limited": (429, "Too many requests."),
     "internal": (500, "Something went wrong on our side."),
     "unavailable": (503, "Come back in a moment."),
 }
 BY_STATUS = {status: code for code, (status, _) in reversed(PROBLEMS.items())}
+_TRY_AGAIN = {"idempotency_in_flight": "1"}  # code -> in how many seconds
 # The framework's words for a fault of one member, where ours differ.
 MEMBER_CODES = {
     "blank": "required",
@@ -72,7 +75,9 @@ def handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
         case Invalid():
             return _answer(invalid(error))
         case AppError():
-            return _answer(document(error.code, error.detail, **error.members))
+            wait = _TRY_AGAIN.get(error.code)
+            headers = {"Retry-After": wait} if wait else None
+            return _answer(document(error.code, error.detail, **error.members), headers)
         case exceptions.ValidationError():
             return _answer(invalid(faults(error)))
         case exceptions.ParseError():

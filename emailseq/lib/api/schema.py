@@ -18,6 +18,13 @@ IF_MATCH = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, required=True, description="The ETag you have read."
 )
 
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="Repeated with the same key and body within a day, it has its effect once.",
+)
+
 
 class Fault(serializers.Serializer[Any]):
     pointer = serializers.CharField(help_text="A JSON pointer (RFC 6901) into the body.")
@@ -67,6 +74,9 @@ class Schema(AutoSchema):
         verb = getattr(self.view, "verbs", {}).get(self.view.action)
         if verb and verb.guarded:
             parameters.append(IF_MATCH)
+        known = self.view.permissions.get(self.view.action)  # whoever calls has a credential
+        if self.method == "POST" and known and self.view.action not in self.view.outbound:
+            parameters.append(IDEMPOTENCY_KEY)
         return parameters
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
