@@ -8,4 +8,4 @@ class DeliveryConfig(AppConfig):
     verbose_name = "Delivery"
 
     def ready(self) -> None:
-        from delivery import consumers, inbound  # noqa: F401 - register what they read
+        from delivery import consumers, esp_callbacks, inbound  # noqa: F401 - register what they read

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from anymail import exceptions
-from anymail.backends import brevo, mailgun, mailtrap, postmark, resend, sparkpost
+from anymail.backends import brevo, mailgun, mailtrap, postmark, resend, sendgrid, sparkpost
 from anymail.message import AnymailMessage
 from anymail.signals import AnymailTrackingEvent
 from anymail.webhooks import brevo as brevo_hooks
@@ -34,10 +34,6 @@ from django.http import HttpRequest
 from delivery.replies import Reply
 from delivery.transports.http import Call, Response, Unspeakable, refusal
 from delivery.transports.smtp import Envelope
-
-with warnings.catch_warnings():  # that anymail no longer tests its part for SendGrid; we do
-    warnings.simplefilter("ignore")
-    from anymail.backends import sendgrid
 
 METADATA = "emailseq_id"  # under this name a message carries its id there and back
 
@@ -144,7 +140,10 @@ class Dialect:
         if esp.name and name:
             options[esp.name] = name
         self._esp = esp
-        self._backend = esp.backend(**options)
+        with warnings.catch_warnings():
+            # Anymail no longer tries its part for SendGrid against the real one.
+            warnings.simplefilter("ignore")
+            self._backend = esp.backend(**options)
 
     def __call__(self, envelope: Envelope) -> Call:
         message = _message(envelope, self._esp.headers or {})
@@ -184,6 +183,8 @@ class Dialect:
             # It takes nothing for this recipient. What it knows of them is not known to us, so
             # this is what mail servers say of a mailbox that is closed: nobody is suppressed.
             return Reply(550, "5.2.1", f"{told.status}: {' '.join(words.split())}"[:400], "rcpt")
+        if not answer.is_success:
+            return refusal(answer.status_code, words)
         return Reply(0, "", f"{told.status}: {words}"[:400], "dot")
 
 
@@ -257,18 +258,22 @@ def verify(esp: Esp, secret: str, request: HttpRequest) -> None:
         raise Forged(str(error)) from error
 
 
-def parse(esp: Esp, secret: str, request: HttpRequest) -> list[AnymailTrackingEvent]:
-    """What a callback tells. Raises ValueError for what is no callback of this ESP."""
+def parse(esp: Esp, request: HttpRequest) -> list[AnymailTrackingEvent]:
+    """What a verified callback tells. Raises ValueError for what is no callback of this ESP."""
+    reader = view_of(esp, "-" if esp.signs and not esp.may_sign else "-:-")
     try:
-        return list(view_of(esp, secret).parse_events(request))
+        return list(reader.parse_events(request))
     except Exception as error:
         raise ValueError(f"No callback of {esp.label}: {error!r}"[:300]) from error
 
 
-def request_of(body: bytes, *, content_type: str) -> HttpRequest:
-    """A request that was written down, once more."""
+def request_of(
+    body: bytes, *, content_type: str, environment: Mapping[str, Any] | None = None
+) -> HttpRequest:
+    """A request that was read, or written down, once more."""
     return WSGIRequest(
         {
+            **(environment or {}),
             "REQUEST_METHOD": "POST",
             "CONTENT_TYPE": content_type,
             "CONTENT_LENGTH": str(len(body)),

@@ -12,4 +12,5 @@ urlpatterns = [
     path("d/<str:token>", web.confirm, name="confirm"),
     path("n/<str:token>", web.not_me, name="not-me"),
     path("inbound/<str:secret>", ingestion.ingest, name="ingest"),
+    path("esp/<str:transport_id>", ingestion.hear, name="esp-callbacks"),
 ]
