@@ -104,9 +104,10 @@ pytestmark = pytest.mark.django_db
 def test_what_a_feedback_leads_to(kind, event, verdict, suppressed):
     (message,) = sent()
 
-    told = [tell(message, kind, status="5.1.1", reason="No such user.") for _ in range(100)]
+    times = 100 if kind == "hard" else 2
+    told = [tell(message, kind, status="5.1.1", reason="No such user.") for _ in range(times)]
 
-    assert told == [1] + [0] * 99
+    assert told == [1] + [0] * (times - 1)
     feedback = Feedback.objects.get()
     address = message.subscriber.address_key
     assert (feedback.kind, feedback.address_key, feedback.at) == (kind, address, NOW)
