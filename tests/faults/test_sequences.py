@@ -73,7 +73,7 @@ def test_f15_after_two_hours_without_a_beat_overdue_steps_are_taken_once_and_in_
         each, distinct = mails(rig)
         lab.note(people=people, arrived=sum(each.values()))
         assert set(each.values()) == set(distinct.values()) == {2}, "an overdue step came twice"
-        assert rig.disagreements() == []
+        assert rig.tracebacks() == {}
         assert Enrollment.objects.filter(state="active").count() == people
 
 
