@@ -178,12 +178,37 @@ def test_what_is_behind_a_broken_line_did_not_leave():
     assert announced == [41]
 
 
+def hesitate(_):
+    """It takes its time, and then hangs up."""
+    threading.Event().wait(0.5)
+
+
 def test_an_esp_that_does_not_answer_is_not_waited_for():
-    silent = threading.Event()
-    [result], *_ = of_the_only_one(lambda _: silent.wait(0.6) and None, deadline=0.1)
+    [result], *_ = of_the_only_one(hesitate, deadline=0.1)
 
     assert result.outcome is WireOutcome.IN_DOUBT
     assert result.reply.text == "no answer within 0.1 s"
+
+
+def test_what_was_asked_when_the_pump_is_stopped_is_in_doubt():
+    async def run(port):
+        dialect = esps.Dialect(esps.ESPS["postmark"], key="k", url=f"http://127.0.0.1:{port}/")
+        connection = await HttpConnection.open(carriers.Account(host="x", dialect=dialect))
+        results = []
+        two = [ENVELOPE, ENVELOPE._replace(id=42)]
+        sending = asyncio.create_task(connection.send(two, report=results.append))
+        while not esp.heard:
+            await asyncio.sleep(0.01)
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+        return [(result.id, result.outcome) for result in results]
+
+    with Esp(hesitate) as esp:
+        assert asyncio.run(run(esp.port)) == [
+            (41, WireOutcome.IN_DOUBT),
+            (42, WireOutcome.UNSENT),
+        ]
 
 
 def test_nothing_is_asked_under_a_mark_that_is_too_old():
