@@ -55,6 +55,7 @@ class Endpoint(GenericViewSet[Any]):
     http_method_names = ("get", "head", "post", "put", "patch", "delete")
     permissions: ClassVar[Mapping[str, str]] = {}
     inputs: ClassVar[Mapping[str, type[BaseSerializer[Any]]]] = {}
+    post: Callable[..., Response]  # the action that the route binds to it
     # What asks somebody else and waits for the answer: no transaction may, so no key is heeded.
     outbound: ClassVar[Collection[str]] = ()
 
