@@ -13,6 +13,8 @@ import csv
 import json
 import signal
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -21,6 +23,7 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import django
 from django.db.models import Max
 
 from accounts import services as accounts
@@ -61,6 +64,9 @@ BENCH = Actor.command("bench")
 SIGNED_BY = {"rsa": RSA_2048, "ed25519": ED25519}
 OURS, SOURCE, BLAST, SMTPLIB = "emailseq", "smtp-source", "our SMTP client alone", "smtplib"
 _ORDERS = {SOURCE: "source", BLAST: "blast", SMTPLIB: "smtplib"}
+PEER = Path(__file__).with_name("peer.py")
+PEERS = {"post_office": "django-post_office", "django_mailer": "django-mailer"}
+PEER_COUNT = 2000
 SINK_BUSY = 0.9  # of a core: from here on it is the sink that is measured
 PATIENCE_SECONDS = 300
 
@@ -82,12 +88,14 @@ def run(
     senders: int,
     dkim: str | None,
     postfix: Path | None,
+    peers: bool,
     say: Callable[[str], object],
 ) -> dict[str, Any]:
     """Send `size` messages in `rounds` campaigns, and one round more to see what arrives.
 
     `dkim` is the algorithm that signs them, if any does; `postfix` is where Postfix's tools are
-    unpacked, if they are not installed. `say` hears of progress.
+    unpacked, if they are not installed; with `peers` other queues for Django send such messages,
+    too. `say` hears of progress.
     """
     each, tools = size // rounds, Postfix.find(postfix)
     baseline, *others = [SOURCE, BLAST, SMTPLIB] if tools else [BLAST, SMTPLIB]
@@ -114,18 +122,23 @@ def run(
                     crew.round(queue(to, number), [baseline, *others], message_bytes, say)
                     for number in range(1, rounds + 1)
                 ]
+                peer_rates = (
+                    _peers(Path(folder), urls, targets[0], message_bytes, say) if peers else {}
+                )
     ours_turns = [turn[OURS] for turn in turns]
+    rate = statistics.median(turn.rate for turn in ours_turns)
     return {
         "bench": "send",
         "dkim": dkim,
         "seconds": round(sum(turn.seconds for turn in ours_turns), 1),
-        "rate": round(statistics.median(turn.rate for turn in ours_turns)),
+        "rate": round(rate),
         "rss_mb": round(max(turn.rss_mb for turn in ours_turns)),
         "baseline": {
             "name": baseline,
             "rate": round(statistics.median(turn[baseline].rate for turn in turns)),
         },
         "ratio_baseline": _ratio(turns, baseline),
+        **{f"ratio_{peer}": round(rate / other, 1) for peer, other in peer_rates.items()},
         "ratios": {name: _ratio(turns, name) for name in others},
         "rates": {name: [round(turn[name].rate) for turn in turns] for name in turns[0]},
         "lost": each - len(arrived),
@@ -213,6 +226,27 @@ class Crew:
             hand.process.send_signal(signal.SIGUSR1)
         last = SendLedger.objects.filter(**own).aggregate(at=Max("finished_at"))["at"]
         return float(last.timestamp())
+
+
+def _peers(
+    folder: Path, urls: dict[str, str], sink: Sink, size: int, say: Callable[[str], object]
+) -> dict[str, float]:
+    """How many messages a second other queues for Django send, in an environment made for them."""
+    say(f"Installing {', '.join(PEERS.values())} …")
+    python = folder / "peers" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", folder / "peers"], check=True)
+    packages = [*PEERS.values(), f"django=={django.__version__}", "psycopg[binary]"]
+    subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
+    rates = {}
+    for peer in PEERS:
+        order = [peer.removeprefix("django_"), urls["DATABASE_URL"], sink.port, PEER_COUNT, size]
+        told = subprocess.check_output([python, PEER, *map(str, order)], cwd=folder, text=True)
+        answer = json.loads(told.splitlines()[-1])
+        if answer["sent"] != PEER_COUNT:
+            raise RuntimeError(f"{peer} sent {answer['sent']} of {PEER_COUNT} messages.")
+        rates[peer] = PEER_COUNT / answer["seconds"]
+        say(f"{peer} {rates[peer]:,.0f}/s")
+    return rates
 
 
 def import_people_of(file: Path, count: int) -> List:

@@ -26,7 +26,7 @@ class Bench(NamedTuple):
 
 
 BENCHES = {
-    "send": Bench(send.run, 20_000, ("rounds", "senders", "dkim", "postfix")),
+    "send": Bench(send.run, 20_000, ("rounds", "senders", "dkim", "postfix", "peers")),
     "advance": Bench(advance.run, 5_000_000),
     "fill": Bench(fill.run, 1_000_000, ("rounds",)),
     "ingest": Bench(ingest.run, 200_000, ("rounds",)),
@@ -47,6 +47,9 @@ class Command(BaseCommand):
         parser.add_argument("--rounds", type=int, default=4, help="campaigns they are sent in")
         parser.add_argument("--senders", type=int, default=2, help="processes that send")
         parser.add_argument("--dkim", choices=send.SIGNED_BY, help="have each message signed")
+        parser.add_argument(
+            "--peers", action="store_true", help="beside django-post_office and django-mailer"
+        )
         parser.add_argument(
             "--postfix", type=Path, help="where smtp-sink and smtp-source are unpacked"
         )
