@@ -153,15 +153,14 @@ def release_lane(lane: Lane, *, by: Actor) -> bool:
 
 def test_transport(transport: Transport, *, by: Actor) -> str:
     """Connect, say hello, sign in and leave again. Raises Unusable with the server's words."""
-    server: Server | Account = (
-        account_of(transport) if transport.esp else server_of(transport, shared=shared_server())
-    )
+    server = server_of(transport, shared=shared_server())
+    host = server.host or (transport.esp.host if transport.esp else "")
     try:
-        asyncio.run(_visit(server))
+        asyncio.run(_try_key(transport) if transport.esp else _visit(server))
     except ConnectFailed as failed:
-        raise Unusable(f"{server.host} at {failed.reply.stage}: {failed.reply}") from failed
+        raise Unusable(f"{host} at {failed.reply.stage}: {failed.reply}") from failed
     _record(transport, "transport.tested", by=by)
-    return f"{server.host} lets us in."
+    return f"{host} lets us in."
 
 
 @transaction.atomic
@@ -192,8 +191,7 @@ def account_of(transport: Transport) -> Account:
         raise ValueError(f"{transport.public_id} leads to no ESP")
     key, fault = _password(transport)
     dialect = _dialect(transport, esp, key=key)
-    host = transport.host or esp.host
-    return Account(host=host, dialect=dialect, probe=dialect.probe(), fault=fault)
+    return Account(host=transport.host or esp.host, dialect=dialect, fault=fault)
 
 
 def server_of(transport: Transport, *, shared: Server) -> Server:
@@ -230,19 +228,18 @@ def _is_allowed(transport: Transport) -> bool:
     return f"{transport.host}:{transport.port}" in settings.TRANSPORT_ALLOWED_HOSTS
 
 
-async def _visit(server: Server | Account) -> None:
-    if isinstance(server, Account):
-        await _try_key(server)
-    else:
-        await (await Connection.open(server)).aclose()
+async def _visit(server: Server) -> None:
+    connection = await Connection.open(server)
+    await connection.aclose()
 
 
-async def _try_key(account: Account) -> None:
+async def _try_key(transport: Transport) -> None:
     """Open a page that takes a valid key, where the ESP has one."""
+    account = account_of(transport)
     connection = await HttpConnection.open(account)
     try:
-        if account.probe:
-            answer = await connection.ask(account.probe)
+        if probe := account.dialect.probe():
+            answer = await connection.ask(probe)
             if answer.status_code == 401:
                 raise ConnectFailed(refusal(answer.status_code, answer.text))
     finally:
@@ -327,6 +324,8 @@ def _keep(transport: Transport, **secrets: str) -> None:
 def _faults_of_place(transport: Transport) -> list[Problem]:
     """An API key goes to its ESP alone, or where the operator allows."""
     host, esp = transport.host, transport.esp
+    if esp and not re.fullmatch(r"[\w.-]*", transport.username, re.ASCII):
+        return [Problem("/username", "invalid", "Letters, digits, dots and hyphens.")]
     if esp and host not in ("", esp.host, *esp.hosts) and not _is_allowed(transport):
         known = ", ".join([esp.host, *sorted(esp.hosts)])
         return [Problem("/host", "unknown_host", f"Leave it empty, or one of: {known}.")]

@@ -124,7 +124,7 @@ INACTIVE = {
 }
 
 
-def of_the_only_one(act, **options):
+def of_the_only_one(act, *, count=1, envelope=ENVELOPE, **options):
     """What becomes of one envelope, and whether the connection lives on."""
 
     async def run(port):
@@ -133,7 +133,7 @@ def of_the_only_one(act, **options):
         connection = await HttpConnection.open(carriers.Account(host="x", dialect=dialect))
         results, announced = [], []
         await connection.send(
-            [ENVELOPE, ENVELOPE._replace(id=42)][: options.pop("count", 1)],
+            [envelope, ENVELOPE._replace(id=42)][:count],
             report=results.append,
             announce=announced.append,
             **options,
@@ -158,6 +158,8 @@ def of_the_only_one(act, **options):
         ((503, b"busy"), WireOutcome.REFUSED, 421, False),
         ((504, b"nobody home"), WireOutcome.IN_DOUBT, 0, False),
         ((200, b"<html>welcome"), WireOutcome.IN_DOUBT, 0, False),
+        ((200, [7]), WireOutcome.IN_DOUBT, 0, False),
+        ((422, [7]), WireOutcome.REFUSED, 550, True),
         ((200, b"x" * 500_000), WireOutcome.IN_DOUBT, 0, False),
         (None, WireOutcome.IN_DOUBT, 0, False),
     ],
@@ -241,8 +243,10 @@ def test_statuses_in_the_words_of_a_mail_server(status, code):
 def test_what_an_esp_cannot_take_is_not_offered():
     broken = ENVELOPE._replace(data=MAIL.replace(b"mie@harbour.example>\r\nTo", b"mie>\r\nTo"))
 
-    with pytest.raises(esps.Unspeakable):
-        esps.Dialect(esps.ESPS["postmark"], key="k")(broken)
+    [result], announced, alive = of_the_only_one(accept, envelope=broken)
+
+    assert (result.outcome, announced, alive) == (WireOutcome.REFUSED, [], True)
+    assert str(result.reply).startswith("554 5.6.0 not offered: ")
 
 
 # By a pump, from the outbox to the ledger
@@ -366,6 +370,7 @@ def test_a_transport_to_an_esp_is_made_and_keeps_its_secrets(api):
     [
         ({"password": ""}, "/password", "required"),
         ({"password": "k\r\nX-Other: 1"}, "/password", "invalid_characters"),
+        ({"kind": "mailgun", "username": "a/b"}, "/username", "invalid"),
         ({"host": "evil.example"}, "/host", "unknown_host"),
         ({"host": "169.254.169.254"}, "/host", "unknown_host"),
         ({"tls": "none"}, "/tls", "credentials_in_clear"),

@@ -8,13 +8,14 @@ asked, and what it answers, is its `Dialect`'s affair.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import ssl
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import httpx
 
@@ -41,19 +42,22 @@ class Call(NamedTuple):
     read: Callable[[Response], Reply]
 
 
-Dialect = Callable[[Envelope], Call]  # raises Unspeakable
+class Dialect(Protocol):
+    """How an account of an ESP is spoken to."""
+
+    def __call__(self, envelope: Envelope) -> Call:
+        """Raises Unspeakable."""
+
+    def probe(self) -> Mapping[str, Any] | None:
+        """A request that only a valid key gets answered, and that sends nothing; None without."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """Where an ESP is asked, and how; `probe` is a request that only a valid key gets answered.
-
-    `fault` says why nobody can ask.
-    """
+    """Where an ESP is asked, and how. `fault` says why nobody can."""
 
     host: str
     dialect: Dialect = field(repr=False)
-    probe: Mapping[str, Any] | None = field(default=None, repr=False)
     fault: str = ""
 
 
@@ -125,12 +129,13 @@ class HttpConnection:
     ) -> tuple[WireOutcome, Reply]:
         try:
             call = self._account.dialect(envelope)
-        except Unspeakable as error:
+            request = self._client.build_request(**call.request)
+        except (ValueError, TypeError) as error:  # as Unspeakable is
             return WireOutcome.REFUSED, Reply(554, "5.6.0", f"not offered: {error}", "data")
         announce(envelope.id)
         try:
             async with asyncio.timeout(deadline):
-                reply = call.read(await self._ask(call.request))
+                reply = call.read(await self._ask(request))
         except _NOT_REACHED as error:
             self._ended = Reply(0, "", f"not reached: {error}", "connect")
             return WireOutcome.UNSENT, self._ended
@@ -147,13 +152,14 @@ class HttpConnection:
         """The answer to a request that sends nothing. Raises ConnectFailed."""
         try:
             async with asyncio.timeout(deadline):
-                return await self._ask(request)
+                return await self._ask(self._client.build_request(**request))
         except (httpx.HTTPError, TimeoutError) as error:
             raise ConnectFailed(Reply(0, "", str(error) or "no answer", "connect")) from error
 
-    async def _ask(self, request: Mapping[str, Any]) -> Response:
+    async def _ask(self, request: httpx.Request) -> Response:
         """The answer, or its beginning."""
-        async with self._client.stream(**request) as answer:
+        answer = await self._client.send(request, stream=True)
+        async with contextlib.aclosing(answer):
             body = b""
             async for piece in answer.aiter_raw(MOST_BYTES):
                 body += piece
