@@ -150,6 +150,12 @@ class Rig:
     def busy_senders(self) -> list[str]:
         return [name for name in self.senders if self.held_by(name).exists()]
 
+    def revive(self) -> list[str]:
+        """Start again what has ended, as a supervisor does; what that was."""
+        ended = [name for name, child in self._children.running.items() if child.poll() is not None]
+        self.start(*ended)
+        return ended
+
     # The web server
 
     def ask(

@@ -228,9 +228,11 @@ def test_f12_a_valkey_that_takes_no_writes_is_waited_for(lab, state):
         finally:
             valkey.config_set("maxmemory", 0)
             valkey.replicaof("NO", "ONE")
+        revived = rig.revive()  # whom Celery ended, as its supervisor does
         rig.settle(campaign, seconds=180)
 
         counts = rig.books(campaign)
+        lab.note(state=state, revived=revived)
         expected = {*LOST, "OutOfMemoryError", "ReadOnlyError", "ResponseError"}
         verify(lab, rig, counts, expected=expected)
         assert counts.owed == counts.sent == counts.arrived
