@@ -6,7 +6,7 @@ All of it may come late, twice and in any order: the same things lead to the sam
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import transaction
@@ -26,6 +26,7 @@ from subscribers.events import NewEvent
 from subscribers.models import Subscriber
 from subscribers.states import SuppressionReason
 
+KEPT = timedelta(days=90)  # for so long it counts what comes back of a message
 SOFT = (FeedbackKind.SOFT, FeedbackKind.SOFT_STRICT)
 BOUNCES = (*SOFT, FeedbackKind.HARD, FeedbackKind.SENDER_FAULT, FeedbackKind.CONTENT_FAULT)
 _SUPPRESSES = {
@@ -73,7 +74,8 @@ def record_feedback(told: Iterable[NewFeedback]) -> int:
     """Write down and act on what is told of messages; how much of it was news.
 
     What is about no message of ours has no effect; nor has a bounce of an address that the person
-    has no more. A message in doubt has been sent if anything came back of it.
+    has no more, nor anything but an opt-out that comes later than KEPT after the message. A message
+    in doubt has been sent if anything came back of it.
     """
     rows = [_bounded(each) for each in told]
     known = _messages({row.message_id for row in rows})
@@ -87,7 +89,8 @@ def record_feedback(told: Iterable[NewFeedback]) -> int:
     persons = {person.pk: person for person in locked}
     # Whom nobody knows any more has no feedback either.
     known = {pk: message for pk, message in known.items() if message.subscriber_id in persons}
-    fresh = _write_down([row for row in rows if row.message_id in known], known, persons)
+    in_time = [row for row in rows if row.message_id in known and _is_in_time(row, known)]
+    fresh = _write_down(in_time, known, persons)
     events.record_many(_events(fresh))
     settle_doubts()
     _act(fresh, persons)
@@ -124,6 +127,12 @@ def _messages(message_ids: Set[int]) -> dict[int, Known]:
         if missing := message_ids - found.keys():
             found |= {row.pk: row for row in rows.filter(pk__in=missing)}
     return found
+
+
+def _is_in_time(told: NewFeedback, known: Mapping[int, Known]) -> bool:
+    message = known[told.message_id]
+    left_at = message.finished_at if isinstance(message, SendLedger) else clock.now()
+    return told.kind == FeedbackKind.UNSUBSCRIBED or told.at < left_at + KEPT
 
 
 def _write_down(

@@ -154,6 +154,18 @@ def test_nothing_is_told_of_the_future():
     assert Feedback.objects.get().at == NOW
 
 
+def test_only_an_opt_out_is_never_too_late():
+    (message,) = sent(finished_at=NOW)
+    late = NOW + 91 * DAY
+
+    with clock.frozen(late):
+        assert tell(message, "hard", at=late) == 0
+        assert tell(message, "complained", at=NOW + 89 * DAY) == 1
+        assert tell(message, "unsubscribed", at=late) == 1
+
+    assert reasons() == ["complaint"]
+
+
 def test_what_strangers_say_is_stored_as_far_as_it_can_be():
     (message,) = sent()
 
