@@ -126,7 +126,9 @@ class Connection:
             session.close(ended.reply)
             raise ConnectFailed(ended.reply) from None
         except OSError as error:  # as are TimeoutError and all that ssl raises
-            reply = session.silence(str(error) or f"no session within {deadline:g} s")
+            timed_out = isinstance(error, TimeoutError)
+            silent = f"no session within {deadline:g} s" if timed_out else "the server hung up"
+            reply = session.silence(str(error) or silent)
             session.close(reply)
             raise ConnectFailed(reply) from error
         except asyncio.CancelledError:
