@@ -141,7 +141,7 @@ def test_f21_a_wrong_password_stops_the_transport_and_fails_nobody(lab):
         rig.sink(auth="235 2.7.0 Welcome", latency=100)
         time.sleep(3)
         arrived_while_paused = rig.accepted()
-        call_command("transport", "resume", whole.get().transport.public_id)
+        call_command("transport", "--resume")
         rig.settle(campaign)
 
         counts = rig.books(campaign)
