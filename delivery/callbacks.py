@@ -7,6 +7,7 @@ again; what fails for good is parked with the reason, and nothing else waits for
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -14,10 +15,11 @@ from typing import Any, NamedTuple
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, Sum
 
-from delivery.models import Callback, Forward, Transport
-from delivery.services.feedback import NewFeedback, record_feedback
+from delivery.models import Callback, Forward, SendLedger, Transport
+from delivery.services.feedback import SUPPRESSES, NewFeedback, record_feedback
+from delivery.states import Outcome
 from emailseq.lib import clock
 from emailseq.lib.errors import Invalid
 
@@ -25,6 +27,10 @@ MOST_TRIES = 5
 TRY_AGAIN = timedelta(minutes=5)  # also after a worker that died over it
 KEPT = timedelta(days=30)
 MOST_BYTES = 10 * 1024 * 1024
+# More suppressions than this share of a day's messages, within an hour and from one place, are
+# looked at by a person first: a secret that has leaked must not empty the lists.
+MOST_HARM, LEAST_HARM = 0.05, 50
+HELD = "Held: too many suppressions from there within an hour. Read once more, it is applied."
 _RECIPIENT = re.compile(r"[!-;=?-~]{1,64}@[!-;=?-~]{1,255}")
 
 log = structlog.get_logger(__name__)
@@ -133,17 +139,51 @@ def _try(rows: Sequence[Callback]) -> bool:
 
 
 def _apply(rows: Sequence[Callback], *, now: datetime) -> None:
-    told = [READERS[row.form](row) for row in rows]
-    record_feedback(feedback for each in told for feedback in each.feedback)
-    for row, each in zip(rows, told, strict=True):
+    told = {row: READERS[row.form](row) for row in rows}
+    for row, each in told.items():
+        row.harm = sum(feedback.kind in SUPPRESSES for feedback in each.feedback)
+    floods = _floods(rows, now)
+    held = {row for row in rows if row.harm and row.note != HELD and _place(row) in floods}
+    passed = {row: each for row, each in told.items() if row not in held}
+    record_feedback(feedback for each in passed.values() for feedback in each.feedback)
+    for row in held:
+        row.due_at, row.note = None, HELD
+    for row, each in passed.items():
         row.applied_at, row.due_at, row.note = now, None, each.note[:500]
     answers = [
         Forward(callback=row, message_id=each.answers)
-        for row, each in zip(rows, told, strict=True)
+        for row, each in passed.items()
         if each.answers
     ]
     Forward.objects.bulk_create(answers, ignore_conflicts=True)
-    Callback.objects.bulk_update(rows, ["applied_at", "due_at", "note"])
+    Callback.objects.bulk_update(rows, ["applied_at", "due_at", "note", "harm"])
+
+
+Place = tuple[str, int | None]
+
+
+def _place(row: Callback) -> Place:
+    return row.origin, row.transport_id
+
+
+def _floods(rows: Sequence[Callback], now: datetime) -> set[Place]:
+    """The places that ask for more suppressions within an hour than is likely."""
+    asked: Counter[Place] = Counter()
+    for row in rows:
+        asked[_place(row)] += row.harm
+    return {place for place, harm in asked.items() if harm and _is_flood(place, harm, now)}
+
+
+def _is_flood(place: Place, harm: int, now: datetime) -> bool:
+    origin, transport_id = place
+    before = Callback.objects.filter(
+        origin=origin, transport=transport_id, harm__gt=0, applied_at__gt=now - timedelta(hours=1)
+    )
+    harm += before.aggregate(harm=Sum("harm"))["harm"] or 0
+    if harm <= LEAST_HARM:
+        return False
+    day = SendLedger.objects.filter(outcome=Outcome.SENT, finished_at__gt=now - timedelta(days=1))
+    return harm > MOST_HARM * day.count()
 
 
 def _note_failure(row: Callback, error: Exception) -> None:

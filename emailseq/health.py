@@ -237,7 +237,7 @@ def _coming_back() -> Check:
     parked = Callback.objects.parked()[:1000].count()
     failing = [f"{each} ({each.fault[:100]})" for each in Mailbox.objects.failing()[:3]]
     stuck = [f"{each}: {each.fault}" for each in Forward.objects.parked()[:1]]
-    kept = f"Callbacks that could not be read: {parked}. Try again: `manage.py callbacks --retry`"
+    kept = f"Callbacks kept aside: {parked}. `manage.py callbacks --parked` says why."
     return _check(
         "coming back",
         "What comes back is read.",

@@ -96,6 +96,7 @@ class Callback(models.Model):
     due_at = models.DateTimeField(null=True, default=clock.now)
     tries = models.IntegerField(default=0)
     applied_at = models.DateTimeField(null=True)
+    harm = models.IntegerField(default=0)  # how many suppressions it asks for
     note = models.CharField(max_length=500, blank=True)
 
     objects = CallbackQuerySet.as_manager()
@@ -104,6 +105,11 @@ class Callback(models.Model):
         indexes = [
             models.Index(
                 fields=["due_at", "id"], name="callback_due", condition=Q(due_at__isnull=False)
+            ),
+            models.Index(
+                fields=["origin", "applied_at"],
+                name="callback_harm",
+                condition=Q(harm__gt=0),
             ),
             # What `doctor` counts.
             models.Index(

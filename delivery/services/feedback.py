@@ -29,7 +29,7 @@ from subscribers.states import SuppressionReason
 KEPT = timedelta(days=90)  # for so long it counts what comes back of a message
 SOFT = (FeedbackKind.SOFT, FeedbackKind.SOFT_STRICT)
 BOUNCES = (*SOFT, FeedbackKind.HARD, FeedbackKind.SENDER_FAULT, FeedbackKind.CONTENT_FAULT)
-_SUPPRESSES = {
+SUPPRESSES = {
     FeedbackKind.HARD: SuppressionReason.HARD_BOUNCE,
     FeedbackKind.COMPLAINED: SuppressionReason.COMPLAINT,
 }
@@ -200,7 +200,7 @@ def _act(fresh: Fresh, persons: Mapping[int, Subscriber]) -> None:
         person = persons[message.subscriber_id]
         if not _address(row, person):
             continue
-        if reason := _SUPPRESSES.get(FeedbackKind(row.kind)):
+        if reason := SUPPRESSES.get(FeedbackKind(row.kind)):
             note = " ".join(filter(None, (row.status, row.reason)))
             _suppress(person, reason, note=note, message_id=row.message_id)
         elif row.kind == FeedbackKind.UNSUBSCRIBED and (whole := find_message(row.message_id)):

@@ -373,6 +373,29 @@ def test_a_poisonous_callback_is_parked_and_holds_up_no_other(read):
         assert callbacks.apply() == 0
 
 
+def test_a_flood_of_suppressions_waits_for_a_person(read, monkeypatch):
+    monkeypatch.setattr(callbacks, "LEAST_HARM", 3)
+    messages = sent(5, finished_at=clock.now())
+    read(lambda callback: Told([NewFeedback(int(callback.body), "hard", clock.now())]))
+    for message in messages[:3]:
+        take_in(b"%d" % message.pk)
+    callbacks.apply()
+    assert reasons() == ["hard_bounce"] * 3
+
+    take_in(b"%d" % messages[3].pk)
+    callbacks.apply()
+
+    assert reasons() == ["hard_bounce"] * 3
+    assert [row.note for row in Callback.objects.parked()] == [callbacks.HELD]
+    callbacks.keep(b"%d" % messages[4].pk, form="mail", origin="elsewhere")
+    callbacks.apply()
+    assert reasons() == ["hard_bounce"] * 4
+
+    assert callbacks.retry() == 1
+    callbacks.apply()
+    assert reasons() == ["hard_bounce"] * 5
+
+
 def test_a_worker_that_dies_over_a_callback_leaves_it_for_later(read):
     seen = read(lambda callback: Told([]))
     take_in()

@@ -224,4 +224,4 @@ def test_what_cannot_be_read_is_told(running):
     type(mailbox).objects.update(failing_since=None)
     assert found("coming back").level == Level.HEALTHY
     Callback.objects.create(form="mail", origin="t", sha256=b"x", body=b"x", due_at=None)
-    assert "that could not be read: 1. Try again" in found("coming back").sentence
+    assert "Callbacks kept aside: 1" in found("coming back").sentence
