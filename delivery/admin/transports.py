@@ -3,7 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from delivery import brakes, esps
@@ -64,7 +66,7 @@ class TransportForm(VerbForm):
         strip=False,
         label=_("Secret of callbacks"),
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text=_("USER:PASSWORD or the ESP's key; it calls /esp/ and the id of the transport."),
+        help_text=_("With an ESP: USER:PASSWORD, or the key that it signs with."),
     )
     auth = forms.ChoiceField(
         choices=Transport.Auth.choices, required=False, label=_("Way to sign in")
@@ -96,6 +98,12 @@ class TransportForm(VerbForm):
                 del self.fields[name]
         elif target:
             del self.fields["kind"]
+            where = f"{settings.SITE_URL}/esp/{target.public_id}"
+            self.fields["callback_secret"].help_text = format_lazy(
+                _("USER:PASSWORD, or the key that the ESP signs with. It calls {}"), where
+            )
+            if not target.esp:
+                del self.fields["callback_secret"]
 
 
 def _health(lane: Lane) -> str:

@@ -30,7 +30,7 @@ BASIC = "Basic " + base64.b64encode(b"ada:hush").decode()
 
 @pytest.fixture
 def message():
-    return sent()[0]
+    return sent(finished_at=clock.now())[0]
 
 
 def calls_back(workspace, *, kind="postmark", secret="ada:hush"):

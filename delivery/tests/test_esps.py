@@ -9,10 +9,12 @@ from collections import Counter
 
 import httpx
 import pytest
+from django.urls import reverse
 
 from accounts.audit import SYSTEM
 from accounts.models import AuditEntry
 from accounts.tests.api import Api
+from accounts.tests.backoffice import act, is_done, sign_in
 from accounts.tests.factories import WorkspaceFactory
 from delivery import carriers, esps
 from delivery.models import Lane, Outbox, SendLedger, Transport
@@ -435,3 +437,20 @@ def test_a_key_is_tried_without_sending(api, settings):
     assert refused.status_code == 409
     assert "Wrong token." in refused.json()["detail"]
     assert esp.heard == []
+
+
+@pytest.mark.django_db
+def test_the_back_office_tells_where_the_esp_calls_and_keeps_its_key():
+    client = sign_in()
+    form = {**POSTMARK, "port": 587, "tls": "starttls", "preference": 10, "weight": 1}
+    assert is_done(act(client, reverse("admin:delivery_transport_create"), **form))
+    made = Transport.objects.get(name="Postmark")
+    edit = reverse("admin:delivery_transport_edit", args=[made.pk])
+
+    shown = client.get(edit).content.decode()
+    assert f"/esp/{made.public_id}" in shown
+    assert "k-1" not in shown
+    assert is_done(act(client, edit, **{**form, "password": "", "callback_secret": "ada:hush"}))
+
+    made = Transport.objects.get(pk=made.pk)
+    assert (made.password.reveal(), made.callback_secret.reveal()) == ("k-1", "ada:hush")
