@@ -17,6 +17,7 @@ DANGEROUS = (
     "subscriptions:confirm",  # record somebody's consent on their behalf
     "sequences:publish",
     "campaigns:send",
+    "messages:send",
     "delivery:pause",
 )
 _READ = frozenset(f"{resource}:read" for resource in RESOURCES)
@@ -33,7 +34,7 @@ ROLES: dict[str, frozenset[str]] = {
     | {"sequences:publish", "campaigns:send", "delivery:pause"},
     "Author": _CONTENT | {"reports:read", "lists:read", "events:read"},
     "Analyst": _READ - {"subscribers:read", "delivery:read"},  # the message log names people
-    "Integrator": _READ | _SERVERS | {"events:write"},
+    "Integrator": _READ | _SERVERS | {"events:write", "messages:send"},
     "Operator": frozenset({"delivery:write", "delivery:pause", "reports:read", "audit:read"}),
 }
 

@@ -51,7 +51,7 @@ from delivery.replies import Reply
 from delivery.routing import LaneKey
 from delivery.safety import Withheld
 from delivery.settlement import Settlement
-from delivery.states import Failure, Outcome
+from delivery.states import Failure, Outcome, SourceKind
 from delivery.transports.http import HttpConnection
 from delivery.transports.smtp import ConnectFailed, Connection, Result, Server, boot_time
 from emailseq.lib import clock, sql
@@ -185,13 +185,21 @@ class _Pump:
         version_ids = {row.template_version_id for row in rows} - self._compiled.keys()
         if version_ids:
             self._compiled |= await sync_to_async(_in_thread)(versions.compiled, version_ids)
+        told = await self._data_of(rows)
         rendered, failed, now = [], Settlement(), clock.now()
         for row in rows:
             paper = await self._paper(row)
             try:
                 version = self._compiled[row.template_version_id]
                 recipient = self._safety.recipient(row.email)
-                rendered.append(letters.write(row, paper, version, recipient=recipient, now=now))
+                rendered.append(
+                    letters.write(
+                        *(row, paper, version),
+                        recipient=recipient,
+                        now=now,
+                        told=told.get(row.id, letters.NOTHING),
+                    )
+                )
             except Withheld as error:
                 failed.finish(row.id, Outcome.SKIPPED, reason=str(error))
                 self._lanes.hear(row.lane, back=1)
@@ -201,6 +209,14 @@ class _Pump:
                 self._lanes.hear(row.lane, back=1)
         await self._settle(failed)
         return await asyncio.to_thread(letters.sign, rendered, now=now)
+
+    async def _data_of(self, rows: Iterable[Claimed]) -> Mapping[int, Mapping[str, Any]]:
+        """What came with transactional messages, by their ids."""
+        runs = {row.run: row.id for row in rows if row.kind == SourceKind.TRANSACTIONAL}
+        if not runs:
+            return {}
+        found = await self._fetch("data_of", {"runs": list(runs)})
+        return {runs[run]: data for run, data in found}
 
     async def _paper(self, row: Claimed) -> Stationery:
         if row.stationery_key not in self._stationery:

@@ -26,7 +26,8 @@ from templates_app.compiler import Compiled
 from templates_app.rendering import Addresses
 
 UTC = ZoneInfo("UTC")
-UNFOLLOWED = (SourceKind.CONFIRMATION, SourceKind.NOTICE)
+UNFOLLOWED = (SourceKind.CONFIRMATION, SourceKind.NOTICE, SourceKind.TRANSACTIONAL)
+NOTHING: Mapping[str, Any] = {}
 
 
 class MessageKey(NamedTuple):
@@ -170,13 +171,21 @@ def stationery(row: Claimed, shared: Mapping[str, Any]) -> Stationery:
 
 
 def write(
-    row: Claimed, paper: Stationery, compiled: Compiled, *, recipient: str, now: datetime
+    row: Claimed,
+    paper: Stationery,
+    compiled: Compiled,
+    *,
+    recipient: str,
+    now: datetime,
+    told: Mapping[str, Any] = NOTHING,
 ) -> Letter:
     """The message for a row, not signed yet, to be handed over for `recipient`.
 
-    Deterministic but for its Date. Raises RenderError.
+    `told` is what came with this message alone. Deterministic but for its Date. Raises RenderError.
     """
     context = {"subscriber": subscriber_fields(row), "workspace": paper.workspace}
+    if told:
+        context["data"] = told
     if row.kind in UNFOLLOWED:
         addresses = _unfollowed(row, compiled, context, paper.mint.base_url)
     else:

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from delivery.brakes import State
 from delivery.dkim import ED25519, RSA_2048
 from emailseq.lib.state import Move
+from templates_app.states import MessageClass as MessageClass
 
 
 class SourceKind(models.TextChoices):
@@ -13,11 +14,7 @@ class SourceKind(models.TextChoices):
     SEQUENCE = "sequence", _("Sequence")
     CONFIRMATION = "confirmation", _("Confirmation")  # one a workspace: its id is the source's
     NOTICE = "notice", _("Notice to a teammate")  # likewise
-
-
-class MessageClass(models.TextChoices):
-    MARKETING = "marketing", _("Marketing")
-    TRANSACTIONAL = "transactional", _("Transactional")
+    TRANSACTIONAL = "transactional", _("Transactional")  # a source is a template
 
 
 class Priority(models.IntegerChoices):

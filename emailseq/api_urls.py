@@ -11,6 +11,7 @@ from accounts.api.workspace import WorkspaceSettings
 from campaigns.api import CampaignExplanations, Campaigns
 from delivery.api import (
     Mailboxes,
+    Messages,
     OptInMessages,
     Renderings,
     SenderIdentities,
@@ -59,6 +60,7 @@ router.register("v1/segments", Segments, "segments")
 router.register("v1/subscribers", Subscribers, "subscribers")
 router.register("v1/suppressions", Suppressions, "suppressions")
 router.register("v1/templates", Templates, "templates")
+router.register("v1/messages", Messages, "messages")
 router.register("v1/sender-identities", SenderIdentities, "sender-identities")
 router.register("v1/sending-domains", SendingDomains, "sending-domains")
 router.register("v1/transports", Transports, "transports")

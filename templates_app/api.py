@@ -24,7 +24,7 @@ class TemplateLine(Named, ResourceSerializer):
     class Meta:
         model = Template
         fields = [
-            *("id", "name", "slug", "subject", "version"),
+            *("id", "name", "slug", "message_class", "subject", "version"),
             *("created_at", "updated_at", "archived_at"),
         ]
 
@@ -37,6 +37,11 @@ class TemplateSerializer(TemplateLine):
         extra_kwargs = {"html": {"trim_whitespace": False}, "text": {"trim_whitespace": False}}
 
 
+class TemplateChanges(TemplateSerializer):
+    class Meta(TemplateSerializer.Meta):
+        read_only_fields = ["message_class"]
+
+
 class Templates(Resource):
     """What messages say: a draft, and the version that was published last."""
 
@@ -45,6 +50,7 @@ class Templates(Resource):
     )
     serializer_class = TemplateSerializer
     filters = ArchivedFilter
+    inputs = {"partial_update": TemplateChanges}
     permissions = reads("templates", create="templates:write")
     verbs = {
         "partial_update": Verb(services.save_draft, "templates:write", guarded=True),

@@ -2,7 +2,8 @@
 
 `subscriber.<key>` is a built-in or a declared custom field (built-ins win), `workspace.…` the
 sender of the message, `links.unsubscribe` the way out. A message that asks people to confirm their
-subscription has `links.confirm` and `links.not_me` instead.
+subscription has `links.confirm` and `links.not_me` instead. A transactional one reads `data.…`,
+which whoever sends it brings along.
 """
 
 from __future__ import annotations
@@ -20,11 +21,15 @@ BUILT_IN: dict[str, tuple[str, ...]] = {
 ROOTS = frozenset(BUILT_IN)
 
 
-def unknown(analysis: Analysis, *, custom: Collection[str]) -> Iterator[str]:
+def unknown(
+    analysis: Analysis, *, custom: Collection[str], takes_data: bool = False
+) -> Iterator[str]:
     """What to do about each name that neither we nor the `custom` fields know, with its line."""
     known = {f"{root}.{name}" for root, names in BUILT_IN.items() for name in names}
     known |= {f"subscriber.{key}" for key in custom}
     for use in analysis.uses:
+        if takes_data and use.path[:1] == ("data",) and len(use.path) > 1:
+            continue
         if ".".join(use.path[:2]) not in known:
             yield f"Line {use.line}: {_hint(use, known)}"
 

@@ -4,6 +4,7 @@ from django.db import models
 
 from accounts.models import WorkspaceModel, WorkspaceQuerySet
 from emailseq.lib import clock
+from templates_app.states import MessageClass
 
 
 class Template(WorkspaceModel):
@@ -13,6 +14,12 @@ class Template(WorkspaceModel):
 
     name = models.CharField(max_length=100)
     slug = models.SlugField(max_length=50)
+    message_class = models.CharField(
+        max_length=20,
+        choices=MessageClass.choices,
+        default=MessageClass.MARKETING,
+        db_default=MessageClass.MARKETING.value,
+    )
     subject = models.CharField(max_length=500)
     html = models.TextField(blank=True)
     text = models.TextField(blank=True)

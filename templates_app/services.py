@@ -19,6 +19,7 @@ from templates_app import liquid, merge_fields
 from templates_app.compiler import Compiled, compile_template
 from templates_app.liquid import TemplateError
 from templates_app.models import Template, TemplateVersion
+from templates_app.states import MessageClass
 
 PARTS = ("subject", "html", "text")
 # A message leads its reader out, unless it asks whether they want to come in.
@@ -44,12 +45,16 @@ def create_template(
     by: Actor,
     html: str = "",
     text: str = "",
+    message_class: str = MessageClass.MARKETING,
 ) -> Template:
     """Make a draft; without a `text`, one is made from the `html` when it is sent.
 
+    A transactional one reads `data.…`, which comes with each message, and needs no way out. It is
+    transactional for good.
+
     Raises Invalid for faulty content, Conflict when the slug is taken.
     """
-    template = Template(workspace=workspace)
+    template = Template(workspace=workspace, message_class=message_class)
     _set(template, name=name, slug=slug, subject=subject, html=html, text=text)
     with taken("template", slug):
         template.save()
@@ -92,12 +97,12 @@ def publish(
     _lock(template, expected_revision)
     published = template.published_version
     if published and _sources(published) == _sources(template):
-        check_ways(template, ways)
+        _check_ways_of(template, ways)
         return published
     if template.archived_at:
         raise Invalid([Problem("", "archived", f"The template “{template}” is archived.")])
     compiled = _check(template)
-    check_ways(template, ways)
+    _check_ways_of(template, ways)
     latest = template.versions.aggregate(number=Max("number"))["number"]
     version = TemplateVersion.objects.create(
         template=template,
@@ -147,10 +152,7 @@ def archive(template: Template, *, by: Actor, expected_revision: int | None = No
 
 def check_ways(content: Template | TemplateVersion, ways: Collection[str]) -> None:
     """Raise Invalid unless there is content, and each part of it has one of the `ways`."""
-    bodies = {part: source for part, source in _sources(content).items() if source.strip()}
-    del bodies["subject"]
-    if not bodies:
-        raise Invalid.field("html", "required", "The template is empty: write HTML or text.")
+    bodies = _bodies(content)
     code, why = _MISSING[next(iter(ways))]
     problems = [
         Problem(f"/{part}", code, why.format(part))
@@ -159,6 +161,31 @@ def check_ways(content: Template | TemplateVersion, ways: Collection[str]) -> No
     ]
     if problems:
         raise Invalid(problems)
+
+
+def data_paths(version: TemplateVersion) -> list[tuple[str, ...]]:
+    """What a version reads of the data that comes with each message, as the names after `data`."""
+    uses = [use for source in _sources(version).values() for use in liquid.check(source).uses]
+    return sorted({use.path[1:] for use in uses if use.path[:1] == ("data",)})
+
+
+def _bodies(content: Template | TemplateVersion) -> dict[str, str]:
+    bodies = {part: source for part, source in _sources(content).items() if source.strip()}
+    bodies.pop("subject", None)
+    if not bodies:
+        raise Invalid.field("html", "required", "The template is empty: write HTML or text.")
+    return bodies
+
+
+def _check_ways_of(template: Template, ways: Collection[str]) -> None:
+    """Like `check_ways`; a transactional template needs none, and serves nobody who needs one."""
+    if template.message_class != MessageClass.TRANSACTIONAL:
+        check_ways(template, ways)
+    elif ways is not WAYS:
+        detail = f"“{template}” is for transactional messages: choose a marketing template."
+        raise Invalid.field("template", "transactional", detail)
+    else:
+        _bodies(template)
 
 
 def _lock(template: Template, expected_revision: int | None) -> None:
@@ -184,7 +211,10 @@ def _check(template: Template) -> Compiled:
     """The draft, compiled. Raises Invalid with all that its parts are refused for."""
     sources = _sources(template)
     fields = CustomField.objects.of(template.workspace).values_list("key", flat=True)
-    if problems := [*_misshapen(sources["subject"]), *_faults(sources, custom=set(fields))]:
+    if problems := [
+        *_misshapen(sources["subject"]),
+        *_faults(sources, custom=set(fields), message_class=template.message_class),
+    ]:
         raise Invalid(problems)
     try:
         return compile_template(**sources)
@@ -201,14 +231,17 @@ def _misshapen(subject: str) -> Iterator[Problem]:
         yield Problem("/subject", "too_long", detail)
 
 
-def _faults(sources: Mapping[str, str], *, custom: set[str]) -> Iterator[Problem]:
+def _faults(
+    sources: Mapping[str, str], *, custom: set[str], message_class: str
+) -> Iterator[Problem]:
+    takes_data = message_class == MessageClass.TRANSACTIONAL
     for part, source in sources.items():
         try:
             analysis = liquid.check(source, reserved=merge_fields.ROOTS)
         except TemplateError as error:
             yield Problem(f"/{part}", "template_invalid", str(error))
         else:
-            for detail in merge_fields.unknown(analysis, custom=custom):
+            for detail in merge_fields.unknown(analysis, custom=custom, takes_data=takes_data):
                 yield Problem(f"/{part}", "unknown_field", detail)
 
 

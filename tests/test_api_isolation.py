@@ -50,6 +50,7 @@ def test_the_matrix_holds_every_route(names):
         "fields",
         "lists",
         "mailboxes",
+        "messages",
         "segments",
         "sender-identities",
         "sending-domains",

@@ -133,3 +133,20 @@ def test_events():
             assert is_told(json.loads(text), answer.json()), (text, answer.json())
             compared += 1
     assert compared == 10
+
+
+def test_transactional():
+    workspace = SenderFactory(workspace=WorkspaceFactory()).workspace
+    api = Api(workspace)
+    [(_, commands), (_, told)] = BLOCK.findall(
+        (GUIDES / "transactional.md").read_text(encoding="utf-8")
+    )
+    made, publish, send = CURL.findall(commands)
+
+    assert call(api, made, {}).status_code == 201
+    assert 'If-Match: "r1"' in publish
+    assert api("POST", "/templates/receipt/publish", match='"r1"').status_code == 200
+    answer = call(api, send, {})
+
+    assert answer.status_code == 202
+    assert is_told(json.loads(told), answer.json()), answer.json()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from delivery.api.domains import SendingDomains
 from delivery.api.mailboxes import Mailboxes
+from delivery.api.messages import Messages
 from delivery.api.opt_in import OptInMessages
 from delivery.api.renderings import Renderings
 from delivery.api.senders import SenderIdentities
@@ -11,6 +12,7 @@ from delivery.api.webhooks import WebhookCalls, WebhookEndpoints
 
 __all__ = [
     "Mailboxes",
+    "Messages",
     "OptInMessages",
     "Renderings",
     "SenderIdentities",

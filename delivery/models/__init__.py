@@ -14,6 +14,7 @@ from delivery.models.mailbox import Mailbox, MailboxQuerySet
 from delivery.models.message import Hit, Lease, Message, Outbox, OutboxQuerySet, SendLedger
 from delivery.models.source import MessageSource, SenderIdentity, Source, SourceKey
 from delivery.models.stop import Deployment, SendingPause, SendingPauseQuerySet
+from delivery.models.transactional import TransactionalMessage
 from delivery.models.transport import Lane, RecipientDomain, Transport
 from delivery.models.webhook import (
     WebhookAttempt,
@@ -51,6 +52,7 @@ __all__ = [
     "SendingPauseQuerySet",
     "Source",
     "SourceKey",
+    "TransactionalMessage",
     "Transport",
     "WebhookAttempt",
     "WebhookCall",

@@ -125,9 +125,10 @@ def cancel(
     source_id: int,
     subscriber_ids: Sequence[int] | None = None,
     step_keys: Sequence[str] | None = None,
+    runs: Sequence[int] | None = None,
     due_before: datetime | None = None,
 ) -> int:
-    """Stop the messages of a source (to some people, of some steps) for good; how many there were.
+    """Stop the messages of a source (to some people, of some steps or runs) for good; how many.
 
     With `due_before`, only those that might have left by then and have not. The reaper gives each
     one its outcome, `skipped: cancelled`.
@@ -135,6 +136,8 @@ def cancel(
     which: dict[str, Any] = {"cancelled_at": None}
     if step_keys is not None:
         which["step_key__in"] = step_keys
+    if runs is not None:
+        which["run__in"] = runs
     if due_before:
         which |= {"run_at__lt": due_before, "lease_token": None}
     return _lock(kind, source_id, subscriber_ids, **which).update(cancelled_at=clock.now())

@@ -40,6 +40,7 @@ def test_a_draft_is_written_and_read(api):
         "id": template.public_id,
         "name": "Welcome",
         "slug": "welcome",
+        "message_class": "marketing",
         "subject": "Hello",
         "version": None,
         "html": HTML,

@@ -17,11 +17,13 @@ from delivery.models import (
     Mailbox,
     SenderIdentity,
     SendingDomain,
+    TransactionalMessage,
     Transport,
     WebhookCall,
     WebhookEndpoint,
 )
 from delivery.services import domains, mailboxes, transports, webhooks
+from delivery.services.transactional import send_transactional
 from sequences.models import Backfill, Enrollment, Sequence, Step, Trigger
 from sequences.services.backfill import start_backfill
 from sequences.tests.factories import EMAIL, make_live, make_runs
@@ -48,6 +50,8 @@ from subscribers.services import (
 )
 from subscribers.states import SuppressionReason
 from templates_app.models import Template
+from templates_app.services import create_template, publish
+from templates_app.states import MessageClass
 
 WEBHOOK = "https://93.184.216.34/hook"
 
@@ -101,7 +105,16 @@ class World:
             for model in (
                 *(List, Subscriber, Suppression, Template, Sequence, Campaign),
                 *(Tag, CustomField, EventName, Segment),
-                *(SenderIdentity, SendingDomain, Transport, Mailbox, Backfill, Enrollment, Event),
+                *(
+                    SenderIdentity,
+                    SendingDomain,
+                    Transport,
+                    Mailbox,
+                    TransactionalMessage,
+                    Backfill,
+                    Enrollment,
+                    Event,
+                ),
                 *(WebhookEndpoint, WebhookCall),
             )
         }
@@ -145,6 +158,17 @@ def make_world() -> World:
     )
     told = CustomEvent("order_placed", uid=run.subscriber.uid, properties={"total": 7})
     record_event(workspace, told, by=SYSTEM)
+    receipt = create_template(
+        workspace,
+        name="Receipt",
+        slug="receipt",
+        subject="Thanks",
+        text="Thank you.",
+        message_class=MessageClass.TRANSACTIONAL,
+        by=SYSTEM,
+    )
+    publish(receipt, by=SYSTEM)
+    thanks = send_transactional(workspace, template=receipt, to=run.subscriber, by=SYSTEM)
     return World(
         workspace,
         {
@@ -166,6 +190,7 @@ def make_world() -> World:
             "campaigns": campaign.public_id,
             "sending-domains": domain.public_id,
             "transports": relay.public_id,
+            "messages": thanks.public_id,
             "mailboxes": bounces.public_id,
             "webhook-endpoints": endpoint.public_id,
             "deliveries": webhooks.send_test(endpoint, by=SYSTEM).public_id,

@@ -1,0 +1,129 @@
+"""What programs ask to be sent: one message to one person, whatever they have subscribed to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from accounts import audit
+from accounts.audit import Actor
+from accounts.models import Workspace
+from delivery.models import SenderIdentity, Source, TransactionalMessage
+from delivery.services.messages import NewMessage, cancel, mirror, queue_many
+from delivery.states import MessageClass, Priority, SourceKind
+from emailseq.lib import clock
+from emailseq.lib.errors import Invalid, Problem
+from subscribers import services as people
+from subscribers.models import Subscriber
+from templates_app import services as templates
+from templates_app.models import Template, TemplateVersion
+
+MOST_DATA = 32 * 1024
+
+
+@transaction.atomic
+def send_transactional(
+    workspace: Workspace,
+    *,
+    template: Template,
+    to: Subscriber | str,
+    by: Actor,
+    data: Mapping[str, Any] | None = None,
+    sender: SenderIdentity | None = None,
+    send_at: datetime | None = None,
+) -> TransactionalMessage:
+    """Queue a message to a person, or to an address: who is new there becomes a subscriber, without
+    any consent.
+
+    It leaves before all others, at once or at `send_at`. `data` is what the template reads as
+    `data.…`; without a sender the workspace's first one writes. Raises Invalid: for a template that
+    is not transactional or not published, and for all that `data` lacks.
+    """
+    version = _published(template)
+    _check_data(version, data or {})
+    sender = sender or SenderIdentity.objects.of(workspace).order_by("id").first()
+    if sender is None:
+        raise Invalid.field("sender", "required", "The workspace has no sender.")
+    person = to if isinstance(to, Subscriber) else people.upsert(workspace, email=to, by=by)[0]
+    made = TransactionalMessage.objects.create(
+        workspace=workspace,
+        template=template,
+        subscriber=person,
+        sender=sender,
+        data=data or {},
+        send_at=send_at,
+    )
+    source: dict[str, Any] = {"kind": SourceKind.TRANSACTIONAL, "source_id": template.pk}
+    if not Source.objects.filter(**source).exists():
+        mirror(workspace=workspace, name=template.name, **source)
+    message = NewMessage(
+        workspace_id=workspace.pk,
+        step_key="",
+        run=made.pk,
+        variant="",
+        subscriber_id=person.pk,
+        list_id=None,
+        template_version_id=version.pk,
+        sender_id=sender.pk,
+        message_class=MessageClass.TRANSACTIONAL,
+        priority=Priority.TRANSACTIONAL,
+        run_at=send_at,
+        **source,
+    )
+    queue_many([message], now=clock.now())
+    return made
+
+
+@transaction.atomic
+def cancel_transactional(message: TransactionalMessage, *, by: Actor) -> bool:
+    """Stop a message that is not on the wire yet. False when it was too late, or done before."""
+    stopped = cancel(
+        kind=SourceKind.TRANSACTIONAL,
+        source_id=message.template_id,
+        subscriber_ids=[message.subscriber_id],
+        runs=[message.pk],
+    )
+    if stopped:
+        audit.record(message.workspace_id, "message.cancelled", by=by, on=message)
+    return bool(stopped)
+
+
+def _published(template: Template) -> TemplateVersion:
+    if template.message_class != MessageClass.TRANSACTIONAL:
+        detail = f"“{template}” is for marketing: choose a transactional template."
+        raise Invalid.field("template", "not_transactional", detail)
+    if template.published_version is None:
+        raise Invalid.field("template", "not_published", f"Publish “{template}” first.")
+    return template.published_version
+
+
+def _check_data(version: TemplateVersion, data: Mapping[str, Any]) -> None:
+    if len(json.dumps(data)) > MOST_DATA:
+        raise Invalid.field("data", "too_large", "The data may take 32 KB.")
+    missing = [path for path in templates.data_paths(version) if not _holds(data, path)]
+    if missing:
+        raise Invalid(
+            [
+                Problem(
+                    "/data/" + "/".join(path),
+                    "template_data_missing",
+                    f"The template reads data.{'.'.join(path)}; null says that there is none.",
+                )
+                for path in missing
+            ]
+        )
+
+
+def _holds(data: Any, path: tuple[str, ...]) -> bool:
+    """Whether there is something at a path; what is no object is the template's to look into."""
+    for name in path:
+        if not isinstance(data, Mapping):
+            return True
+        if name not in data:
+            return False
+        data = data[name]
+    return True
