@@ -74,7 +74,7 @@ def test_who_does_harm(counts, sentence):
 
 def test_what_came_back_says_why():
     news = ListFactory()
-    for message in sent(3, on=news, source_id=7):
+    for message in sent(3, on=news, source_id=7, finished_at=NOON):
         words = NewFeedback(message.pk, "sender_fault", NOON, reason="550 5.7.1 You are listed.")
         record_feedback([words])
     count(news.workspace, sent=50, unwanted=20)
