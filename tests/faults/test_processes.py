@@ -120,12 +120,15 @@ def test_a_sender_that_sleeps_through_its_lease_does_no_harm_when_it_wakes(lab):
 @ci
 def test_f05_a_pool_child_that_dies_takes_nobody_along(lab):
     with lab.rig() as rig:
-        campaign, killed = rig.send(lab.size()), 0
-        while not rig.is_settled(campaign):
+        campaign, killed = rig.send(lab.size(ci=1000)), 0
+        rig.wait_until_under_way(campaign)  # a worker whose child dies while it starts gives up
+        until = time.monotonic() + 120
+        while not rig.is_settled(campaign) and time.monotonic() < until:
             for child in rig.pool_children("worker")[:1]:
                 os.kill(child, signal.SIGKILL)
                 killed += 1
-            time.sleep(2)
+            time.sleep(1.5)
+            rig.revive()  # as a supervisor does
         rig.settle(campaign)
 
         counts = rig.books(campaign)
