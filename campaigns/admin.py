@@ -10,7 +10,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from analytics.numbers import numbers, numbers_by_source
-from campaigns import services
+from campaigns import audience, services
 from campaigns.models import Campaign
 from campaigns.progress import progress, progress_by_campaign
 from campaigns.states import CAMPAIGN_MOVES, CampaignState
@@ -22,7 +22,7 @@ from emailseq.backoffice.forms import VerbForm
 from emailseq.backoffice.mixins import WorkspaceAdmin
 from emailseq.backoffice.pages import Request, require
 from emailseq.backoffice.verbs import Verb, create, edit, pause, resume
-from subscribers.models import List
+from subscribers.models import List, Segment
 from templates_app.models import Template
 
 # An answer with this status makes htmx stop asking.
@@ -33,18 +33,57 @@ class CampaignForm(VerbForm):
     guarded = True
     name = forms.CharField(max_length=100)
     list = forms.ModelChoiceField(List.objects.filter(archived_at=None))
+    segments = forms.ModelMultipleChoiceField(
+        Segment.objects.filter(archived_at=None),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label=_("Only who is in one of"),
+        help_text=_("None: everybody on the list."),
+    )
+    excluded_lists = forms.ModelMultipleChoiceField(
+        List.objects.filter(archived_at=None),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label=_("Nobody on"),
+    )
+    excluded_segments = forms.ModelMultipleChoiceField(
+        Segment.objects.filter(archived_at=None),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label=_("Nobody in"),
+    )
+    excluded_campaigns = forms.ModelMultipleChoiceField(
+        Campaign.objects.exclude(state=CampaignState.DRAFT).order_by("-id"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label=_("Nobody who gets"),
+    )
     template = forms.ModelChoiceField(Template.objects.filter(archived_at=None))
     sender = forms.ModelChoiceField(SenderIdentity.objects.all())
+
+    def values_of(self, target: Any) -> dict[str, Any]:
+        several = {name: getattr(target, name).all() for name in services.NARROWING}
+        return super().values_of(target) | several
 
 
 def _what_is_sent(campaign: Campaign) -> str:
     facts = {
-        "count": campaign.audience().count(),
+        "count": audience.count(campaign).recipients,
         "template": campaign.template,
         "list": campaign.list,
         "sender": campaign.sender,
     }
     return _("Sends “%(template)s” from %(sender)s to %(count)d people on “%(list)s”.") % facts
+
+
+def _audience(campaign: Campaign) -> dict[str, Any]:
+    """How many would get it, and why the others on its list would not, in words."""
+    counted = audience.count(campaign)
+    left_out = [(audience.REASONS[name], number) for name, number in counted.left_out.items()]
+    return {
+        "recipients": counted.recipients,
+        "left_out": [(reason, number) for reason, number in left_out if number],
+    }
 
 
 @admin.register(Campaign)
@@ -104,6 +143,12 @@ class CampaignAdmin(WorkspaceAdmin):
             "campaign": target,
             "numbers": numbers(SourceKind.CAMPAIGN, target.pk),
             "progress": progress(target),
+            "audience": _audience(target) if target.state == CampaignState.DRAFT else None,
+            "without": [
+                *target.excluded_lists.all(),
+                *target.excluded_segments.all(),
+                *target.excluded_campaigns.all(),
+            ],
             "held_reason": delivery.held_reason(**target.source),
         }
 

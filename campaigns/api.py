@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.response import Response
@@ -11,7 +12,7 @@ from accounts.api.resources import Resource, Verb, reads
 from accounts.authentication import ApiRequest, require
 from analytics.api import FinerNumbersSerializer, NumbersSerializer, finer
 from analytics.numbers import numbers
-from campaigns import services
+from campaigns import audience, services
 from campaigns.models import Campaign
 from campaigns.progress import progress
 from campaigns.states import CampaignState
@@ -19,20 +20,42 @@ from delivery import explain
 from delivery.api.explanations import Explained
 from delivery.models import SenderIdentity
 from delivery.states import SourceKind
-from emailseq.lib.api.fields import Reference, ResourceSerializer, Strict
-from subscribers.models import List
+from emailseq.lib.api.fields import Reference, References, ResourceSerializer, Strict
+from subscribers.models import List, Segment
 from templates_app.models import Template
+
+
+class Several(References):
+    """Objects of one kind, or none, by public id."""
+
+    def __init__(self, rows: QuerySet[Any], **options: Any) -> None:
+        super().__init__(rows, required=False, **options)
+        self.allow_empty = True
+
+    def to_representation(self, data: Any) -> list[str]:
+        return [row.public_id for row in data.all()]
 
 
 class CampaignSerializer(ResourceSerializer):
     list = Reference(List.objects.filter(archived_at=None))
     template = Reference(Template.objects.filter(archived_at=None))
     sender = Reference(SenderIdentity.objects.all())
+    segments = Several(
+        Segment.objects.filter(archived_at=None),
+        help_text="Only who is in one of these, if there are any.",
+    )
+    excluded_lists = Several(List.objects.all(), help_text="Nobody who is confirmed on these.")
+    excluded_segments = Several(
+        Segment.objects.filter(archived_at=None), help_text="Nobody who is in these."
+    )
+    excluded_campaigns = Several(
+        Campaign.objects.all(), help_text="Nobody who has got one of these, or is about to."
+    )
 
     class Meta:
         model = Campaign
         fields = [
-            *("id", "name", "state", "list", "template", "sender"),
+            *("id", "name", "state", "list", *services.NARROWING, "template", "sender"),
             *("recipient_count", "created_at", "started_at", "ended_at"),
         ]
 
@@ -48,15 +71,27 @@ class CampaignStatsSerializer(FinerNumbersSerializer, NumbersSerializer):
     in_doubt = serializers.IntegerField()
 
 
-class Campaigns(Resource):
-    """One message to everybody who is confirmed on a list when it starts."""
+class AudienceSerializer(Strict):
+    recipients = serializers.IntegerField()
+    left_out = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text=f"By the first reason that holds: {', '.join(audience.REASONS)}.",
+    )
 
-    queryset = Campaign.objects.select_related("list", "template", "sender").defer(
-        "template__html", "template__text"
+
+class Campaigns(Resource):
+    """One message to those on a list when it starts, or to some of them."""
+
+    queryset = (
+        Campaign.objects.select_related("list", "template", "sender")
+        .prefetch_related(*services.NARROWING)
+        .defer("template__html", "template__text")
     )
     serializer_class = CampaignSerializer
     filters = CampaignFilters
-    permissions = reads("campaigns", create="campaigns:write", stats="reports:read")
+    permissions = reads(
+        "campaigns", create="campaigns:write", audience="campaigns:read", stats="reports:read"
+    )
     verbs = {
         "partial_update": Verb(services.update_campaign, "campaigns:write", guarded=True),
         "destroy": Verb(services.delete_campaign, "campaigns:write", guarded=True, gone=True),
@@ -69,6 +104,12 @@ class Campaigns(Resource):
     def create(self, request: ApiRequest) -> Response:
         """Make a draft."""
         return self.make(services.create_campaign)
+
+    @action(detail=True, serializer_class=AudienceSerializer)
+    def audience(self, request: ApiRequest, **_: Any) -> Response:
+        """How many would get it now, and how many on its list would not, by reason."""
+        counted = audience.count(self.get_object())
+        return Response(self.get_serializer(asdict(counted)).data)
 
     @action(detail=True, serializer_class=CampaignStatsSerializer)
     def stats(self, request: ApiRequest, **_: Any) -> Response:
@@ -96,4 +137,5 @@ class CampaignExplanations(Explained):
         require(request, "campaigns:read")
         kind = SourceKind.CAMPAIGN
         gates = explain.gates(person, kind, campaign.pk, consent_list=campaign.list)
+        gates.append(audience.gate(campaign, person))
         return self.explained(person, gates, kind, campaign.pk)

@@ -9,7 +9,7 @@ from django.db.models import Exists, F, OuterRef
 
 from accounts.audit import SYSTEM
 from analytics import harm
-from campaigns import services
+from campaigns import audience, services
 from campaigns.models import Campaign
 from campaigns.states import CampaignState
 from delivery import services as delivery
@@ -54,7 +54,9 @@ def _fill_page(campaign_id: int, *, limit: int, now: datetime) -> int:
     campaign = unlocked.filter(pk=campaign_id).first()
     if campaign is None or _is_backed_up(campaign):
         return 0
-    ahead = campaign.audience().filter(id__gt=campaign.fill_cursor, id__lte=campaign.fill_until)
+    ahead = audience.places(campaign).filter(
+        id__gt=campaign.fill_cursor, id__lte=campaign.fill_until
+    )
     page = list(ahead.order_by("id").values_list("id", "subscriber_id")[:limit])
     people = [subscriber_id for _, subscriber_id in page]
     queued = delivery.queue_each(_message(campaign), to=people, now=now)

@@ -6,8 +6,7 @@ from accounts.models import WorkspaceQuerySet
 from campaigns.states import CampaignState
 from delivery.models import MessageSource
 from delivery.states import SourceKind
-from subscribers.models import List, Subscription, Suppression
-from subscribers.states import SubscriptionState
+from subscribers.models import List, Segment
 from templates_app.models import Template, TemplateVersion
 
 
@@ -22,10 +21,10 @@ class CampaignQuerySet(WorkspaceQuerySet["Campaign"]):
 
 
 class Campaign(MessageSource):
-    """One message to everybody who is confirmed on a list when it starts.
+    """One message to those on a list when it starts, or to those of them who are in its segments.
 
-    Its audience lies between `fill_cursor` and `fill_until`, ids of subscriptions; the cursor and
-    `recipient_count` move in the transaction that fills the outbox.
+    `audience.py` says who they are. They lie between `fill_cursor` and `fill_until`, ids of
+    subscriptions; the cursor and `recipient_count` move in the transaction that fills the outbox.
     """
 
     prefix = "cmp"
@@ -36,6 +35,15 @@ class Campaign(MessageSource):
         max_length=10, choices=CampaignState.choices, default=CampaignState.DRAFT, editable=False
     )
     list = models.ForeignKey(List, on_delete=models.PROTECT, related_name="campaigns")
+    # Only who is in one of these, if there are any; and never who is named by what is excluded.
+    segments = models.ManyToManyField(Segment, blank=True, related_name="campaigns")
+    excluded_lists = models.ManyToManyField(List, blank=True, related_name="+")
+    excluded_segments = models.ManyToManyField(
+        Segment, blank=True, related_name="campaigns_without"
+    )
+    excluded_campaigns = models.ManyToManyField(
+        "self", blank=True, symmetrical=False, related_name="campaigns_without"
+    )
     template = models.ForeignKey(Template, on_delete=models.PROTECT, related_name="campaigns")
     template_version = models.ForeignKey(
         TemplateVersion, null=True, editable=False, on_delete=models.PROTECT, related_name="+"
@@ -67,15 +75,3 @@ class Campaign(MessageSource):
                 condition=models.Q(state=CampaignState.SENDING),
             ),
         ]
-
-    def audience(self) -> models.QuerySet[Subscription]:
-        """The places of all who would get it now: confirmed, neither archived nor suppressed."""
-        stops = Suppression.objects.filter(
-            workspace=self.workspace_id, address_key=models.OuterRef("subscriber__address_key")
-        )
-        return Subscription.objects.filter(
-            ~models.Exists(stops),
-            list=self.list_id,
-            state=SubscriptionState.CONFIRMED,
-            subscriber__archived_at=None,
-        )

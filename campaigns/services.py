@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -10,7 +10,7 @@ from django.db import transaction
 from accounts import audit
 from accounts.audit import Actor
 from accounts.models import Workspace
-from campaigns import kinds
+from campaigns import audience, kinds
 from campaigns.models import Campaign
 from campaigns.states import CAMPAIGN_MOVES, FINISH, CampaignState
 from delivery import services as delivery
@@ -19,8 +19,12 @@ from delivery.models import SenderIdentity
 from emailseq.lib import clock, state, text
 from emailseq.lib.errors import Invalid, Problem
 from subscribers.models import List
+from subscribers.states import SegmentState
 from templates_app import services as templates
 from templates_app.models import Template
+
+# What narrows an audience: several of each.
+NARROWING = ("segments", "excluded_lists", "excluded_segments", "excluded_campaigns")
 
 
 @transaction.atomic
@@ -32,12 +36,14 @@ def create_campaign(
     template: Template,
     sender: SenderIdentity,
     by: Actor,
+    **narrowing: Sequence[Any],
 ) -> Campaign:
-    """Make a draft. Raises Invalid for a name that cannot be stored."""
+    """Make a draft, narrowed by any of NARROWING. Raises Invalid for a name that is no text."""
     text.check(name=name)
     campaign = Campaign.objects.create(
         workspace=workspace, name=name, list=list, template=template, sender=sender
     )
+    _narrow(campaign, narrowing)
     audit.record(workspace, "campaign.created", by=by, on=campaign)
     return campaign
 
@@ -46,14 +52,17 @@ def create_campaign(
 def update_campaign(
     campaign: Campaign, *, by: Actor, expected_revision: int, **changes: Any
 ) -> Campaign:
-    """Change the name, list, template or sender of a draft.
+    """Change the name, list, template, sender or NARROWING of a draft.
 
     Raises Stale when somebody changed it after `expected_revision`, StateConflict once it is sent.
     """
     text.check(name=changes.get("name", ""))
     sources.lock(campaign, expected_revision)
+    narrowing = {name: changes.pop(name) for name in NARROWING if name in changes}
     state.move_one(campaign, "update", CAMPAIGN_MOVES, **changes, revision=expected_revision + 1)
+    _narrow(campaign, narrowing)
     named = {name: str(value) for name, value in changes.items()}
+    named |= {name: ", ".join(map(str, rows)) for name, rows in narrowing.items()}
     audit.record(campaign.workspace_id, "campaign.updated", by=by, on=campaign, changes=named)
     return campaign
 
@@ -125,9 +134,14 @@ def finish(campaign: Campaign) -> bool:
     return bool(finished)
 
 
+def _narrow(campaign: Campaign, narrowing: Mapping[str, Sequence[Any]]) -> None:
+    for name, rows in narrowing.items():
+        getattr(campaign, name).set(rows)
+
+
 def _freeze(campaign: Campaign, *, by: Actor) -> dict[str, Any]:
     """What a campaign keeps while it sends, whatever becomes of its template and list."""
-    last = campaign.audience().order_by("-id").values_list("id", flat=True).first()
+    last = audience.places(campaign).order_by("-id").values_list("id", flat=True).first()
     problems = list(_problems(campaign, empty=last is None))
     if problems:
         raise Invalid(problems)
@@ -147,4 +161,19 @@ def _problems(campaign: Campaign, *, empty: bool) -> Iterator[Problem]:
         yield Problem("/list", "archived", detail)
     elif empty:
         detail = f"Nobody on “{campaign.list}” can be mailed; add people who have confirmed."
+        left = {name: n for name, n in audience.count(campaign).left_out.items() if n}
+        if left.keys() - {"not_confirmed", "archived", "suppressed"}:
+            detail = f"Nobody is left: “{campaign.list}” has only people who are left out."
         yield Problem("/list", "empty", detail)
+    for name in ("segments", "excluded_segments"):
+        yield from _problems_of_segments(campaign, name)
+
+
+def _problems_of_segments(campaign: Campaign, name: str) -> Iterator[Problem]:
+    for segment in getattr(campaign, name).all():
+        if segment.archived_at:
+            detail = f"The segment “{segment}” is archived; choose another one."
+            yield Problem(f"/{name}", "archived", detail)
+        elif segment.state == SegmentState.BUILDING:
+            detail = f"The segment “{segment}” is still being built; try again in a minute."
+            yield Problem(f"/{name}", "building", detail)

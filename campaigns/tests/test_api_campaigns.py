@@ -58,6 +58,10 @@ def test_a_draft_is_made(api, workspace):
         "name": "March",
         "state": "draft",
         "list": news.public_id,
+        "segments": [],
+        "excluded_lists": [],
+        "excluded_segments": [],
+        "excluded_campaigns": [],
         "template": template.public_id,
         "sender": sender.public_id,
         "recipient_count": 0,
@@ -178,7 +182,7 @@ def test_campaigns_are_listed_by_state_and_list(api, draft, django_assert_max_nu
     CampaignFactory(list=draft.list)
     api("GET", "/me")
 
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(7):
         assert len(api("GET", "/campaigns").json()["data"]) == 2
 
     assert len(api("GET", f"/campaigns?list={draft.list.slug}&state=draft").json()["data"]) == 2

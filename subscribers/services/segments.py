@@ -133,7 +133,7 @@ def let_members_leave(target: Segment, *, by: Actor) -> bool:
 def archive_segment(target: Segment, *, by: Actor) -> bool:
     """Put a segment away; its members stay as they are. False if it was so already.
 
-    Raises InUse while a rule or a sequence names it.
+    Raises InUse while a rule, a sequence or a campaign that is not over names it.
     """
     mentions.check_unused(used_by(target))
     rows = Segment.objects.filter(pk=target.pk, archived_at=None)
@@ -144,11 +144,18 @@ def archive_segment(target: Segment, *, by: Actor) -> bool:
 
 
 def used_by(target: Segment) -> set[str]:
-    """The names of the segments and sequences that need this one."""
+    """The names of the segments, sequences and campaigns to come that need this one."""
     starting = Segment.objects.filter(pk=target.pk, starts__isnull=False)
     starting = starting.exclude(starts__sequence__state="archived")
     starts = starting.values_list("starts__sequence__name", flat=True)
-    return mentions.of(target.public_id, target.workspace) | set(starts)
+    unfinished = ["draft", "scheduled", "sending", "paused"]
+    campaigns = (target.campaigns, target.campaigns_without)  # a floor above: by relation only
+    names = {
+        name
+        for rows in campaigns
+        for name in rows.filter(state__in=unfinished).values_list("name", flat=True)
+    }
+    return mentions.of(target.public_id, target.workspace) | set(starts) | names
 
 
 def _lock(target: Segment, expected_revision: int | None) -> list[Segment]:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from django.db import InterfaceError, OperationalError, connection
 
 from accounts.audit import SYSTEM
-from campaigns import services
+from campaigns import audience, services
 from campaigns.models import Campaign
 from campaigns.tests.factories import CampaignFactory
 from delivery.models import Lease, Outbox, SendLedger
@@ -239,7 +239,7 @@ class Rig:
     # Books
 
     def books(self, campaign: Campaign, *, told: Mapping[str, float] | None = None) -> Books:
-        owed = set(campaign.audience().values_list("subscriber__email", flat=True))
+        owed = set(audience.places(campaign).values_list("subscriber__email", flat=True))
         owed |= _mailed(campaign)
         return books.audit(self.journal, source=campaign.source, owed=owed, told=told)
 

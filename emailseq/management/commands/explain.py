@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import Workspace
+from campaigns import audience
 from campaigns.models import Campaign
 from delivery import explain
 from delivery.states import SourceKind
@@ -36,6 +37,7 @@ class Command(BaseCommand):
             gates = why.gates(subscriber, source, step_key=options["step"])
         else:
             gates = explain.gates(subscriber, *key, consent_list=source.list)
+            gates.append(audience.gate(source, subscriber))
         messages = list(explain.messages(subscriber, *key))
         if options["json"]:
             answer = {"gates": [gate._asdict() for gate in gates], "messages": messages}
