@@ -58,7 +58,7 @@ def answer(raw):
 
 
 def test_an_answer_to_the_return_path_goes_on_as_it_came(arrived):
-    (message,) = sent()
+    (message,) = sent(finished_at=clock.now())
     raw = mail("a_person_answers", to=way_back(message))
 
     for _ in range(3):
@@ -74,7 +74,7 @@ def test_an_answer_to_the_return_path_goes_on_as_it_came(arrived):
 
 
 def test_without_a_reply_address_it_goes_to_the_sender(arrived):
-    (message,) = sent()
+    (message,) = sent(finished_at=clock.now())
     SenderIdentity.objects.update(reply_to="")
 
     answer(mail("a_person_answers", to=way_back(message)))
@@ -85,7 +85,7 @@ def test_without_a_reply_address_it_goes_to_the_sender(arrived):
 
 @pytest.mark.parametrize("name", ["vacation_outlook", "fields_postfix", "arf_abuse", "challenge"])
 def test_no_machine_s_mail_goes_on(name, arrived):
-    (message,) = sent()
+    (message,) = sent(finished_at=clock.now())
 
     answer(mail(name, to=way_back(message)))
 
@@ -101,7 +101,7 @@ def test_no_machine_s_mail_goes_on(name, arrived):
     ids=["it went on before", "they have it"],
 )
 def test_nothing_runs_in_circles(circle, arrived):
-    (message,) = sent()
+    (message,) = sent(finished_at=clock.now())
 
     answer(circle(mail("a_person_answers", to=way_back(message))))
     forwarding.send_due()
@@ -111,7 +111,7 @@ def test_nothing_runs_in_circles(circle, arrived):
 
 
 def test_what_is_refused_is_tried_again_and_then_kept(sink, arrived):
-    (message,) = sent()
+    (message,) = sent(finished_at=clock.now())
     SenderIdentity.objects.update(reply_to="mie+f_rcpt_451@harbour.example")
     answer(mail("a_person_answers", to=way_back(message)))
 
@@ -133,7 +133,7 @@ def test_what_is_refused_is_tried_again_and_then_kept(sink, arrived):
 
 
 def test_an_answer_that_waits_is_not_forgotten():
-    (message,) = sent()
+    (message,) = sent(finished_at=clock.now())
     answer(mail("a_person_answers", to=way_back(message)))
     Callback.objects.update(received_at=clock.now() - timedelta(days=40))
 
@@ -145,7 +145,7 @@ def test_an_answer_that_waits_is_not_forgotten():
 
 def test_safe_mode_holds_for_answers_too(settings, arrived):
     settings.SAFE_MODE = env.safe_mode("redirect:me@trial.example")
-    (message,) = sent()
+    (message,) = sent(finished_at=clock.now())
 
     answer(mail("a_person_answers", to=way_back(message)))
     forwarding.send_due()

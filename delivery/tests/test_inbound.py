@@ -35,7 +35,7 @@ def reasons():
 
 @pytest.fixture
 def message():
-    return sent()[0]
+    return sent(finished_at=clock.now())[0]
 
 
 @pytest.mark.parametrize(

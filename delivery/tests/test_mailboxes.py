@@ -52,7 +52,7 @@ def later(minutes=2):
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_mailbox_is_emptied_and_what_was_in_it_is_applied(protocol, settings):
-    (message,) = sent()
+    (message,) = sent(finished_at=clock.now())
     bounce = mail("fields_postfix", to=way_back(message))
 
     with PROTOCOLS[protocol](bounce, letter(2)) as office:
