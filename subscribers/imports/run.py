@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -152,12 +153,27 @@ def _chunks(found: Iterator[Row], columns: Sequence[Column]) -> Iterator[Chunk]:
 
 
 def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-    """Sort out the next chunk while the database stores the last one."""
-    with ThreadPoolExecutor(1) as worker:
+    """Sort out the next chunk while the database stores the last one.
+
+    Whoever stores comes back from the database or the disk some twenty times a chunk, and would
+    wait for the one who sorts out for 5 ms each time, a quarter of all that an import takes.
+    """
+    with ThreadPoolExecutor(1) as worker, _quick_turns():
         coming = worker.submit(next, chunks, None)
         while chunk := coming.result():
             coming = worker.submit(next, chunks, None)
             yield chunk
+
+
+@contextmanager
+def _quick_turns() -> Iterator[None]:
+    """Have threads take turns after half a millisecond at the latest."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(0.0005)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)
 
 
 def _sort_out(row: Row, columns: Sequence[Column], chunk: Chunk) -> None:

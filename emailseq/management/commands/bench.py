@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 
-from benchmarks import advance, fill, ingest, mixed, render, segments, send, tracking
+from benchmarks import advance, fill, imports, ingest, mixed, render, segments, send, tracking
 
 
 class Bench(NamedTuple):
@@ -29,6 +29,7 @@ BENCHES = {
     "send": Bench(send.run, 20_000, ("rounds", "senders", "dkim", "postfix", "peers")),
     "advance": Bench(advance.run, 5_000_000),
     "fill": Bench(fill.run, 1_000_000, ("rounds",)),
+    "import": Bench(imports.run, 1_000_000),
     "ingest": Bench(ingest.run, 200_000, ("rounds",)),
     "mixed": Bench(mixed.run, 100_000, ("senders", "postfix")),
     "render": Bench(render.run, 40_000, ("rounds",)),
