@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import prefetch_related_objects
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path
@@ -22,6 +23,8 @@ from emailseq.backoffice.forms import VerbForm
 from emailseq.backoffice.mixins import WorkspaceAdmin
 from emailseq.backoffice.pages import Request, require
 from emailseq.backoffice.verbs import Verb, create, edit, pause, resume
+from emailseq.lib import localtime
+from emailseq.lib.errors import AppError, Invalid, Problem
 from subscribers.models import List, Segment
 from templates_app.models import Template
 
@@ -64,6 +67,33 @@ class CampaignForm(VerbForm):
     def values_of(self, target: Any) -> dict[str, Any]:
         several = {name: getattr(target, name).all() for name in services.NARROWING}
         return super().values_of(target) | several
+
+
+class ScheduleForm(VerbForm):
+    day = forms.DateField(widget=forms.DateInput({"type": "date"}))
+    time = forms.TimeField(
+        widget=forms.TimeInput({"type": "time"}), help_text=_("On the clock of the workspace.")
+    )
+    local_time = forms.BooleanField(
+        required=False, label=_("At this time on everybody's own clock")
+    )
+    spread_minutes = forms.IntegerField(
+        min_value=0,
+        max_value=1440,
+        required=False,
+        label=_("Spread over so many minutes"),
+    )
+
+    def arguments(self) -> dict[str, Any]:
+        given = super().arguments()
+        zone, _known = localtime.zone_or(self.request.workspace.time_zone, localtime.UTC_ZONE)
+        at = localtime.at(given.pop("day"), given.pop("time"), zone)
+        return {**given, "at": at, "spread_minutes": given["spread_minutes"] or 0}
+
+    def refuse(self, error: AppError) -> None:
+        if isinstance(error, Invalid):
+            error = Invalid([Problem("/day", one.code, one.detail) for one in error.errors])
+        super().refuse(error)
 
 
 def _what_is_sent(campaign: Campaign) -> str:
@@ -114,6 +144,25 @@ class CampaignAdmin(WorkspaceAdmin):
             primary=True,
         ),
         resume(services.resume, right="delivery:pause"),
+        Verb(
+            services.schedule,
+            name="schedule",
+            label=_("Schedule"),
+            right="campaigns:send",
+            icon="schedule",
+            form=ScheduleForm,
+            sentence=_what_is_sent,
+            done=_("“{}” is scheduled."),
+        ),
+        Verb(
+            services.unschedule,
+            name="unschedule",
+            label=_("Unschedule"),
+            right="campaigns:send",
+            icon="event_busy",
+            sentence=_("It becomes a draft again."),
+            done=_("“{}” is a draft again."),
+        ),
         pause(services.pause, right="delivery:pause"),
         edit(services.update_campaign, name="update", form=CampaignForm),
         Verb(
@@ -139,11 +188,12 @@ class CampaignAdmin(WorkspaceAdmin):
             row.numbers, row.progress = numbers_by_id[row.pk], progresses[row.pk]
 
     def page_context(self, request: Request, target: Campaign) -> dict[str, Any]:
+        prefetch_related_objects([target], *services.NARROWING)
         return {
             "campaign": target,
             "numbers": numbers(SourceKind.CAMPAIGN, target.pk),
             "progress": progress(target),
-            "audience": _audience(target) if target.state == CampaignState.DRAFT else None,
+            "audience": _audience(target) if not target.started_at else None,
             "without": [
                 *target.excluded_lists.all(),
                 *target.excluded_segments.all(),

@@ -52,12 +52,28 @@ class CampaignSerializer(ResourceSerializer):
         Campaign.objects.all(), help_text="Nobody who has got one of these, or is about to."
     )
 
+    is_overdue = serializers.BooleanField(
+        read_only=True, help_text="It missed its time, and waits for `send` or `schedule`."
+    )
+
     class Meta:
         model = Campaign
         fields = [
             *("id", "name", "state", "list", *services.NARROWING, "template", "sender"),
+            *("scheduled_at", "local_time", "spread_minutes", "is_overdue", "refusal"),
             *("recipient_count", "created_at", "started_at", "ended_at"),
         ]
+
+
+class ScheduleSerializer(Strict):
+    at = serializers.DateTimeField()
+    local_time = serializers.BooleanField(
+        default=False,
+        help_text="On everybody's own clock: what the workspace's clock shows at that time.",
+    )
+    spread_minutes = serializers.IntegerField(
+        default=0, min_value=0, max_value=1440, help_text="Over how long it is sent, evenly."
+    )
 
 
 class CampaignFilters(Strict):
@@ -95,6 +111,8 @@ class Campaigns(Resource):
     verbs = {
         "partial_update": Verb(services.update_campaign, "campaigns:write", guarded=True),
         "destroy": Verb(services.delete_campaign, "campaigns:write", guarded=True, gone=True),
+        "schedule": Verb(services.schedule, "campaigns:send", body=ScheduleSerializer),
+        "unschedule": Verb(services.unschedule, "campaigns:send"),
         "send": Verb(services.send, "campaigns:send"),
         "pause": Verb(services.pause, "delivery:pause"),
         "resume": Verb(services.resume, "delivery:pause"),

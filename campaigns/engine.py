@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import partial
 
+import structlog
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef
 
 from accounts.audit import SYSTEM
 from analytics import harm
-from campaigns import audience, services
+from campaigns import audience, services, timing
 from campaigns.models import Campaign
 from campaigns.states import CampaignState
 from delivery import services as delivery
 from delivery.models import Outbox
 from delivery.services import NewMessage
 from delivery.states import SourceKind
-from emailseq.lib import clock
+from emailseq.lib import clock, localtime
+from emailseq.lib.errors import AppError
 
-# A campaign that has this many messages in the outbox waits: it stays small, and so stays fast.
+# A campaign that has this many messages due in the outbox waits: it stays small, and so stays fast.
 BACKLOG = 100_000
+
+log = structlog.get_logger(__name__)
+
+
+def start() -> int:
+    """Start the campaigns whose time has come; how many. One that cannot start is a draft again."""
+    return sum(map(_start, Campaign.objects.due(clock.db_now()).order_by("starts_at")))
 
 
 def fill(limit: int = 5000) -> int:
@@ -48,18 +59,27 @@ def brake() -> int:
     return sum(services.pause(sending[pk], by=SYSTEM, because=why) for pk, why in found.items())
 
 
+def _start(campaign: Campaign) -> bool:
+    try:
+        return services.start(campaign)
+    except AppError as error:
+        log.warning("campaign_not_started", campaign=campaign.public_id, because=error.detail)
+        services.unschedule(campaign, by=SYSTEM, because=error.detail)
+        return False
+
+
 @transaction.atomic
 def _fill_page(campaign_id: int, *, limit: int, now: datetime) -> int:
     unlocked = Campaign.objects.to_fill().select_for_update(skip_locked=True, no_key=True)
     campaign = unlocked.filter(pk=campaign_id).first()
-    if campaign is None or _is_backed_up(campaign):
+    if campaign is None or _is_backed_up(campaign, now):
         return 0
     ahead = audience.places(campaign).filter(
         id__gt=campaign.fill_cursor, id__lte=campaign.fill_until
     )
-    page = list(ahead.order_by("id").values_list("id", "subscriber_id")[:limit])
-    people = [subscriber_id for _, subscriber_id in page]
-    queued = delivery.queue_each(_message(campaign), to=people, now=now)
+    wanted = ahead.order_by("id").values_list("id", "subscriber_id", "subscriber__time_zone")
+    page = list(wanted[:limit])
+    queued = _queue(campaign, {person: zone for _, person, zone in page}, now=now)
     done = len(page) < limit
     Campaign.objects.filter(pk=campaign.pk).update(
         fill_cursor=campaign.fill_until if done else page[-1][0],
@@ -69,9 +89,35 @@ def _fill_page(campaign_id: int, *, limit: int, now: datetime) -> int:
     return queued
 
 
-def _is_backed_up(campaign: Campaign) -> bool:
-    queued = Outbox.objects.filter(**campaign.source)
-    return queued[BACKLOG:].exists()
+def _is_backed_up(campaign: Campaign, now: datetime) -> bool:
+    due = Outbox.objects.filter(**campaign.source, run_at__lte=now)
+    return due[BACKLOG:].exists()
+
+
+def _queue(campaign: Campaign, zones: Mapping[int, str], *, now: datetime) -> int:
+    """Queue the people of a page, whose time zones these are, each for their time."""
+    message = _message(campaign)
+    at = campaign.scheduled_at
+    if at is None or not (campaign.local_time or campaign.spread_minutes):
+        return delivery.queue_each(message, to=list(zones), now=now)
+    own, _ = localtime.zone_or(campaign.workspace.time_zone, localtime.UTC_ZONE)
+    when = partial(
+        timing.leaves_at,
+        at,
+        zone=own,
+        spread=timedelta(minutes=campaign.spread_minutes),
+    )
+    each = [
+        message._replace(
+            subscriber_id=person,
+            run_at=when(
+                theirs=localtime.zone_or(zone, own)[0] if campaign.local_time else None,
+                person=person,
+            ),
+        )
+        for person, zone in zones.items()
+    ]
+    return delivery.queue_many(each, now=now)
 
 
 def _message(campaign: Campaign) -> NewMessage:

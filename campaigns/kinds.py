@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+CAMPAIGN_SCHEDULED = "campaign.scheduled"  # starts at its time
+CAMPAIGN_UNSCHEDULED = "campaign.unscheduled"  # a draft again: by somebody, or it could not start
 CAMPAIGN_STARTED = "campaign.started"  # began to send
 CAMPAIGN_PAUSED = "campaign.paused"  # nothing of it leaves any more
 CAMPAIGN_RESUMED = "campaign.resumed"  # it goes on

@@ -1,16 +1,25 @@
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 
 from accounts.models import WorkspaceQuerySet
 from campaigns.states import CampaignState
+from campaigns.timing import TOO_LATE
 from delivery.models import MessageSource
 from delivery.states import SourceKind
+from emailseq.lib import clock
 from subscribers.models import List, Segment
 from templates_app.models import Template, TemplateVersion
 
 
 class CampaignQuerySet(WorkspaceQuerySet["Campaign"]):
+    def due(self, now: datetime) -> CampaignQuerySet:
+        """Scheduled, and their time has come; but not those whose time is long past."""
+        scheduled = self.filter(state=CampaignState.SCHEDULED)
+        return scheduled.filter(starts_at__lte=now, starts_at__gt=now - TOO_LATE)
+
     def to_fill(self) -> CampaignQuerySet:
         """Sending, with recipients that are not in the outbox yet."""
         return self.filter(state=CampaignState.SENDING, filled_at=None)
@@ -48,6 +57,15 @@ class Campaign(MessageSource):
     template_version = models.ForeignKey(
         TemplateVersion, null=True, editable=False, on_delete=models.PROTECT, related_name="+"
     )
+    # The time it is scheduled for, and when it starts for that; what `timing.py` makes of them.
+    scheduled_at = models.DateTimeField(null=True, editable=False)
+    starts_at = models.DateTimeField(null=True, editable=False)
+    local_time = models.BooleanField(default=False, db_default=False, editable=False)
+    spread_minutes = models.IntegerField(default=0, db_default=0, editable=False)
+    # Why it did not start at its time.
+    refusal = models.CharField(
+        max_length=700, blank=True, default="", db_default="", editable=False
+    )
     fill_cursor = models.BigIntegerField(default=0, editable=False)
     fill_until = models.BigIntegerField(default=0, editable=False)
     recipient_count = models.IntegerField(default=0, editable=False)
@@ -64,14 +82,31 @@ class Campaign(MessageSource):
             ),
             models.CheckConstraint(
                 condition=models.Q(state=CampaignState.DRAFT)
+                | models.Q(state=CampaignState.SCHEDULED, template_version__isnull=False)
                 | models.Q(template_version__isnull=False, started_at__isnull=False),
                 name="campaign_past_draft_is_frozen",
             ),
+            models.CheckConstraint(
+                condition=~models.Q(state=CampaignState.SCHEDULED)
+                | models.Q(scheduled_at__isnull=False, starts_at__isnull=False),
+                name="campaign_scheduled_has_its_time",
+            ),
         ]
         indexes = [
+            models.Index(
+                fields=["starts_at"],
+                name="campaign_scheduled",
+                condition=models.Q(state=CampaignState.SCHEDULED),
+            ),
             models.Index(
                 fields=["id"],
                 name="campaign_sending",
                 condition=models.Q(state=CampaignState.SENDING),
             ),
         ]
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it has missed its time by so much that it waits for somebody to say yes."""
+        waits = self.starts_at if self.state == CampaignState.SCHEDULED else None
+        return waits is not None and waits <= clock.now() - TOO_LATE

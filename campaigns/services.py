@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -10,19 +11,21 @@ from django.db import transaction
 from accounts import audit
 from accounts.audit import Actor
 from accounts.models import Workspace
-from campaigns import audience, kinds
+from campaigns import audience, kinds, timing
 from campaigns.models import Campaign
 from campaigns.states import CAMPAIGN_MOVES, FINISH, CampaignState
 from delivery import services as delivery
 from delivery import sources
 from delivery.models import SenderIdentity
-from emailseq.lib import clock, state, text
+from emailseq.lib import clock, localtime, state, text
 from emailseq.lib.errors import Invalid, Problem
 from subscribers.models import List
 from subscribers.states import SegmentState
 from templates_app import services as templates
-from templates_app.models import Template
+from templates_app.models import Template, TemplateVersion
 
+# No time to wait for.
+AT_ONCE = {"scheduled_at": None, "starts_at": None, "local_time": False, "spread_minutes": 0}
 # What narrows an audience: several of each.
 NARROWING = ("segments", "excluded_lists", "excluded_segments", "excluded_campaigns")
 
@@ -78,20 +81,70 @@ def delete_campaign(campaign: Campaign, *, by: Actor, expected_revision: int) ->
 
 
 @transaction.atomic
+def schedule(
+    campaign: Campaign,
+    *,
+    at: datetime,
+    local_time: bool = False,
+    spread_minutes: int = 0,
+    by: Actor,
+) -> bool:
+    """Freeze the content, and start at a time; again, for another time.
+
+    With `local_time` everybody gets it when their own clock shows what the workspace's shows at
+    `at`; with `spread_minutes` over so long a time. False when that is so already.
+
+    Raises Invalid as `send` does, and when the time is past, for anybody; StateConflict.
+    """
+    sources.lock(campaign)
+    plan: dict[str, Any] = {"scheduled_at": at, "local_time": local_time}
+    plan["spread_minutes"] = spread_minutes
+    if campaign.state == CampaignState.SCHEDULED and _has(campaign, plan):
+        return False
+    plan["starts_at"] = _check_time(campaign, at, local_time=local_time)
+    if campaign.state == CampaignState.DRAFT:
+        plan |= {"template_version": _freeze_content(campaign, by=by), "refusal": ""}
+    state.move_one(campaign, "schedule", CAMPAIGN_MOVES, **plan)
+    sources.record(campaign, kinds.CAMPAIGN_SCHEDULED, by=by, at=at.isoformat())
+    return True
+
+
+@transaction.atomic
+def unschedule(campaign: Campaign, *, by: Actor, because: str = "") -> bool:
+    """Make a draft of it again. False when it is one already. Raises StateConflict."""
+    return sources.move(
+        campaign,
+        "unschedule",
+        CAMPAIGN_MOVES,
+        kinds.CAMPAIGN_UNSCHEDULED,
+        by=by,
+        because=because,
+        template_version=None,
+        refusal=because[:700],
+        **AT_ONCE,
+    )
+
+
+@transaction.atomic
+def start(campaign: Campaign) -> bool:
+    """Begin to send what is due. False when it is not any more. Raises Invalid as `send` does."""
+    sources.lock(campaign)
+    if not Campaign.objects.due(clock.db_now()).filter(pk=campaign.pk).exists():
+        return False
+    return _start(campaign, by=audit.SYSTEM)
+
+
+@transaction.atomic
 def send(campaign: Campaign, *, by: Actor) -> bool:
-    """Freeze the content and the audience, and begin to send. False when somebody else just did.
+    """Freeze content and audience, and begin to send to all. False when somebody else just did.
+
+    Whatever time it was scheduled for does not count any more.
 
     Raises Invalid when the template or list is archived, the template cannot be published or
     nobody would get the campaign; StateConflict when it is past sending.
     """
     sources.lock(campaign)  # two who press the button take turns, and the second finds it sending
-    frozen = _freeze(campaign, by=by) if campaign.state == CampaignState.DRAFT else {}
-    started = sources.move(
-        campaign, "send", CAMPAIGN_MOVES, kinds.CAMPAIGN_STARTED, by=by, **frozen
-    )
-    if started:
-        delivery.mirror(workspace=campaign.workspace, name=campaign.name, **campaign.source)
-    return started
+    return _start(campaign, by=by, **AT_ONCE)
 
 
 @transaction.atomic
@@ -139,17 +192,46 @@ def _narrow(campaign: Campaign, narrowing: Mapping[str, Sequence[Any]]) -> None:
         getattr(campaign, name).set(rows)
 
 
+def _start(campaign: Campaign, *, by: Actor, **plan: Any) -> bool:
+    if campaign.state in CAMPAIGN_MOVES["send"].sources:
+        plan |= _freeze(campaign, by=by)
+    started = sources.move(campaign, "send", CAMPAIGN_MOVES, kinds.CAMPAIGN_STARTED, by=by, **plan)
+    if started:
+        delivery.mirror(workspace=campaign.workspace, name=campaign.name, **campaign.source)
+    return started
+
+
 def _freeze(campaign: Campaign, *, by: Actor) -> dict[str, Any]:
     """What a campaign keeps while it sends, whatever becomes of its template and list."""
     last = audience.places(campaign).order_by("-id").values_list("id", flat=True).first()
-    problems = list(_problems(campaign, empty=last is None))
+    _check(campaign, empty=last is None)
+    version = campaign.template_version or _freeze_content(campaign, by=by)
+    return {"template_version": version, "fill_until": last, "started_at": clock.now()}
+
+
+def _freeze_content(campaign: Campaign, *, by: Actor) -> TemplateVersion:
+    _check(campaign, empty=not audience.places(campaign).exists())
+    return templates.publish(campaign.template, by=by, ways=[templates.WAY_OUT])
+
+
+def _has(campaign: Campaign, plan: Mapping[str, Any]) -> bool:
+    return all(getattr(campaign, name) == value for name, value in plan.items())
+
+
+def _check_time(campaign: Campaign, at: datetime, *, local_time: bool) -> datetime:
+    """When a campaign that is scheduled for `at` starts. Raises Invalid when that is past."""
+    zone, _ = localtime.zone_or(campaign.workspace.time_zone, localtime.UTC_ZONE)
+    starts = timing.starts_at(at, zone=zone, local_time=local_time)
+    if starts <= clock.now():
+        where = " in the far east, where the day begins first" if local_time else ""
+        raise Invalid.field("at", "past", f"This time is past{where}; choose a later one.")
+    return starts
+
+
+def _check(campaign: Campaign, *, empty: bool) -> None:
+    problems = list(_problems(campaign, empty=empty))
     if problems:
         raise Invalid(problems)
-    return {
-        "template_version": templates.publish(campaign.template, by=by, ways=[templates.WAY_OUT]),
-        "fill_until": last,
-        "started_at": clock.now(),
-    }
 
 
 def _problems(campaign: Campaign, *, empty: bool) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from emailseq.lib.state import Move
 
 class CampaignState(models.TextChoices):
     DRAFT = "draft", _("Draft")
+    SCHEDULED = "scheduled", _("Scheduled")
     SENDING = "sending", _("Sending")
     PAUSED = "paused", _("Paused")
     SENT = "sent", _("Sent")
@@ -16,7 +17,9 @@ class CampaignState(models.TextChoices):
 
 CAMPAIGN_MOVES = {
     "update": Move((CampaignState.DRAFT,), CampaignState.DRAFT),
-    "send": Move((CampaignState.DRAFT,), CampaignState.SENDING),
+    "schedule": Move((CampaignState.DRAFT, CampaignState.SCHEDULED), CampaignState.SCHEDULED),
+    "unschedule": Move((CampaignState.SCHEDULED,), CampaignState.DRAFT),
+    "send": Move((CampaignState.DRAFT, CampaignState.SCHEDULED), CampaignState.SENDING),
     "pause": Move((CampaignState.SENDING,), CampaignState.PAUSED),
     "resume": Move((CampaignState.PAUSED,), CampaignState.SENDING),
     "cancel": Move((CampaignState.SENDING, CampaignState.PAUSED), CampaignState.CANCELLED),

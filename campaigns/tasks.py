@@ -7,6 +7,7 @@ from campaigns import engine
 
 @shared_task
 def fill() -> int:
+    engine.start()
     filled = engine.fill()
     engine.finish()
     return filled

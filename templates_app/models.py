@@ -53,7 +53,7 @@ class Template(WorkspaceModel):
         names = {
             *steps.values_list("sequence__name", flat=True),
             *variants.values_list("step__sequence__name", flat=True),
-            *self.campaigns.filter(state="draft").values_list("name", flat=True),
+            *self.campaigns.filter(state__in=["draft", "scheduled"]).values_list("name", flat=True),
         }
         return sorted(names)
 

@@ -72,10 +72,10 @@ def test_its_page_offers_what_its_state_allows():
 
     def offered() -> list[str]:
         page = client.get(url("change", campaign)).content.decode()
-        verbs = ("send", "update", "pause", "resume", "cancel")
+        verbs = ("send", "schedule", "unschedule", "update", "pause", "resume", "cancel")
         return [verb for verb in verbs if f'href="{url(verb, campaign)}"' in page]
 
-    assert offered() == ["send", "update"]
+    assert offered() == ["send", "schedule", "update"]
     act(client, url("send", campaign))
     assert offered() == ["pause", "cancel"]
     act(client, url("pause", campaign))

@@ -145,9 +145,9 @@ def test_a_cancel_stops_whoever_is_left(paused):
 @pytest.mark.parametrize(
     ("verbs", "refused", "allowed"),
     [
-        ([], "pause", ["update", "send"]),
-        ([], "resume", ["update", "send"]),
-        ([], "cancel", ["update", "send"]),
+        ([], "pause", ["update", "schedule", "send"]),
+        ([], "resume", ["update", "schedule", "send"]),
+        ([], "cancel", ["update", "schedule", "send"]),
         (["send", "pause"], "send", ["resume", "cancel"]),
         (["send", "cancel"], "send", []),
         (["send", "cancel"], "pause", []),

@@ -14,6 +14,7 @@ from unfold.decorators import display
 _TONES = {
     "info": (
         *("draft", "pending", "running", "queued", "new", "unverified", "unknown", "building"),
+        "scheduled",
         "held_out",
     ),
     "primary": ("sending",),

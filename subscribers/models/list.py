@@ -14,8 +14,12 @@ class ListQuerySet(WorkspaceQuerySet["List"]):
         return self.filter(
             models.Q(sequences__state__in=["draft", "live", "paused"])
             | models.Q(starts__sequence__state__in=["draft", "live", "paused"])
-            | models.Q(campaigns__state__in=["draft", "sending", "paused"])
+            | models.Q(campaigns__state__in=["draft", "scheduled", "sending", "paused"])
         )
+
+    def joinable(self) -> ListQuerySet:
+        """Lists that anybody may ask to join: by a form, a stranger can type in any address."""
+        return self.filter(archived_at=None, public=True, opt_in=OptIn.DOUBLE)
 
 
 class List(WorkspaceModel):
