@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,30 +18,19 @@ from django.db import OperationalError, connection, transaction
 
 from accounts import audit
 from accounts.audit import Actor
-from emailseq.lib import clock, ids, sql, state
+from emailseq.lib import clock, sql, state
 from emailseq.lib.errors import Conflict
 from subscribers import events, kinds
 from subscribers.events import NewEvent
-from subscribers.imports.mapping import Column, Person, columns_of, person_of
-from subscribers.imports.read import Layout, Row, rows
+from subscribers.imports.chunks import Chunk, Policy, chunks_of, stage
+from subscribers.imports.mapping import columns_of
+from subscribers.imports.read import Layout
 from subscribers.imports.refused import ErrorFile
 from subscribers.models import CustomField, Import, List
 from subscribers.services import Consent, evidence_of
 from subscribers.states import IMPORT_MOVES, ImportState, OptIn, SubscriptionState
 
-CHUNK_ROWS = 10_000
-CHUNK_CHARACTERS = 16 * 1024 * 1024
 COUNTS = ("created", "updated", "unchanged", "refused")
-
-
-@dataclass
-class Chunk:
-    """Rows sorted out: each person once, however often the file names them."""
-
-    last_line: int = 0
-    people: dict[str, Person] = field(default_factory=dict)
-    refused: list[tuple[Row, str]] = field(default_factory=list)
-    repeated_count: int = 0
 
 
 def import_people(
@@ -55,24 +41,26 @@ def import_people(
     error_path: Path,
     consent: Consent | None = None,
     confirmed: bool = False,
+    policy: str = Policy.OVERWRITE,
     progress: Callable[[Import], None] = lambda job: None,
 ) -> Import:
     """Bring the people of a file in and put them on a list, as `subscribe` would one by one.
 
-    What a row says overwrites, what it leaves empty stays; who left stays left. Refused rows go to
-    the file `error_path`. `progress` is called after each chunk. Raises Invalid for a file that
-    cannot be taken at all, Conflict while another import into the list is running.
+    The policy says what a row may change of who is there; what it leaves empty stays, who left
+    stays left. Refused rows go to the file `error_path`. `progress` is called after each chunk.
+    Raises Invalid for a file that cannot be taken at all, Conflict while another import into the
+    list is running.
     """
     evidence = evidence_of(consent, confirmed=confirmed)
     columns = columns_of(layout.header, declared=CustomField.objects.of(to.workspace))
     with _alone(to):
-        job = _begin(layout, to=to, by=by, consent=consent, confirmed=confirmed)
+        job = _begin(layout, to=to, by=by, consent=consent, confirmed=confirmed, policy=policy)
         facts = _facts(job, by=by, confirmed=confirmed) | evidence
         progress(job)
         try:
             error_file = ErrorFile(error_path, layout=layout, done_lines=job.line_count)
-            for chunk in _ahead(_chunks(rows(layout, after=job.line_count), columns)):
-                _store(job, chunk, error_file, facts)
+            for chunk in chunks_of(layout, columns, policy=policy, after=job.line_count):
+                _store(job, chunk, error_file, facts, policy)
                 progress(job)
         except Exception:
             state.move(Import.objects.filter(pk=job.pk), IMPORT_MOVES["fail"])
@@ -101,12 +89,14 @@ def _alone(to: List) -> Iterator[None]:
 
 @transaction.atomic
 def _begin(
-    layout: Layout, *, to: List, by: Actor, consent: Consent | None, confirmed: bool
+    layout: Layout, *, to: List, by: Actor, consent: Consent | None, confirmed: bool, policy: str
 ) -> Import:
     """The run that was cut off, if there is one, else a new one: of this file, taken this way."""
     with layout.path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
     digest.update(repr((layout.encoding, consent, confirmed)).encode())
+    if policy != Policy.OVERWRITE:  # so that what began before there was a choice goes on
+        digest.update(policy.encode())
     same = Import.objects.filter(list=to, digest=digest.hexdigest())
     if job := same.exclude(state=ImportState.FINISHED).order_by("-id").first():
         state.move_one(job, "resume", IMPORT_MOVES)
@@ -119,6 +109,8 @@ def _begin(
         consent_source=consent.source[:200] if consent else "",
     )
     changes = {"list": to.slug, "consent_source": job.consent_source, "confirmed": confirmed}
+    if policy != Policy.OVERWRITE:
+        changes["policy"] = policy
     audit.record(to.workspace_id, "import.started", by=by, on=job, changes=changes)
     return job
 
@@ -140,66 +132,13 @@ def _facts(job: Import, *, by: Actor, confirmed: bool) -> dict[str, Any]:
     }
 
 
-def _chunks(found: Iterator[Row], columns: Sequence[Column]) -> Iterator[Chunk]:
-    chunk, count, size = Chunk(), 0, 0
-    for row in found:
-        _sort_out(row, columns, chunk)
-        count, size = count + 1, size + sum(map(len, row.cells))
-        if count == CHUNK_ROWS or size > CHUNK_CHARACTERS:
-            yield chunk
-            chunk, count, size = Chunk(), 0, 0
-    if count:
-        yield chunk
-
-
-def _ahead(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-    """Sort out the next chunk while the database stores the last one.
-
-    Whoever stores comes back from the database or the disk some twenty times a chunk, and would
-    wait for the one who sorts out for 5 ms each time, a quarter of all that an import takes.
-    """
-    with ThreadPoolExecutor(1) as worker, _quick_turns():
-        coming = worker.submit(next, chunks, None)
-        while chunk := coming.result():
-            coming = worker.submit(next, chunks, None)
-            yield chunk
-
-
-@contextmanager
-def _quick_turns() -> Iterator[None]:
-    """Have threads take turns after half a millisecond at the latest."""
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(0.0005)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(usual)
-
-
-def _sort_out(row: Row, columns: Sequence[Column], chunk: Chunk) -> None:
-    chunk.last_line = row.last_line
-    try:
-        if row.fault:
-            raise ValueError(row.fault)
-        person = person_of(row.cells, columns=columns)
-    except ValueError as error:
-        chunk.refused.append((row, str(error)))
-        return
-    earlier = chunk.people.get(person.address_key)
-    if earlier:
-        chunk.repeated_count += 1
-    chunk.people[person.address_key] = earlier.merged(person) if earlier else person
-
-
-def _store(job: Import, chunk: Chunk, error_file: ErrorFile, facts: dict[str, Any]) -> None:
+def _store(
+    job: Import, chunk: Chunk, error_file: ErrorFile, facts: dict[str, Any], policy: str
+) -> None:
     if chunk.refused:
         error_file.add(chunk.refused)  # first: a row too many is dropped by the run that resumes
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(sql.load("subscribers", "import_stage"))
-        columns = ", ".join(("uid", *Person._fields))
-        with cursor.copy(f"COPY import_stage ({columns}) FROM STDIN") as stage:
-            for person in chunk.people.values():
-                stage.write_row((ids.new(), *person))
+    with transaction.atomic():
+        stage(chunk, to=job.list, policy=policy)
         facts = facts | {"now": clock.now()}
         [(created, updated)] = sql.fetch("subscribers", "import_people", facts)
         sql.run("subscribers", "import_places", facts)

@@ -14,7 +14,7 @@ from accounts.models import AuditEntry
 from emailseq.lib import clock
 from emailseq.lib.errors import Conflict, Invalid
 from subscribers import services
-from subscribers.imports import run
+from subscribers.imports import chunks, run
 from subscribers.imports.read import examine
 from subscribers.models import Event, Import, List, Subscriber, Subscription, Suppression
 from subscribers.services import Consent
@@ -247,7 +247,7 @@ def test_a_person_named_twice_is_one_person(file, news, errors):
 
 
 def test_a_person_named_in_two_chunks_ends_up_the_same(file, news, errors, monkeypatch):
-    monkeypatch.setattr(run, "CHUNK_ROWS", 1)
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 1)
     text = "email,first name,city\na@example.com,Ada,\nA@Example.com,,Rome\n a@example.com ,Eve,\n"
 
     job = bring_in(file, news, errors, text)
@@ -257,7 +257,7 @@ def test_a_person_named_in_two_chunks_ends_up_the_same(file, news, errors, monke
 
 
 def test_a_chunk_also_ends_when_it_grows_too_large(file, news, errors, monkeypatch):
-    monkeypatch.setattr(run, "CHUNK_CHARACTERS", 20)
+    monkeypatch.setattr(chunks, "CHUNK_CHARACTERS", 20)
     done = []
 
     bring_in(file, news, errors, progress=lambda job: done.append(job.line_count))
@@ -350,7 +350,7 @@ def test_an_error_file_that_cannot_be_written_says_so(file, news, tmp_path):
 
 
 def test_a_run_that_broke_off_goes_on_behind_its_last_chunk(file, news, errors, monkeypatch):
-    monkeypatch.setattr(run, "CHUNK_ROWS", 2)
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 2)
     text = "email\na1@example.com\nbad1\na2@example.com\nbad2\nbad3\na3@example.com\n"
 
     def fail_in_the_second_chunk(job, **options):

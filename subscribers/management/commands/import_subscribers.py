@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts.audit import Actor
 from accounts.models import Workspace
 from emailseq.lib.errors import AppError
+from subscribers.imports.chunks import Policy
+from subscribers.imports.dry_run import Preview, preview
 from subscribers.imports.mapping import columns_of
 from subscribers.imports.read import Layout, examine
 from subscribers.imports.run import COUNTS, import_people
@@ -32,6 +35,13 @@ class Command(BaseCommand):
             "--consent-source", default="", metavar="TEXT", help="where they said so"
         )
         parser.add_argument("--encoding", help="of the file, e.g. cp1252; UTF-8 is assumed")
+        parser.add_argument(
+            "--existing",
+            choices=Policy.values,
+            default=Policy.OVERWRITE,
+            help="what a row may change of people who are there",
+        )
+        parser.add_argument("--dry-run", action="store_true", help="only say what would happen")
         parser.add_argument("--errors", type=Path, metavar="FILE", help="where refused rows go")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -43,6 +53,12 @@ class Command(BaseCommand):
         try:
             to = _list(_workspace(options["workspace"]), options["list"])
             layout = examine(file, encoding=options["encoding"])
+            if options["dry_run"]:
+                self._preview(
+                    preview(layout, to=to, error_path=errors, policy=options["existing"]),
+                    as_json=options["json"],
+                )
+                return
             job = import_people(
                 layout,
                 to=to,
@@ -50,6 +66,7 @@ class Command(BaseCommand):
                 error_path=errors,
                 consent=Consent(source) if source else None,
                 confirmed=options["confirmed"],
+                policy=options["existing"],
                 progress=self._progress,
             )
         except AppError as error:
@@ -59,6 +76,19 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(summary))
         else:
             self._show(summary)
+
+    def _preview(self, would: Preview, *, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps(asdict(would)))
+            return
+        self.stdout.write(
+            f"Would be: {would.created:,} new, {would.updated:,} changed, {would.unchanged:,} "
+            f"unchanged; {would.refused:,} rows refused, {would.duplicates:,} name somebody again."
+        )
+        self.stdout.write(
+            f"Of these people {would.suppressed:,} are suppressed and {would.unsubscribed:,} have "
+            "left the list: they stay so. Nothing was stored."
+        )
 
     def _progress(self, job: Import) -> None:
         if job.line_count:
