@@ -11,7 +11,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from analytics.numbers import numbers, numbers_by_source
-from campaigns import audience, services
+from campaigns import audience, copies, services
 from campaigns.models import Campaign
 from campaigns.progress import progress, progress_by_campaign
 from campaigns.states import CAMPAIGN_MOVES, CampaignState
@@ -166,6 +166,22 @@ class CampaignAdmin(WorkspaceAdmin):
         pause(services.pause, right="delivery:pause"),
         edit(services.update_campaign, name="update", form=CampaignForm),
         Verb(
+            copies.finish_rest,
+            name="finish_rest",
+            label=_("Finish the rest"),
+            right="campaigns:send",
+            icon="redo",
+            sentence=_("Sends the same to exactly those whom it failed to reach."),
+            done=_("The rest of “{}” is on its way, as a campaign of its own."),
+        ),
+        Verb(
+            copies.duplicate,
+            name="duplicate",
+            label=_("Duplicate"),
+            icon="content_copy",
+            done=_("“{}” has a copy, which is a draft."),
+        ),
+        Verb(
             services.cancel,
             name="cancel",
             label=_("Cancel"),
@@ -180,6 +196,11 @@ class CampaignAdmin(WorkspaceAdmin):
         fragment = self.admin_site.admin_view(self.progress_fragment)
         route = "<int:object_id>/progress/"
         return [path(route, fragment, name="campaigns_campaign_progress"), *super().get_urls()]
+
+    def offers(self, verb: Verb, target: Any) -> bool:
+        if verb.name == "finish_rest":
+            return bool(target.state == CampaignState.SENT)
+        return super().offers(verb, target)
 
     def read_beside(self, rows: list[Any]) -> None:
         numbers_by_id = numbers_by_source(SourceKind.CAMPAIGN, [row.pk for row in rows])

@@ -12,7 +12,7 @@ from accounts.api.resources import Resource, Verb, reads
 from accounts.authentication import ApiRequest, require
 from analytics.api import FinerNumbersSerializer, NumbersSerializer, finer
 from analytics.numbers import numbers
-from campaigns import audience, services
+from campaigns import audience, copies, services
 from campaigns.models import Campaign
 from campaigns.progress import progress
 from campaigns.states import CampaignState
@@ -106,7 +106,12 @@ class Campaigns(Resource):
     serializer_class = CampaignSerializer
     filters = CampaignFilters
     permissions = reads(
-        "campaigns", create="campaigns:write", audience="campaigns:read", stats="reports:read"
+        "campaigns",
+        create="campaigns:write",
+        duplicate="campaigns:write",
+        finish_rest="campaigns:send",
+        audience="campaigns:read",
+        stats="reports:read",
     )
     verbs = {
         "partial_update": Verb(services.update_campaign, "campaigns:write", guarded=True),
@@ -122,6 +127,16 @@ class Campaigns(Resource):
     def create(self, request: ApiRequest) -> Response:
         """Make a draft."""
         return self.make(services.create_campaign)
+
+    @action(detail=True, methods=["post"])
+    def duplicate(self, request: ApiRequest, **_: Any) -> Response:
+        """Make a draft with the same audience, template and sender."""
+        return self.made(copies.duplicate(self.get_object(), by=request.actor))
+
+    @action(detail=True, methods=["post"], url_path="finish-rest")
+    def finish_rest(self, request: ApiRequest, **_: Any) -> Response:
+        """Send to exactly those whom it failed to reach, by a campaign of its own."""
+        return self.made(copies.finish_rest(self.get_object(), by=request.actor))
 
     @action(detail=True, serializer_class=AudienceSerializer)
     def audience(self, request: ApiRequest, **_: Any) -> Response:

@@ -19,6 +19,7 @@ REASONS = {
     "not_confirmed": _("Not confirmed on the list"),
     "archived": _("Archived"),
     "suppressed": _("Suppressed"),
+    "not_failed": _("Was not failed by the campaign whose rest it is"),
     "not_in_segments": _("In none of the segments"),
     "on_excluded_list": _("On a list that is left out"),
     "in_excluded_segment": _("In a segment that is left out"),
@@ -85,6 +86,8 @@ def _conditions(campaign: Campaign) -> dict[str, Q]:
 def _narrowing(campaign: Campaign) -> dict[str, Q]:
     """What segments and exclusions ask of a place, likewise."""
     rules: dict[str, Q] = {}
+    if campaign.rest_of_id:
+        rules["not_failed"] = _finished([campaign.rest_of_id], Outcome.FAILED)
     if segments := [row.pk for row in campaign.segments.all()]:
         inside = _members(segments)
         if campaign.started_at:
@@ -95,7 +98,7 @@ def _narrowing(campaign: Campaign) -> dict[str, Q]:
     if segments := [row.pk for row in campaign.excluded_segments.all()]:
         rules["in_excluded_segment"] = ~Q(Exists(_members(segments)))
     if campaigns := [row.pk for row in campaign.excluded_campaigns.all()]:
-        rules["had_excluded_campaign"] = ~(_sent(campaigns) | _waiting(campaigns))
+        rules["had_excluded_campaign"] = ~(_finished(campaigns, Outcome.SENT) | _waiting(campaigns))
     return rules
 
 
@@ -108,10 +111,10 @@ def _confirmed(lists: list[int]) -> QuerySet[Subscription]:
     return confirmed.filter(list__in=lists, subscriber=OuterRef("subscriber_id"))
 
 
-def _sent(campaigns: list[int]) -> Q:
+def _finished(campaigns: list[int], outcome: Outcome) -> Q:
     own = {"kind": SourceKind.CAMPAIGN, "source_id__in": campaigns}
-    sent = SendLedger.objects.filter(**own, outcome=Outcome.SENT)
-    return Q(Exists(sent.filter(subscriber=OuterRef("subscriber_id"))))
+    finished = SendLedger.objects.filter(**own, outcome=outcome)
+    return Q(Exists(finished.filter(subscriber=OuterRef("subscriber_id"))))
 
 
 def _waiting(campaigns: list[int]) -> Q:

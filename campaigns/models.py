@@ -53,6 +53,10 @@ class Campaign(MessageSource):
     excluded_campaigns = models.ManyToManyField(
         "self", blank=True, symmetrical=False, related_name="campaigns_without"
     )
+    # It goes to exactly those whom this one has failed to reach.
+    rest_of = models.OneToOneField(
+        "self", null=True, editable=False, on_delete=models.PROTECT, related_name="rest"
+    )
     template = models.ForeignKey(Template, on_delete=models.PROTECT, related_name="campaigns")
     template_version = models.ForeignKey(
         TemplateVersion, null=True, editable=False, on_delete=models.PROTECT, related_name="+"

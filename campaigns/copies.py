@@ -1,0 +1,62 @@
+"""Verbs that make a campaign of another one."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from accounts import audit
+from accounts.audit import Actor
+from campaigns import services
+from campaigns.models import Campaign
+from campaigns.states import CAMPAIGN_MOVES, CampaignState
+from delivery import sources
+from emailseq.lib import state
+from emailseq.lib.errors import Conflict
+
+LONGEST = 100  # of a name
+
+
+def duplicate(campaign: Campaign, *, by: Actor) -> Campaign:
+    """Make a draft with the same audience, template and sender."""
+    return services.create_campaign(
+        campaign.workspace,
+        name=_named(campaign, "copy"),
+        list=campaign.list,
+        template=campaign.template,
+        sender=campaign.sender,
+        by=by,
+        **{name: list(getattr(campaign, name).all()) for name in services.NARROWING},
+    )
+
+
+@transaction.atomic
+def finish_rest(campaign: Campaign, *, by: Actor) -> Campaign:
+    """Send the same content, by a campaign of its own, to exactly those whom it failed to reach.
+
+    Whoever cannot be mailed any more is not among them. Raises StateConflict until the campaign is
+    sent, Conflict when that was done before, Invalid when nobody is left.
+    """
+    sources.lock(campaign)
+    if campaign.state != CampaignState.SENT:
+        raise state.refusal("finish the rest", CAMPAIGN_MOVES, state=campaign.state)
+    if done := Campaign.objects.filter(rest_of=campaign).first():
+        raise Conflict(f"“{done}” does that already.")
+    rest = Campaign.objects.create(
+        workspace=campaign.workspace,
+        name=_named(campaign, "the rest"),
+        list=campaign.list,
+        template=campaign.template,
+        template_version=campaign.template_version,
+        sender=campaign.sender,
+        rest_of=campaign,
+    )
+    audit.record(
+        campaign.workspace_id, "campaign.rest_begun", by=by, on=campaign, changes={"by": str(rest)}
+    )
+    services.send(rest, by=by)
+    return rest
+
+
+def _named(campaign: Campaign, what: str) -> str:
+    suffix = f" ({what})"
+    return campaign.name[: LONGEST - len(suffix)] + suffix
