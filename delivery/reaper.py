@@ -13,7 +13,9 @@ from django.db import transaction
 
 from delivery import journal, outcomes
 from delivery.models import Outbox
-from delivery.settlement import Settlement
+from delivery.services.messages import finish
+from delivery.settlement import LAST_TRY, Settlement
+from delivery.states import Outcome
 from emailseq.lib import clock, sql
 from subscribers import events
 
@@ -25,16 +27,32 @@ def reap(limit: int = 5000) -> int:
     """Take over from pumps that died, and finish what was cancelled; how many rows it touched.
 
     Of a lease that ran out, what was not marked is due again; what was marked is in doubt unless
-    the pump's journal knows better. Transactional messages in doubt are sent once more when no
+    the pump's journal knows better. What one pump after the other died of before anything was
+    written has failed. Transactional messages in doubt are sent once more when no
     connection can hold them any longer.
     """
-    count = sum(_settle(token) for (token,) in sql.fetch("delivery", "dead_leases"))
+    tokens = [token for (token,) in sql.fetch("delivery", "dead_leases")]
+    count = sum(_settle(token) + _give_up(token) for token in tokens)
+    lease = timedelta(seconds=settings.LEASE_SECONDS)
     for name in ("reap", "repeat_doubtful", "sweep_cancelled"):
-        rows = sql.fetch("delivery", name, {"limit": limit, "patience": PATIENCE})
+        query = {"limit": limit, "patience": PATIENCE, "lease": lease}
+        rows = sql.fetch("delivery", name, query)
         events.record_many(outcomes.news(rows))
         count += len(rows)
     sql.run("delivery", "forget_leases", {})
     return count
+
+
+def _give_up(token: UUID) -> int:
+    """A message that outlives its pumps again and again has failed; how many those are.
+
+    No reply charges so many attempts: only pumps that die do.
+    """
+    held = Outbox.objects.filter(lease_token=token, wire_at=None, attempts__gt=LAST_TRY)
+    deadly = [
+        (pk, Outcome.FAILED, "its pumps died", "") for pk in held.values_list("pk", flat=True)
+    ]
+    return finish(deadly, token=token) if deadly else 0
 
 
 def _settle(token: UUID) -> int:

@@ -337,6 +337,27 @@ def test_the_reaper_returns_unmarked_rows_and_doubts_marked_ones(wire):
     assert wire.recipients == [due.subscriber.email]
 
 
+def test_what_several_pumps_died_of_comes_back_one_by_one_and_fails_in_the_end():
+    news = ListFactory()
+    queue(make_audience(30, on=news), on=news)
+    deadly, *others = Outbox.objects.order_by("id").values_list("pk", flat=True)
+    died = clock.now()
+    Outbox.objects.update(lease_token=_lease_of_a_dead_pump(), attempts=3)
+
+    reaper.reap()
+
+    times = {*Outbox.objects.filter(lease_token=None).values_list("run_at", flat=True)}
+    assert len(times) == 30
+    assert died < min(times) < max(times) < died + timedelta(seconds=150)
+
+    Outbox.objects.filter(pk=deadly).update(lease_token=_lease_of_a_dead_pump(), attempts=11)
+    reaper.reap()
+
+    failed = SendLedger.objects.get()
+    assert (failed.pk, failed.outcome, failed.reason) == (deadly, "failed", "its pumps died")
+    assert [*Outbox.objects.order_by("id").values_list("pk", flat=True)] == others
+
+
 def test_a_reply_that_comes_late_settles_the_doubt():
     news = ListFactory()
     queue(make_audience(1, on=news), on=news)
