@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from emailseq.lib.errors import Invalid
+from subscribers.cells import inert
 from subscribers.imports.read import Layout, Row, readable
 
-# A spreadsheet takes a cell that starts like this for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _MAX_CELL = 32_000  # more, no spreadsheet shows
 
 
@@ -71,5 +70,4 @@ def _explained() -> Iterator[None]:
 
 
 def _safe(cell: str) -> str:
-    text = readable(cell)[:_MAX_CELL]
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return inert(readable(cell)[:_MAX_CELL])

@@ -9,14 +9,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.audit import Actor
-from accounts.models import Workspace
 from emailseq.lib.errors import AppError
 from subscribers.imports.chunks import Policy
 from subscribers.imports.dry_run import Preview, preview
 from subscribers.imports.mapping import columns_of
 from subscribers.imports.read import Layout, examine
 from subscribers.imports.run import COUNTS, import_people
-from subscribers.models import CustomField, Import, List
+from subscribers.management import chosen
+from subscribers.models import CustomField, Import
 from subscribers.services import Consent
 
 
@@ -51,7 +51,7 @@ class Command(BaseCommand):
         errors = options["errors"] or file.with_name(f"{file.name}.errors.csv")
         source = options["consent_source"].strip()
         try:
-            to = _list(_workspace(options["workspace"]), options["list"])
+            to = chosen.list_of(chosen.workspace(options["workspace"]), options["list"])
             layout = examine(file, encoding=options["encoding"])
             if options["dry_run"]:
                 self._preview(
@@ -110,25 +110,6 @@ class Command(BaseCommand):
             self.stdout.write(f"Refused rows, with the reason of each: {summary['errors']}")
         if not (summary["created"] or summary["updated"]):
             self.stdout.write("Nothing changed: nobody in this file was new or different.")
-
-
-def _workspace(slug: str | None) -> Workspace:
-    workspaces = list(Workspace.objects.order_by("slug"))
-    found = [workspace for workspace in workspaces if slug in (None, workspace.slug)]
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(workspace.slug for workspace in workspaces) or "none yet"
-    if slug is None:
-        raise CommandError(f"Say which --workspace is meant. There are: {names}.")
-    raise CommandError(f"There is no workspace “{slug}”. There are: {names}.")
-
-
-def _list(workspace: Workspace, slug: str) -> List:
-    lists = List.objects.of(workspace).filter(archived_at=None)
-    if found := lists.filter(slug=slug).first():
-        return found
-    names = ", ".join(lists.order_by("slug").values_list("slug", flat=True)) or "none yet"
-    raise CommandError(f"There is no list “{slug}” in “{workspace.slug}”. There are: {names}.")
 
 
 def _summary(layout: Layout, job: Import, errors: Path) -> dict[str, Any]:
