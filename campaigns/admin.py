@@ -11,7 +11,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from analytics.numbers import numbers, numbers_by_source
-from campaigns import audience, copies, services
+from campaigns import audience, checklist, copies, services
 from campaigns.models import Campaign
 from campaigns.progress import progress, progress_by_campaign
 from campaigns.states import CAMPAIGN_MOVES, CampaignState
@@ -103,7 +103,8 @@ def _what_is_sent(campaign: Campaign) -> str:
         "list": campaign.list,
         "sender": campaign.sender,
     }
-    return _("Sends “%(template)s” from %(sender)s to %(count)d people on “%(list)s”.") % facts
+    said = _("Sends “%(template)s” from %(sender)s to %(count)d people on “%(list)s”.") % facts
+    return " ".join([said, *(warning.detail for warning in checklist.warnings(campaign))])
 
 
 def _audience(campaign: Campaign) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from accounts.api.resources import Resource, Verb, reads
 from accounts.authentication import ApiRequest, require
 from analytics.api import FinerNumbersSerializer, NumbersSerializer, finer
 from analytics.numbers import numbers
-from campaigns import audience, copies, services
+from campaigns import audience, checklist, copies, services
 from campaigns.models import Campaign
 from campaigns.progress import progress
 from campaigns.states import CampaignState
@@ -95,6 +95,17 @@ class AudienceSerializer(Strict):
     )
 
 
+class CampaignCheckSerializer(Strict):
+    pointer = serializers.CharField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class CampaignChecksSerializer(Strict):
+    blocks = CampaignCheckSerializer(many=True)
+    warnings = CampaignCheckSerializer(many=True)
+
+
 class Campaigns(Resource):
     """One message to those on a list when it starts, or to some of them."""
 
@@ -111,6 +122,7 @@ class Campaigns(Resource):
         duplicate="campaigns:write",
         finish_rest="campaigns:send",
         audience="campaigns:read",
+        checks="campaigns:read",
         stats="reports:read",
     )
     verbs = {
@@ -143,6 +155,11 @@ class Campaigns(Resource):
         """How many would get it now, and how many on its list would not, by reason."""
         counted = audience.count(self.get_object())
         return Response(self.get_serializer(asdict(counted)).data)
+
+    @action(detail=True, serializer_class=CampaignChecksSerializer)
+    def checks(self, request: ApiRequest, **_: Any) -> Response:
+        """What would stop it if it were sent now, and what to look at twice."""
+        return Response(self.get_serializer(asdict(checklist.check(self.get_object()))).data)
 
     @action(detail=True, serializer_class=CampaignStatsSerializer)
     def stats(self, request: ApiRequest, **_: Any) -> Response:

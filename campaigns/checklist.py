@@ -1,0 +1,63 @@
+"""What stands in the way of a campaign, and what to look at twice before it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from django.db import transaction
+
+from accounts.audit import SYSTEM
+from campaigns import audience, services
+from campaigns.models import Campaign
+from campaigns.states import CAMPAIGN_MOVES
+from delivery.models import SendingDomain
+from emailseq.lib.errors import AppError, Invalid, Problem
+
+# An audience is unusual if it has so many times the people of the largest before.
+UNUSUAL = 3
+
+
+@dataclass(frozen=True)
+class Checks:
+    """`blocks` stop it from being sent; `warnings` do not."""
+
+    blocks: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+
+def check(campaign: Campaign) -> Checks:
+    """All that would stop a campaign if it were sent now: it is begun, and that undone."""
+    if campaign.state not in CAMPAIGN_MOVES["send"].sources:
+        return Checks()
+    blocks: list[Problem] = []
+    with transaction.atomic():
+        try:
+            services.send(Campaign.objects.get(pk=campaign.pk), by=SYSTEM)
+        except Invalid as refused:
+            blocks = list(refused.errors)
+        except AppError as refused:
+            blocks = [Problem("", refused.code, refused.detail)]
+        transaction.set_rollback(True)
+    return Checks(blocks, warnings(campaign))
+
+
+def warnings(campaign: Campaign) -> list[Problem]:
+    """What may well be meant, and is worth a second look."""
+    return [*_unusual(campaign), *_unsigned(campaign)]
+
+
+def _unusual(campaign: Campaign) -> Iterator[Problem]:
+    before = Campaign.objects.of(campaign.workspace).exclude(started_at=None)
+    largest = before.order_by("-recipient_count").values_list("recipient_count", flat=True).first()
+    people = audience.count(campaign).recipients
+    if largest and people > UNUSUAL * largest:
+        detail = f"It goes to {people} people; the largest campaign so far went to {largest}."
+        yield Problem("/list", "larger_than_usual", detail)
+
+
+def _unsigned(campaign: Campaign) -> Iterator[Problem]:
+    email = campaign.sender.email
+    if not SendingDomain.objects.of(campaign.workspace).closest([email]):
+        detail = f"No sending domain signs for {email}: mail like that is often taken for spam."
+        yield Problem("/sender", "not_signed", detail)
