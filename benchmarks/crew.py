@@ -3,7 +3,7 @@
 {"do": "pump", "port": 2525}                              until SIGUSR1
 {"do": "blast", "port": 2525, "count": 1000, "size": 20000}
 {"do": "smtplib", "port": 2525, "count": 1000, "size": 20000}
-{"do": "source", "port": 2525, "count": 1000, "size": 20000, "tool": …, "libraries": …}
+{"do": "source", "port": 2525, "count": 1000, "size": 20000, "tool": …, …}
 {"do": "advance"}                                         until no run is due
 {"do": "drain", "count": 1000}                            until so many hits are judged
 {"do": "count", "count": 1000}                            until so many events are counted
@@ -106,9 +106,11 @@ async def _smtplib(port: int, count: int, size: int) -> None:
             client.sendmail(READY_MADE, READY_MADE, message)
 
 
-async def _source(port: int, count: int, size: int, tool: str, libraries: dict[str, str]) -> None:
-    """Postfix's client on as many connections, which it keeps."""
-    sizes = ("-d", "-s", str(engine.WIRES), "-m", str(count), "-l", str(size))
+async def _source(
+    port: int, count: int, size: int, connections: int, tool: str, libraries: dict[str, str]
+) -> None:
+    """Postfix's client on connections that it keeps."""
+    sizes = ("-d", "-s", str(connections), "-m", str(count), "-l", str(size))
     people = ("-f", READY_MADE, "-t", READY_MADE)
     process = await asyncio.create_subprocess_exec(
         tool, *sizes, *people, f"127.0.0.1:{port}", env={**os.environ, **libraries}

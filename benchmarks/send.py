@@ -1,10 +1,11 @@
 """How many messages a second a campaign sends, end to end, beside a client that only sends.
 
 Ours: claim, render a newsletter of 20 KB, mark, look, hand over, settle, the rollups consumer
-running. Baseline: Postfix's smtp-source with ready-made messages of the same size, or where there
-is none our own SMTP client. Both have the same processes, connections and sinks (one each per
-sender) and take turns on the same cores, as do our client and smtplib, one connection a process.
-What is lost or doubled is counted in a round of its own, which the sinks write down.
+running. Baseline: Postfix's smtp-source with ready-made messages of the same size, on ten
+connections that it keeps; or where there is none our own SMTP client. They take turns on the same
+cores, as do, with as many processes, connections and sinks as we have, several smtp-sources, our
+client alone, and smtplib with one connection a process. What is lost or doubled is counted in a
+round of its own, which the sinks write down.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from campaigns import engine, services
 from campaigns.models import Campaign
 from delivery import services as delivery
 from delivery.dkim import ED25519, RSA_2048
+from delivery.engine import WIRES
 from delivery.models import DkimKey, Outbox, SenderIdentity, SendLedger
 from delivery.services import domains
 from delivery.states import KeyState, SourceKind
@@ -62,8 +64,10 @@ FIELDS = {
 }
 BENCH = Actor.command("bench")
 SIGNED_BY = {"rsa": RSA_2048, "ed25519": ED25519}
-OURS, SOURCE, BLAST, SMTPLIB = "emailseq", "smtp-source", "our SMTP client alone", "smtplib"
-_ORDERS = {SOURCE: "source", BLAST: "blast", SMTPLIB: "smtplib"}
+OURS, SOURCE, SOURCES = "emailseq", "smtp-source", "an smtp-source per sender"
+BLAST, SMTPLIB = "our SMTP client alone", "smtplib"
+_ORDERS = {SOURCE: "source", SOURCES: "source", BLAST: "blast", SMTPLIB: "smtplib"}
+SOURCE_CONNECTIONS = 10  # of the one that sends alone
 PEER = Path(__file__).with_name("peer.py")
 PEERS = {"post_office": "django-post_office", "django_mailer": "django-mailer"}
 PEER_COUNT = 2000
@@ -98,7 +102,7 @@ def run(
     too. `say` hears of progress.
     """
     each, tools = size // rounds, Postfix.find(postfix)
-    baseline, *others = [SOURCE, BLAST, SMTPLIB] if tools else [BLAST, SMTPLIB]
+    baseline, *others = [SOURCE, SOURCES, BLAST, SMTPLIB] if tools else [BLAST, SMTPLIB]
     with tempfile.TemporaryDirectory() as folder, new_database() as urls, ExitStack() as stack:
         say(f"Importing {each:,} people …")
         to = import_people_of(Path(folder) / "people.csv", each)
@@ -182,13 +186,16 @@ class Crew:
 
     def blast(self, count: int, *, client: str, size: int) -> Turn:
         """Hand over so many messages, ready-made."""
-        share, rest = divmod(count, len(self._hands))
-        order = {"do": _ORDERS[client], "size": size}
-        if client == SOURCE and self._postfix:
+        sinks = self._sinks[:1] if client == SOURCE else self._sinks
+        share, rest = divmod(count, len(sinks))
+        order: dict[str, Any] = {"do": _ORDERS[client], "size": size}
+        if client in (SOURCE, SOURCES) and self._postfix:
+            wires = SOURCE_CONNECTIONS if client == SOURCE else WIRES
             order |= {"tool": self._postfix.source, "libraries": self._postfix.environment}
+            order |= {"connections": wires}
         orders = [
             {**order, "port": sink.port, "count": share + (number < rest)}
-            for number, sink in enumerate(self._sinks)
+            for number, sink in enumerate(sinks)
         ]
         return self._take_turn(orders, count, lambda: None)
 
@@ -196,10 +203,11 @@ class Crew:
         self, orders: Sequence[dict[str, Any]], count: int, watch: Callable[[], float | None]
     ) -> Turn:
         busy, began = [sink.cpu_seconds for sink in self._sinks], time.time()
-        for hand, order in zip(self._hands, orders, strict=True):
+        hands = self._hands[: len(orders)]
+        for hand, order in zip(hands, orders, strict=True):
             hand.tell(order)
         ended = watch()
-        answers = [hand.hear() for hand in self._hands]
+        answers = [hand.hear() for hand in hands]
         seconds = (ended or time.time()) - began
         busier = zip(busy, [sink.cpu_seconds for sink in self._sinks], strict=True)
         return Turn(
