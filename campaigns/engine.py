@@ -90,8 +90,10 @@ def _fill_page(campaign_id: int, *, limit: int, now: datetime) -> int:
 
 
 def _is_backed_up(campaign: Campaign, now: datetime) -> bool:
-    due = Outbox.objects.filter(**campaign.source, run_at__lte=now)
-    return due[BACKLOG:].exists()
+    queued = Outbox.objects.filter(**campaign.source)
+    if campaign.scheduled_at:  # the index alone tells how many there are, but not when they are due
+        queued = queued.filter(run_at__lte=now)
+    return queued[BACKLOG:].exists()
 
 
 def _queue(campaign: Campaign, zones: Mapping[int, str], *, now: datetime) -> int:
