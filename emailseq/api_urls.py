@@ -43,6 +43,7 @@ from subscribers.api import (
     EventCatalogue,
     Events,
     Fields,
+    Forms,
     Lists,
     SegmentMembers,
     Segments,
@@ -54,6 +55,7 @@ from templates_app.api import Templates
 
 router = SimpleRouter(trailing_slash=False)
 router.register("v1/lists", Lists, "lists")
+router.register("v1/forms", Forms, "forms")
 router.register("v1/tags", Tags, "tags")
 router.register("v1/fields", Fields, "fields")
 router.register("v1/segments", Segments, "segments")

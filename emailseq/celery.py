@@ -51,6 +51,7 @@ TICKS: dict[str, tuple[str, float, tuple[Any, ...]]] = {
     "feed-sequences": ("subscribers.tasks.feed_consumer", 1, ("sequences",)),
     "feed-confirmations": ("subscribers.tasks.feed_consumer", 1, ("confirmations",)),
     "feed-bounces": ("subscribers.tasks.feed_consumer", 1, ("bounces",)),
+    "take-sign-ups": ("subscribers.tasks.take_sign_ups", 1, ()),
     "refresh-segments": ("subscribers.tasks.refresh_segments", 5, ()),
     "feed-domains": ("subscribers.tasks.feed_consumer", 1, ("domains",)),
     "feed-links": ("subscribers.tasks.feed_consumer", 1, ("links",)),

@@ -257,6 +257,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 API_RATE = env.str("API_RATE", "6000/min")
+# How often people of one network (/24, or /64 of IPv6) may send forms within an hour.
+FORM_SIGN_UPS_PER_HOUR = env.int("FORM_SIGN_UPS_PER_HOUR", 20)
 # Facts that are told later than this after they happened set nothing off: history is no news.
 EVENT_LATE_AFTER = timedelta(hours=env.int("EVENT_LATE_HOURS", 72))
 

@@ -21,5 +21,6 @@ urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", health.metrics),
+    path("", include("subscribers.urls")),
     path("", include("delivery.urls")),
 ]

@@ -17,6 +17,8 @@ SUBSCRIPTION_MOVES = {
     "unsubscribe": Move(
         (SubscriptionState.PENDING, SubscriptionState.CONFIRMED), SubscriptionState.UNSUBSCRIBED
     ),
+    # Somebody says that they want to come back; nothing but a yes of their own makes it so.
+    "return": Move((SubscriptionState.UNSUBSCRIBED,), SubscriptionState.PENDING),
 }
 
 

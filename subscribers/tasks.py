@@ -23,5 +23,10 @@ def forget_event_keys() -> int:
 
 
 @shared_task
+def take_sign_ups() -> int:
+    return services.take_sign_ups()
+
+
+@shared_task
 def refresh_segments() -> int:
     return refresh.refresh_due()

@@ -48,6 +48,7 @@ def test_the_matrix_holds_every_route(names):
         "campaigns",
         "enrollments",
         "fields",
+        "forms",
         "lists",
         "mailboxes",
         "messages",

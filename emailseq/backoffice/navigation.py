@@ -43,6 +43,7 @@ SECTIONS: list[tuple[Any, list[Entry]]] = [
         [
             Entry(_("Subscribers"), "group", "subscribers_subscriber", "subscribers:read"),
             Entry(_("Lists"), "list_alt", "subscribers_list", "lists:read"),
+            Entry(_("Forms"), "edit_note", "subscribers_form", "lists:read"),
             Entry(_("Segments"), "pie_chart", "subscribers_segment", "segments:read"),
             Entry(_("Imports"), "upload_file", "subscribers_import", "subscribers:read"),
             Entry(_("Suppressions"), "block", "subscribers_suppression", "subscribers:read"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from subscribers.api.events import EventCatalogue, Events
 from subscribers.api.fields import Fields
+from subscribers.api.forms import Forms
 from subscribers.api.lists import Lists
 from subscribers.api.segments import SegmentMembers, Segments
 from subscribers.api.subscribers import Subscribers
@@ -12,6 +13,7 @@ __all__ = [
     "EventCatalogue",
     "Events",
     "Fields",
+    "Forms",
     "Lists",
     "SegmentMembers",
     "Segments",

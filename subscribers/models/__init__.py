@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from subscribers.models.event import Cursor, Event, EventKey, EventName, LogBase
 from subscribers.models.field import CustomField
+from subscribers.models.form import Form, SignUp
 from subscribers.models.imports import Import
 from subscribers.models.list import List, ListQuerySet, Subscription
 from subscribers.models.segment import Segment, SegmentMember
@@ -15,12 +16,14 @@ __all__ = [
     "Event",
     "EventKey",
     "EventName",
+    "Form",
     "Import",
     "List",
     "ListQuerySet",
     "LogBase",
     "Segment",
     "SegmentMember",
+    "SignUp",
     "Subscriber",
     "Subscription",
     "Suppression",

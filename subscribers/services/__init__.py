@@ -19,6 +19,15 @@ from subscribers.services.custom_events import (
     record_event,
 )
 from subscribers.services.fields import create_field, delete_field, update_field
+from subscribers.services.forms import (
+    Origin,
+    TooMany,
+    archive_form,
+    create_form,
+    record_sign_up,
+    take_sign_ups,
+    update_form,
+)
 from subscribers.services.lists import archive_list, create_list, update_list
 from subscribers.services.people import archive, create, restore, upsert
 from subscribers.services.segments import (
@@ -42,15 +51,19 @@ from subscribers.services.tags import (
 
 __all__ = [
     "Consent",
+    "Origin",
     "Place",
     "Recorded",
+    "TooMany",
     "archive",
+    "archive_form",
     "archive_list",
     "archive_segment",
     "ask_again",
     "confirm",
     "create",
     "create_field",
+    "create_form",
     "create_list",
     "create_segment",
     "create_tag",
@@ -64,6 +77,7 @@ __all__ = [
     "parse_address",
     "record_custom_events",
     "record_event",
+    "record_sign_up",
     "recount_segment",
     "restore",
     "subscribe",
@@ -71,10 +85,12 @@ __all__ = [
     "tag",
     "tag_people",
     "take_back_soft_bounces",
+    "take_sign_ups",
     "unsubscribe",
     "untag",
     "untag_people",
     "update_field",
+    "update_form",
     "update_list",
     "update_segment",
     "update_tag",

@@ -119,6 +119,27 @@ def ask_again(subscriber: Subscriber, *, to: List, by: Actor) -> bool:
 
 
 @transaction.atomic
+def ask_to_join(subscriber: Subscriber, *, to: List, by: Actor, consent: Consent) -> bool:
+    """Ask to join a double opt-in list in somebody's name; False when they are on it anyway.
+
+    Whoever is new or has left is pending from now on, and who is pending is asked again: nobody is
+    mailed on the list before they confirm.
+    """
+    places = Subscription.objects.select_for_update().filter(subscriber=subscriber, list=to)
+    place = places.first()
+    if place is None:
+        subscribe(subscriber, to=to, by=by, consent=consent)
+    elif place.state == SubscriptionState.PENDING:
+        ask_again(subscriber, to=to, by=by)
+    elif place.state == SubscriptionState.UNSUBSCRIBED:
+        state.move_one(place, "return", SUBSCRIPTION_MOVES, **evidence_of(consent))
+        events.record(subscriber, kinds.SUBSCRIPTION_PENDING, list_id=to.pk, by=by.kind)
+    else:
+        return False
+    return True
+
+
+@transaction.atomic
 def unsubscribe(
     subscriber: Subscriber, *, by: Actor, from_list: List | None = None, reason: str = ""
 ) -> int:

@@ -32,6 +32,7 @@ from subscribers.models import (
     CustomField,
     Event,
     EventName,
+    Form,
     List,
     Segment,
     Subscriber,
@@ -42,6 +43,7 @@ from subscribers.models import (
 )
 from subscribers.services import (
     create_field,
+    create_form,
     create_segment,
     create_tag,
     record_event,
@@ -104,7 +106,7 @@ class World:
             model: list(model.objects.filter(**own).order_by("pk").values())
             for model in (
                 *(List, Subscriber, Suppression, Template, Sequence, Campaign),
-                *(Tag, CustomField, EventName, Segment),
+                *(Tag, CustomField, EventName, Segment, Form),
                 *(
                     SenderIdentity,
                     SendingDomain,
@@ -156,6 +158,9 @@ def make_world() -> World:
     pros = create_segment(
         workspace, name="VIPs", slug="vips", rule={"tag": "vip", "op": "has"}, by=SYSTEM
     )
+    form = create_form(
+        workspace, name="Join", lists=[sequence.list], consent_text="Yes, mail me.", by=SYSTEM
+    )
     told = CustomEvent("order_placed", uid=run.subscriber.uid, properties={"total": 7})
     record_event(workspace, told, by=SYSTEM)
     receipt = create_template(
@@ -174,6 +179,7 @@ def make_world() -> World:
         {
             "tags": vip.public_id,
             "fields": boat.public_id,
+            "forms": form.public_id,
             "segments": pros.public_id,
             "lists": sequence.list.public_id,
             "subscribers": run.subscriber.public_id,

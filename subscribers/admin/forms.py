@@ -1,0 +1,89 @@
+"""Forms: where people put themselves on lists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Count
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from emailseq.backoffice.columns import column
+from emailseq.backoffice.forms import VerbForm
+from emailseq.backoffice.mixins import WorkspaceAdmin
+from emailseq.backoffice.pages import Request
+from emailseq.backoffice.verbs import archive, create, edit
+from subscribers import services
+from subscribers.models import Form, List, SignUp
+from subscribers.wording import LANGUAGES
+
+
+class SignUpFormForm(VerbForm):
+    name = forms.CharField(max_length=100, help_text=_("Also the heading of the form."))
+    intro = forms.CharField(max_length=500, required=False, label=_("Introduction"))
+    lists = forms.ModelMultipleChoiceField(
+        List.objects.joinable().order_by("name"),
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Public lists with double opt-in; of several, people choose."),
+    )
+    consent_text = forms.CharField(
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("What people say yes to. Each consent keeps the words it was given to."),
+    )
+    asks_name = forms.BooleanField(required=False, label=_("Ask for the name, too"))
+    language = forms.ChoiceField(choices=LANGUAGES)
+    redirect_url = forms.URLField(
+        max_length=500,
+        required=False,
+        assume_scheme="https",
+        label=_("Thank-you page"),
+        help_text=_("An https address of yours, shown after; by default a page of ours."),
+    )
+
+    def values_of(self, target: Form) -> dict[str, Any]:
+        return {**super().values_of(target), "lists": list(target.lists.all())}
+
+    def arguments(self) -> dict[str, Any]:
+        given = super().arguments()
+        return {**given, "lists": list(given["lists"])}
+
+
+def _embed(form: Form) -> str:
+    return format_html(
+        '<a href="{}" target="_blank" rel="noopener">{}</a><br><code>{}</code>',
+        form.url,
+        _("Open the page"),
+        f'<script src="{form.script_url}"></script>',
+    )
+
+
+@admin.register(Form)
+class FormAdmin(WorkspaceAdmin):
+    resource = "lists"
+    hint = _("Where people put themselves on lists. Whoever signs up is asked by mail to confirm.")
+    list_display = (
+        "name",
+        column(_("Lists"), lambda row: ", ".join(str(each) for each in row.lists.all())),
+        column(_("Sign-ups"), lambda row: row.sign_up_count),
+        column(_("Consent text"), lambda row: f"v{row.consent_version}"),
+        column(_("Page, and code for yours"), _embed),
+        "created_at",
+    )
+    list_verbs = (create(services.create_form, label=_("New form"), form=SignUpFormForm),)
+    row_verbs = (
+        edit(services.update_form, form=SignUpFormForm),
+        archive(services.archive_form, sentence=_("Nobody signs up by “{}” any more.")),
+    )
+
+    def get_queryset(self, request: Request) -> Any:
+        rows = super().get_queryset(request)
+        return rows.filter(archived_at=None).prefetch_related("lists")
+
+    def read_beside(self, rows: list[Any]) -> None:
+        sent = SignUp.objects.filter(form__in=rows).order_by().values_list("form")
+        counts = dict(sent.annotate(Count("id")))
+        for row in rows:
+            row.sign_up_count = counts.get(row.pk, 0)
