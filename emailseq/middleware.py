@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from ipaddress import ip_address
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -53,6 +54,19 @@ class RequestIdMiddleware(MiddlewareMixin):
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         response.headers["X-Request-Id"] = request.META[_REQUEST_ID]
         return response
+
+
+class ProxyMiddleware(MiddlewareMixin):
+    """Takes a request's address from what the proxies in front say, of whom there are so many.
+
+    Each appends whom it has heard from; what stands further left a client may have invented.
+    """
+
+    def process_request(self, request: HttpRequest) -> None:
+        heard = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        with suppress(ValueError, IndexError):
+            address = ip_address(heard[-settings.TRUSTED_PROXIES].strip())
+            request.META["REMOTE_ADDR"] = str(address)
 
 
 class ProblemMiddleware(MiddlewareMixin):

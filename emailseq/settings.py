@@ -78,6 +78,10 @@ MIDDLEWARE = [
     "emailseq.middleware.WorkspaceMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
+# How many proxies stand in front, each of which appends to X-Forwarded-For.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0)
+if TRUSTED_PROXIES:
+    MIDDLEWARE.insert(0, "emailseq.middleware.ProxyMiddleware")
 ROOT_URLCONF = "emailseq.urls"
 WSGI_APPLICATION = "emailseq.wsgi.application"
 APPEND_SLASH = False  # a redirect would lose the body of an API call

@@ -182,6 +182,25 @@ def test_a_network_has_its_share_of_an_hour(form, settings):
     }
 
 
+@pytest.mark.parametrize(
+    ("forwarded", "network"),
+    [
+        ("198.51.100.9", "198.51.100.0/24"),
+        ("192.0.2.1, 198.51.100.9", "198.51.100.0/24"),  # the left one is the client's own word
+        ("198.51.100.9, nonsense", "127.0.0.0/24"),
+    ],
+)
+def test_behind_a_proxy_the_network_is_what_that_says(form, settings, forwarded, network):
+    settings.TRUSTED_PROXIES = 1
+    settings.MIDDLEWARE = ["emailseq.middleware.ProxyMiddleware", *settings.MIDDLEWARE]
+    given = {"email": "ada@example.com", "consent": "yes", "token": read(form)[1]}
+
+    answer = Client().post(path(form), given, headers={"x-forwarded-for": forwarded})
+
+    assert answer.status_code == 200
+    assert SignUp.objects.get().network == network
+
+
 def test_it_works_while_valkey_is_away(form, monkeypatch):
     for name in ("get", "set", "add", "incr"):
         monkeypatch.setattr(type(caches["default"]), name, lambda *_, **__: pytest.fail("Valkey"))
