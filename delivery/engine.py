@@ -27,7 +27,7 @@ import random
 import socket
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -39,7 +39,7 @@ from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
-from delivery import carriers, letters, outcomes
+from delivery import carriers, enclosed, letters, outcomes
 from delivery.brakes import heard
 from delivery.carriers import Carrier
 from delivery.claims import Claims
@@ -51,7 +51,7 @@ from delivery.replies import Reply
 from delivery.routing import LaneKey
 from delivery.safety import Withheld
 from delivery.settlement import Settlement
-from delivery.states import Failure, Outcome, SourceKind
+from delivery.states import Failure, Outcome
 from delivery.transports.http import HttpConnection
 from delivery.transports.smtp import ConnectFailed, Connection, Result, Server, boot_time
 from emailseq.lib import clock, sql
@@ -69,6 +69,7 @@ BATCH_SECONDS = 1  # a slow server gets smaller ones, so that less is in doubt a
 IDLE_SECONDS = 0.2
 HANG_UP_SECONDS = 5  # a wire with nothing to do for so long closes its connection
 MARK_SECONDS = 5  # nothing is written under a wire mark that is older
+HEAVY_WAIT = timedelta(seconds=1)  # until there may be room for more files
 DATABASE_RETRIES = (0.1, 0.5, 2, 5, 10)
 
 T = TypeVar("T")
@@ -185,9 +186,13 @@ class _Pump:
         version_ids = {row.template_version_id for row in rows} - self._compiled.keys()
         if version_ids:
             self._compiled |= await sync_to_async(_in_thread)(versions.compiled, version_ids)
-        told = await self._data_of(rows)
+        told, heavy = await enclosed.read(self._fetch, rows, taken=self._ready.weight)
         rendered, failed, now = [], Settlement(), clock.now()
         for row in rows:
+            if row.id in heavy:
+                failed.put_back(row.id, now + HEAVY_WAIT, refund=True)
+                self._lanes.hear(row.lane, back=1)
+                continue
             paper = await self._paper(row)
             try:
                 version = self._compiled[row.template_version_id]
@@ -197,7 +202,7 @@ class _Pump:
                         *(row, paper, version),
                         recipient=recipient,
                         now=now,
-                        told=told.get(row.id, letters.NOTHING),
+                        told=told.get(row.id, letters.UNTOLD),
                     )
                 )
             except Withheld as error:
@@ -209,14 +214,6 @@ class _Pump:
                 self._lanes.hear(row.lane, back=1)
         await self._settle(failed)
         return await asyncio.to_thread(letters.sign, rendered, now=now)
-
-    async def _data_of(self, rows: Iterable[Claimed]) -> Mapping[int, Mapping[str, Any]]:
-        """What came with transactional messages, by their ids."""
-        runs = {row.run: row.id for row in rows if row.kind == SourceKind.TRANSACTIONAL}
-        if not runs:
-            return {}
-        found = await self._fetch("data_of", {"runs": list(runs)})
-        return {runs[run]: data for run, data in found}
 
     async def _paper(self, row: Claimed) -> Stationery:
         if row.stationery_key not in self._stationery:
@@ -360,8 +357,11 @@ class _Pump:
             return caps, [message_id for (message_id,) in await cursor.fetchall()]
 
     def _is_open(self, letter: Letter, settlement: Settlement) -> bool:
-        """Whether all send windows are; if not, the message waits until they open."""
+        """Whether all send windows are, in time; if not, the message waits until they open."""
         now = clock.now()
+        if letter.expires_at and letter.expires_at <= now:
+            settlement.finish(letter.row.id, Outcome.SKIPPED, reason="expired")
+            return False
         try:
             opens_at = letter.may_leave(now)
         except NeverOpen as error:

@@ -7,13 +7,19 @@ the same for a whole source is rendered once, by its Letterhead. RFC 5322, 2047,
 from __future__ import annotations
 
 import re
-from base64 import b64encode
-from collections.abc import Callable, Sequence
+from base64 import b64encode, encodebytes
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import cache, cached_property, lru_cache
 from hashlib import sha256
+from types import MappingProxyType
+from urllib.parse import quote
+
+from delivery.enclosures import File
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class HeaderError(ValueError):
@@ -98,10 +104,13 @@ def assemble(
     html_qp: Sequence[bytes],
     answers: str = "",
     unsubscribe_by_mail: str = "",
+    headers: Mapping[str, str] = NOTHING,
+    files: Sequence[File] = (),
 ) -> bytes:
     """The complete message; `answers` is the Message-ID of the one above it. Raises HeaderError.
 
-    `unsubscribe_by_mail` is an address to leave by, beside the URL.
+    `unsubscribe_by_mail` is an address to leave by, beside the URL. `headers` and `files` are what
+    this message has of its own, as `enclosures` lets them pass.
     The parts are pieces of quoted-printable with CRLF line ends; without HTML it is no multipart.
     """
     for each in (message_id, answers or message_id):
@@ -119,7 +128,8 @@ def assemble(
             letterhead.list_header,
             _unsubscribe(unsubscribe_url, unsubscribe_by_mail) if letterhead.one_click else b"",
             letterhead.manners,
-            *_body(text_qp, html_qp),
+            *(_text(name, value) for name, value in headers.items()),
+            *(_enclosing(text_qp, html_qp, files) if files else _body(text_qp, html_qp)),
         )
     )
 
@@ -145,6 +155,30 @@ def _body(text: Sequence[bytes], html: Sequence[bytes]) -> Sequence[bytes]:
     if not html:
         return (_TEXT, *text)
     return (_MULTIPART, _TEXT, *text, _BETWEEN, *html, _LAST)
+
+
+def _enclosing(
+    text: Sequence[bytes], html: Sequence[bytes], files: Iterable[File]
+) -> Iterator[bytes]:
+    """The text as one part, and each file as another."""
+    yield _MIXED
+    yield from _body(text, html)
+    for file in files:
+        yield _NEXT_FILE
+        yield f"Content-Type: {file.content_type}\r\n".encode()
+        # RFC 2231, in lines of one piece each: a name may be longer than a line.
+        for place, piece in enumerate(_pieces(quote(file.name, safe=_UNQUOTED))):
+            lead = "utf-8''" if place == 0 else ""
+            start = "Content-Disposition: attachment" if place == 0 else ""
+            yield f"{start};\r\n filename*{place}*={lead}{piece}".encode()
+        yield b"\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        yield encodebytes(file.content).replace(b"\n", b"\r\n")
+    yield b"\r\n--=_file--\r\n"
+
+
+def _pieces(quoted: str) -> list[str]:
+    """A percent-encoded name in pieces, no escape cut in two."""
+    return re.findall(r"(?:%..|[^%]){1,20}", quoted)
 
 
 def _mailbox(name: str, display: str, email: str) -> bytes:
@@ -222,6 +256,10 @@ _QP = b"; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
 _TEXT, _HTML = b"Content-Type: text/plain" + _QP, b"Content-Type: text/html" + _QP
 _MULTIPART = b'Content-Type: multipart/alternative; boundary="=_part"\r\n\r\n--=_part\r\n'
 _BETWEEN, _LAST = b"\r\n--=_part\r\n" + _HTML, b"\r\n--=_part--\r\n"
+
+_MIXED = b'Content-Type: multipart/mixed; boundary="=_file"\r\n\r\n--=_file\r\n'
+_NEXT_FILE = b"\r\n--=_file\r\n"
+_UNQUOTED = "-._~"
 
 # Base32 (RFC 4648) in lower case, two letters at a time: a third of the library's time.
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"

@@ -209,6 +209,9 @@ def _message(envelope: Envelope, headers: Mapping[str, str]) -> AnymailMessage:
     )
     if html:
         made.attach_alternative(html.get_content(), "text/html")
+    for part in mail.iter_attachments():
+        content = part.get_payload(decode=True)
+        made.attach(part.get_filename(), content, part.get_content_type())
     return made
 
 

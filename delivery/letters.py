@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ from django.conf import settings
 
 from delivery import dkim, envelope, return_path
 from delivery.dkim import Signer
+from delivery.enclosures import File
 from delivery.envelope import Letterhead
 from delivery.routing import NO_LANE, LaneKey, Place
 from delivery.states import MessageClass, SourceKind
@@ -28,6 +29,18 @@ from templates_app.rendering import Addresses
 UTC = ZoneInfo("UTC")
 UNFOLLOWED = (SourceKind.CONFIRMATION, SourceKind.NOTICE, SourceKind.TRANSACTIONAL)
 NOTHING: Mapping[str, Any] = {}
+
+
+class Told(NamedTuple):
+    """What came with one message alone."""
+
+    data: Mapping[str, Any] = NOTHING
+    headers: Mapping[str, str] = NOTHING
+    expires_at: datetime | None = None
+    files: Sequence[File] = ()
+
+
+UNTOLD = Told()
 
 
 class MessageKey(NamedTuple):
@@ -115,6 +128,8 @@ class Letter(NamedTuple):
     row: Claimed
     envelope: Envelope
     paper: Stationery
+    expires_at: datetime | None = None  # not to be sent from then on
+    weight: int = 0  # bytes of its files
 
     @property
     def is_marketing(self) -> bool:
@@ -177,15 +192,15 @@ def write(
     *,
     recipient: str,
     now: datetime,
-    told: Mapping[str, Any] = NOTHING,
+    told: Told = UNTOLD,
 ) -> Letter:
     """The message for a row, not signed yet, to be handed over for `recipient`.
 
-    `told` is what came with this message alone. Deterministic but for its Date. Raises RenderError.
+    Deterministic but for its Date. Raises RenderError.
     """
     context = {"subscriber": subscriber_fields(row), "workspace": paper.workspace}
-    if told:
-        context["data"] = told
+    if told.data:
+        context["data"] = told.data
     if row.kind in UNFOLLOWED:
         addresses = _unfollowed(row, compiled, context, paper.mint.base_url)
     else:
@@ -206,8 +221,12 @@ def write(
         unsubscribe_by_mail=leave,
         text_qp=parts.text_qp,
         html_qp=parts.html_qp,
+        headers=told.headers,
+        files=told.files,
     )
-    return Letter(row, Envelope(row.id, bounce or sender, recipient, data), paper)
+    wrapped = Envelope(row.id, bounce or sender, recipient, data)
+    weight = sum(len(file.content) for file in told.files)
+    return Letter(row, wrapped, paper, told.expires_at, weight)
 
 
 def _ways_back(row: Claimed, paper: Stationery) -> tuple[str, str]:

@@ -33,6 +33,7 @@ class Ready:
         self._low = asyncio.Event()
         self._closed = False
         self._count = 0
+        self.weight = 0  # of the files in letters, here and on the wires
 
     def __len__(self) -> int:
         return sum(len(lane.ready) for lane in self._lanes.values())
@@ -41,6 +42,7 @@ class Ready:
         """More letters; a lane's first priority leaves first."""
         for letter in letters:
             self._count += 1
+            self.weight += letter.weight
             lane = self._lanes[letter.row.lane]
             heapq.heappush(lane.ready, (letter.row.priority, self._count, letter))
         await self._notify()
@@ -72,6 +74,7 @@ class Ready:
     async def done(self, batch: Batch) -> None:
         """The wire of a batch is free again."""
         batch.lane.under_way.remove(batch.began)
+        self.weight -= sum(letter.weight for letter in batch.letters)
         await self._notify()
 
     async def withdraw(self) -> list[Letter]:
@@ -100,6 +103,7 @@ class Ready:
             cleared += [letter for *_, letter in lane.ready]
             lane.hear(back=len(lane.ready))
             lane.ready.clear()
+        self.weight -= sum(letter.weight for letter in cleared)
         return cleared
 
     def _next_lane(self, carrier: Carrier, wire: int) -> Lane | None:

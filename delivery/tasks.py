@@ -8,7 +8,7 @@ from django.core.cache import cache
 
 from delivery import callbacks, engine, forwarding, groups, hits, mailboxes, reaper, webhooks
 from delivery.models import WebhookEndpoint
-from delivery.services import domains, stops
+from delivery.services import domains, stops, transactional
 from delivery.services.feedback import settle_doubts
 from delivery.services.transports import shared_server
 from delivery.services.webhooks import CONSUMER
@@ -59,7 +59,7 @@ def forward_answers() -> int:
 
 @shared_task
 def forget_callbacks() -> int:
-    return callbacks.forget()
+    return callbacks.forget() + transactional.forget()
 
 
 @shared_task

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.response import Response
 
 from accounts.api.resources import Resource, Verb, reads
 from accounts.authentication import ApiRequest
+from delivery.enclosures import File
 from delivery.models import SenderIdentity, TransactionalMessage
 from delivery.services import transactional as services
 from emailseq.lib.api.fields import Email, Reference, ResourceSerializer, Strict
+from emailseq.lib.api.parsers import FilesParser
 from subscribers.models import Subscriber
 from templates_app.models import Template
 
@@ -28,7 +33,7 @@ class MessageSerializer(ResourceSerializer):
     class Meta:
         model = TransactionalMessage
         fields = [
-            *("id", "template", "subscriber", "email", "sender", "send_at"),
+            *("id", "template", "subscriber", "email", "sender", "send_at", "expires_at"),
             *("state", "reason", "created_at", "finished_at"),
         ]
 
@@ -46,6 +51,28 @@ class Recipient(Strict):
         return attrs
 
 
+@extend_schema_field(OpenApiTypes.BYTE)
+class Base64(serializers.Field[bytes, str, str, Any]):
+    """Bytes, as RFC 4648 §4 writes them."""
+
+    def to_internal_value(self, data: Any) -> bytes:
+        try:
+            return b64decode(data, validate=True)
+        except (TypeError, ValueError) as error:
+            raise serializers.ValidationError("This is not base64.", "invalid") from error
+
+
+class AttachedFile(Strict):
+    """A file that goes with a message."""
+
+    name = serializers.CharField()
+    content_type = serializers.CharField(default="application/octet-stream")
+    content = Base64(help_text="In base64.")
+
+    def validate(self, attrs: dict[str, Any]) -> Any:
+        return File(**attrs)
+
+
 class NewTransactionalMessage(Strict):
     template = Reference(
         Template.objects.filter(archived_at=None).select_related("published_version")
@@ -56,6 +83,17 @@ class NewTransactionalMessage(Strict):
         SenderIdentity.objects.all(), required=False, help_text="Else the workspace's first one."
     )
     send_at = serializers.DateTimeField(required=False)
+    expires_at = serializers.DateTimeField(
+        required=False, help_text="It is skipped if it has not left by then."
+    )
+    headers = serializers.DictField(
+        child=serializers.CharField(trim_whitespace=False),
+        required=False,
+        help_text="`X-…`, `References` and `In-Reply-To`.",
+    )
+    attachments = serializers.ListField(
+        child=AttachedFile(), required=False, help_text="5 at most, and 5 MB in all."
+    )
 
 
 class Messages(Resource):
@@ -66,6 +104,7 @@ class Messages(Resource):
     ).with_state()
     serializer_class = MessageSerializer
     inputs = {"create": NewTransactionalMessage}
+    parser_classes = (FilesParser,)
     permissions = reads("delivery", create="messages:send")
     verbs = {"cancel": Verb(services.cancel_transactional, "messages:send")}
 

@@ -14,7 +14,7 @@ from delivery.models.mailbox import Mailbox, MailboxQuerySet
 from delivery.models.message import Hit, Lease, Message, Outbox, OutboxQuerySet, SendLedger
 from delivery.models.source import MessageSource, SenderIdentity, Source, SourceKey
 from delivery.models.stop import Deployment, SendingPause, SendingPauseQuerySet
-from delivery.models.transactional import TransactionalMessage
+from delivery.models.transactional import Attachment, TransactionalMessage
 from delivery.models.transport import Lane, RecipientDomain, Transport
 from delivery.models.webhook import (
     WebhookAttempt,
@@ -25,6 +25,7 @@ from delivery.models.webhook import (
 )
 
 __all__ = [
+    "Attachment",
     "Callback",
     "CallbackQuerySet",
     "Confirmation",

@@ -52,7 +52,9 @@ class TransactionalMessage(WorkspaceModel):
     subscriber = models.ForeignKey(Subscriber, on_delete=models.PROTECT, related_name="+")
     sender = models.ForeignKey(SenderIdentity, on_delete=models.PROTECT, related_name="+")
     data = models.JSONField(default=dict)
+    headers = models.JSONField(default=dict, db_default={})
     send_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)  # not sent from then on
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     objects = TransactionalMessageQuerySet.as_manager()
@@ -62,3 +64,17 @@ class TransactionalMessage(WorkspaceModel):
 
     def __str__(self) -> str:
         return f"“{self.template}” to {self.subscriber}"
+
+
+class Attachment(models.Model):
+    """A file that goes with a transactional message; kept until that is finished."""
+
+    message = models.ForeignKey(
+        TransactionalMessage, on_delete=models.CASCADE, related_name="attachments"
+    )
+    name = models.CharField(max_length=100)
+    content_type = models.CharField(max_length=100)
+    content = models.BinaryField()
+
+    def __str__(self) -> str:
+        return self.name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +12,12 @@ from django.db import transaction
 from accounts import audit
 from accounts.audit import Actor
 from accounts.models import Workspace
-from delivery.models import SenderIdentity, Source, TransactionalMessage
+from delivery import enclosures
+from delivery.enclosures import File
+from delivery.models import Attachment, SenderIdentity, Source, TransactionalMessage
 from delivery.services.messages import NewMessage, cancel, mirror, queue_many
 from delivery.states import MessageClass, Priority, SourceKind
-from emailseq.lib import clock
+from emailseq.lib import clock, sql
 from emailseq.lib.errors import Invalid, Problem
 from subscribers import services as people
 from subscribers.models import Subscriber
@@ -35,16 +37,22 @@ def send_transactional(
     data: Mapping[str, Any] | None = None,
     sender: SenderIdentity | None = None,
     send_at: datetime | None = None,
+    expires_at: datetime | None = None,
+    headers: Mapping[str, str] | None = None,
+    attachments: Sequence[File] = (),
 ) -> TransactionalMessage:
     """Queue a message to a person, or to an address: who is new there becomes a subscriber, without
     any consent.
 
-    It leaves before all others, at once or at `send_at`. `data` is what the template reads as
-    `data.…`; without a sender the workspace's first one writes. Raises Invalid: for a template that
-    is not transactional or not published, and for all that `data` lacks.
+    It leaves before all others, at once or at `send_at`, but not at `expires_at` or later. `data`
+    is what the template reads as `data.…`; without a sender the workspace's first one writes.
+    Raises Invalid: for a template that is not transactional or not published, for all that `data`
+    lacks, and for headers and attachments that `enclosures` does not let pass.
     """
     version = _published(template)
     _check_data(version, data or {})
+    _check_enclosures(headers or {}, attachments)
+    _check_times(send_at, expires_at)
     sender = sender or SenderIdentity.objects.of(workspace).order_by("id").first()
     if sender is None:
         raise Invalid.field("sender", "required", "The workspace has no sender.")
@@ -55,7 +63,12 @@ def send_transactional(
         subscriber=person,
         sender=sender,
         data=data or {},
+        headers=headers or {},
         send_at=send_at,
+        expires_at=expires_at,
+    )
+    Attachment.objects.bulk_create(
+        [Attachment(message=made, **file._asdict()) for file in attachments]
     )
     source: dict[str, Any] = {"kind": SourceKind.TRANSACTIONAL, "source_id": template.pk}
     if not Source.objects.filter(**source).exists():
@@ -92,6 +105,12 @@ def cancel_transactional(message: TransactionalMessage, *, by: Actor) -> bool:
     return bool(stopped)
 
 
+def forget(limit: int = 1000) -> int:
+    """Delete the attachments of messages that are finished; how many."""
+    query = {"limit": limit}
+    return sql.run("delivery", "forget_files", query)
+
+
 def _published(template: Template) -> TemplateVersion:
     if template.message_class != MessageClass.TRANSACTIONAL:
         detail = f"“{template}” is for marketing: choose a transactional template."
@@ -116,6 +135,17 @@ def _check_data(version: TemplateVersion, data: Mapping[str, Any]) -> None:
                 for path in missing
             ]
         )
+
+
+def _check_enclosures(headers: Mapping[str, str], attachments: Sequence[File]) -> None:
+    problems = [*enclosures.header_problems(headers), *enclosures.file_problems(attachments)]
+    if problems:
+        raise Invalid(problems)
+
+
+def _check_times(send_at: datetime | None, expires_at: datetime | None) -> None:
+    if expires_at and expires_at <= (send_at or clock.now()):
+        raise Invalid.field("expires_at", "too_early", "It would expire before it may leave.")
 
 
 def _holds(data: Any, path: tuple[str, ...]) -> bool:
