@@ -23,6 +23,7 @@ from templates_app.compiler import compile_template
 from templates_app.liquid import TemplateError
 from templates_app.models import Template
 from templates_app.rendering import Preview, RenderError
+from templates_app.states import MessageClass
 
 SAMPLE = {
     "email": "ada@example.com",
@@ -35,6 +36,14 @@ _CODE = {"rows": 22, "class": "bo-code", "spellcheck": "false"}
 
 class NewTemplateForm(NamedForm):
     subject = forms.CharField(max_length=500)
+    message_class = forms.TypedChoiceField(
+        choices=MessageClass.choices,
+        required=False,
+        initial=MessageClass.MARKETING,
+        empty_value=MessageClass.MARKETING,
+        label=_("For"),
+        help_text=_("For good: transactional ones are sent by programs, to one person at a time."),
+    )
 
 
 class EditorForm(VerbForm):

@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from delivery.admin import domains, feedback, messages, transports, webhooks
+from delivery.admin import domains, feedback, messages, transactional, transports, webhooks
 
-__all__ = ["domains", "feedback", "messages", "transports", "webhooks"]
+__all__ = ["domains", "feedback", "messages", "transactional", "transports", "webhooks"]

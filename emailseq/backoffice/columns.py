@@ -24,7 +24,7 @@ _TONES = {
     ),
     "warning": (
         *("paused", "skipped", "exited", "unsubscribed", "disabled", "advice"),
-        *("retiring", "asking", "resting", "probing"),
+        *("retiring", "asking", "resting", "probing", "held", "in_doubt"),
         *("soft", "soft_strict", "sender_fault", "content_fault", "deferred"),
     ),
     "danger": ("failed", "cancelled", "failing", "bad", "hard", "complained"),

@@ -56,6 +56,12 @@ SECTIONS: list[tuple[Any, list[Entry]]] = [
         _("Delivery"),
         [
             Entry(_("Messages"), "outgoing_mail", "delivery_sendledger", "delivery:read"),
+            Entry(
+                _("Transactional"),
+                "receipt_long",
+                "delivery_transactionalmessage",
+                "delivery:read",
+            ),
             Entry(_("In doubt"), "help_center", "delivery_outbox", "delivery:read"),
             Entry(_("Bounces and complaints"), "undo", "delivery_feedback", "delivery:read"),
             Entry(_("Senders"), "badge", "delivery_senderidentity", "delivery:read"),
