@@ -4,8 +4,9 @@ from base64 import b64decode
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
+from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from accounts.api.resources import Resource, Verb, reads
@@ -13,10 +14,16 @@ from accounts.authentication import ApiRequest
 from delivery.enclosures import File
 from delivery.models import SenderIdentity, TransactionalMessage
 from delivery.services import transactional as services
+from emailseq.lib.api import problems
 from emailseq.lib.api.fields import Email, Reference, ResourceSerializer, Strict
 from emailseq.lib.api.parsers import FilesParser
+from emailseq.lib.api.problems import Refused
+from emailseq.lib.api.schema import Problem
+from emailseq.lib.errors import AppError, Invalid
 from subscribers.models import Subscriber
 from templates_app.models import Template
+
+MOST_ITEMS = 100
 
 
 class MessageSerializer(ResourceSerializer):
@@ -96,6 +103,37 @@ class NewTransactionalMessage(Strict):
     )
 
 
+@extend_schema_field(NewTransactionalMessage)
+class Item(serializers.Field[Any, Any, Any, Any]):
+    """An item of a batch as it came: it is judged by itself, and its neighbours go on."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data
+
+
+class MessageBatch(Strict):
+    items = serializers.ListField(
+        child=Item(allow_null=True), min_length=1, help_text=f"At most {MOST_ITEMS}."
+    )
+
+
+class MessageResult(serializers.Serializer[Any]):
+    index = serializers.IntegerField()
+    result = serializers.ChoiceField(["queued", "error"])
+    id = serializers.CharField(required=False)
+    problem = Problem(required=False)
+
+
+class MessageSummary(serializers.Serializer[Any]):
+    queued = serializers.IntegerField()
+    error = serializers.IntegerField()
+
+
+class MessageBatchResult(serializers.Serializer[Any]):
+    results = MessageResult(many=True)
+    summary = MessageSummary()
+
+
 class Messages(Resource):
     """Transactional messages: what a program has asked to be sent to one person."""
 
@@ -103,16 +141,55 @@ class Messages(Resource):
         "template", "subscriber", "sender"
     ).with_state()
     serializer_class = MessageSerializer
-    inputs = {"create": NewTransactionalMessage}
+    inputs = {"create": NewTransactionalMessage, "batch": MessageBatch}
     parser_classes = (FilesParser,)
-    permissions = reads("delivery", create="messages:send")
+    permissions = reads("delivery", create="messages:send", batch="messages:send")
     verbs = {"cancel": Verb(services.cancel_transactional, "messages:send")}
 
     def create(self, request: ApiRequest) -> Response:
         """Send a message to one person, before all others and whatever they have subscribed to."""
-        asked = self.body()
-        (to,) = asked.pop("to").values()
-        made = services.send_transactional(request.workspace, to=to, by=request.actor, **asked)
+        made = services.send_transactional(
+            request.workspace, by=request.actor, **_arguments(self.body())
+        )
         answer = self.shown(self.again(made), status=202)
         answer.headers["Location"] = self.location(made)
         return answer
+
+    @extend_schema(responses=MessageBatchResult)
+    @action(detail=False, methods=["post"])
+    def batch(self, request: ApiRequest) -> Response:
+        """Send up to a hundred messages; what is wrong with one does not stop the others."""
+        items = self.body()["items"]
+        if len(items) > MOST_ITEMS:
+            raise Refused("batch_too_large", f"A batch takes at most {MOST_ITEMS} items.")
+        judge = NewTransactionalMessage(context=self.get_serializer_context())
+        asked = [_judged(judge, item) for item in items]
+        made = services.send_many(request.workspace, asked, by=request.actor)
+        results = [{"index": index, **_result(one)} for index, one in enumerate(made)]
+        errors = sum(one["result"] == "error" for one in results)
+        summary = {"queued": len(results) - errors, "error": errors}
+        return Response({"results": results, "summary": summary})
+
+
+def _arguments(asked: dict[str, Any]) -> dict[str, Any]:
+    """A body as the arguments of the verb."""
+    (to,) = asked.pop("to").values()
+    return {**asked, "to": to}
+
+
+def _judged(judge: NewTransactionalMessage, item: Any) -> dict[str, Any] | Invalid:
+    try:
+        return _arguments(judge.run_validation(item))
+    except serializers.ValidationError as error:
+        return problems.faults(error)
+
+
+def _result(made: TransactionalMessage | AppError) -> dict[str, Any]:
+    match made:
+        case TransactionalMessage():
+            return {"id": made.public_id, "result": "queued"}
+        case Invalid():
+            return {"result": "error", "problem": problems.invalid(made)}
+        case AppError():
+            detail = problems.document(made.code, made.detail, **made.members)
+            return {"result": "error", "problem": detail}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from delivery.models import Attachment, SenderIdentity, Source, TransactionalMes
 from delivery.services.messages import NewMessage, cancel, mirror, queue_many
 from delivery.states import MessageClass, Priority, SourceKind
 from emailseq.lib import clock, sql
-from emailseq.lib.errors import Invalid, Problem
+from emailseq.lib.errors import AppError, Invalid, Problem
 from subscribers import services as people
 from subscribers.models import Subscriber
 from templates_app import services as templates
@@ -89,6 +89,27 @@ def send_transactional(
     )
     queue_many([message], now=clock.now())
     return made
+
+
+@transaction.atomic
+def send_many(
+    workspace: Workspace, asked: Iterable[Mapping[str, Any] | AppError], *, by: Actor
+) -> list[TransactionalMessage | AppError]:
+    """Queue a message for each of these, the arguments of `send_transactional`; what is wrong with
+    one does not stop the others, and what was wrong before stays in its place.
+    """
+    return [
+        each if isinstance(each, AppError) else _tried(workspace, each, by=by) for each in asked
+    ]
+
+
+def _tried(
+    workspace: Workspace, asked: Mapping[str, Any], *, by: Actor
+) -> TransactionalMessage | AppError:
+    try:
+        return send_transactional(workspace, by=by, **asked)
+    except AppError as error:
+        return error
 
 
 @transaction.atomic

@@ -210,3 +210,25 @@ def test_what_nobody_can_know_is_told(api, receipt):
     services.resolve_in_doubt(Outbox.objects.get(), as_sent=True, by=SYSTEM)
     assert api("GET", f"/messages/{made['id']}").json()["state"] == "sent"
     assert SendLedger.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_of_a_batch_what_is_wrong_with_one_does_not_stop_the_others(api, receipt, ada):
+    good = {"template": "receipt", "to": {"subscriber": ada.public_id}, "data": DATA}
+    bad = [{**good, "data": {}}, {**good, "to": {"email": "nope"}}, {**good, "template": "x"}, None]
+
+    answer = api("POST", "/messages/batch", {"items": [good, *bad, good]})
+
+    assert answer.status_code == 200, answer.json()
+    told = answer.json()
+    assert told["summary"] == {"queued": 2, "error": 4}
+    assert [each["index"] for each in told["results"] if each["result"] == "queued"] == [0, 5]
+    faulty = [each["problem"]["errors"][0]["pointer"] for each in told["results"][1:4]]
+    assert faulty == ["/data/items", "/to/email", "/template"]
+    assert {told["results"][0]["id"], told["results"][5]["id"]} == {
+        row.public_id for row in TransactionalMessage.objects.all()
+    }
+    assert Outbox.objects.count() == 2
+    over = api("POST", "/messages/batch", {"items": [good] * 101})
+    assert (over.status_code, over.json()["code"]) == (413, "batch_too_large")
+    assert Outbox.objects.count() == 2
