@@ -263,6 +263,8 @@ SPECTACULAR_SETTINGS = {
 API_RATE = env.str("API_RATE", "6000/min")
 # How often people of one network (/24, or /64 of IPv6) may send forms within an hour.
 FORM_SIGN_UPS_PER_HOUR = env.int("FORM_SIGN_UPS_PER_HOUR", 20)
+# How long what came with a transactional message is kept once that is finished.
+TRANSACTIONAL_DATA_FOR = timedelta(days=env.int("TRANSACTIONAL_DATA_DAYS", 30))
 # Facts that are told later than this after they happened set nothing off: history is no news.
 EVENT_LATE_AFTER = timedelta(hours=env.int("EVENT_LATE_HOURS", 72))
 

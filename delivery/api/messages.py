@@ -103,6 +103,12 @@ class NewTransactionalMessage(Strict):
     )
 
 
+class Resolution(Strict):
+    outcome = serializers.ChoiceField(
+        ["sent", "resend"], help_text="It counts as sent, or is sent once more."
+    )
+
+
 @extend_schema_field(NewTransactionalMessage)
 class Item(serializers.Field[Any, Any, Any, Any]):
     """An item of a batch as it came: it is judged by itself, and its neighbours go on."""
@@ -144,7 +150,10 @@ class Messages(Resource):
     inputs = {"create": NewTransactionalMessage, "batch": MessageBatch}
     parser_classes = (FilesParser,)
     permissions = reads("delivery", create="messages:send", batch="messages:send")
-    verbs = {"cancel": Verb(services.cancel_transactional, "messages:send")}
+    verbs = {
+        "cancel": Verb(services.cancel_transactional, "messages:send"),
+        "resolve": Verb(services.resolve_transactional, "messages:send", Resolution),
+    }
 
     def create(self, request: ApiRequest) -> Response:
         """Send a message to one person, before all others and whatever they have subscribed to."""

@@ -60,7 +60,15 @@ class TransactionalMessage(WorkspaceModel):
     objects = TransactionalMessageQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["workspace", "-id"], name="transactional_newest_first")]
+        indexes = [
+            models.Index(fields=["workspace", "-id"], name="transactional_newest_first"),
+            # What is to be forgotten one day.
+            models.Index(
+                fields=["created_at"],
+                name="transactional_with_data",
+                condition=~models.Q(data={}, headers={}),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"“{self.template}” to {self.subscriber}"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from accounts import audit
@@ -14,11 +15,11 @@ from accounts.audit import Actor
 from accounts.models import Workspace
 from delivery import enclosures
 from delivery.enclosures import File
-from delivery.models import Attachment, SenderIdentity, Source, TransactionalMessage
-from delivery.services.messages import NewMessage, cancel, mirror, queue_many
+from delivery.models import Attachment, Outbox, SenderIdentity, Source, TransactionalMessage
+from delivery.services.messages import NewMessage, cancel, mirror, queue_many, resolve_in_doubt
 from delivery.states import MessageClass, Priority, SourceKind
 from emailseq.lib import clock, sql
-from emailseq.lib.errors import AppError, Invalid, Problem
+from emailseq.lib.errors import AppError, Invalid, Problem, StateConflict
 from subscribers import services as people
 from subscribers.models import Subscriber
 from templates_app import services as templates
@@ -127,9 +128,30 @@ def cancel_transactional(message: TransactionalMessage, *, by: Actor) -> bool:
 
 
 def forget(limit: int = 1000) -> int:
-    """Delete the attachments of messages that are finished; how many."""
-    query = {"limit": limit}
-    return sql.run("delivery", "forget_files", query)
+    """Delete the attachments of messages that are finished, and some time later the data and
+    headers, which may be secrets or about people; how many rows that were.
+    """
+    query = {"limit": limit, "before": clock.now() - settings.TRANSACTIONAL_DATA_FOR}
+    names = ("forget_files", "forget_data")
+    return sum(sql.run("delivery", name, query) for name in names)
+
+
+@transaction.atomic
+def resolve_transactional(message: TransactionalMessage, *, outcome: str, by: Actor) -> None:
+    """Decide what nobody can know: whether a message in doubt counts as `sent`, or is to be sent
+    once more (`resend`), with the same Message-ID. Raises StateConflict where there is no doubt.
+    """
+    doubtful = Outbox.objects.in_doubt().filter(
+        kind=SourceKind.TRANSACTIONAL,
+        source_id=message.template_id,
+        subscriber=message.subscriber_id,
+        run=message.pk,
+    )
+    row = doubtful.first()
+    if row is None or not resolve_in_doubt(row, as_sent=outcome == "sent", by=by):
+        state = TransactionalMessage.objects.with_state().get(pk=message.pk).state  # type: ignore[attr-defined]
+        allowed = ["cancel"] if state in ("queued", "held") else []
+        raise StateConflict("The message is not in doubt.", state=state, allowed=allowed)
 
 
 def _published(template: Template) -> TemplateVersion:

@@ -14,6 +14,7 @@ from accounts.tests.api import Api
 from accounts.tests.factories import WorkspaceFactory
 from delivery import reaper, services
 from delivery.models import Lane, Outbox, SendLedger, TransactionalMessage
+from delivery.services import transactional
 from delivery.tests.factories import SenderFactory, queue
 from emailseq.lib import clock
 from subscribers import services as people
@@ -232,3 +233,42 @@ def test_of_a_batch_what_is_wrong_with_one_does_not_stop_the_others(api, receipt
     over = api("POST", "/messages/batch", {"items": [good] * 101})
     assert (over.status_code, over.json()["code"]) == (413, "batch_too_large")
     assert Outbox.objects.count() == 2
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("outcome", "state"), [("sent", "sent"), ("resend", "queued")])
+def test_a_doubt_is_resolved_once(api, receipt, outcome, state):
+    made = send(api).json()
+    url = f"/messages/{made['id']}/resolve"
+    early = api("POST", url, {"outcome": outcome})
+    assert (early.status_code, early.json()["state"]) == (409, "queued")
+    Outbox.objects.update(lease_token=uuid.uuid4(), wire_at=clock.now(), doubt_at=clock.now())
+
+    assert faults(api("POST", url, {"outcome": "maybe"})) == {("/outcome", "invalid_choice")}
+    assert api("POST", url, {"outcome": outcome}).json()["state"] == state
+
+    again = api("POST", url, {"outcome": outcome})
+    assert (again.status_code, again.json()["code"]) == (409, "state_conflict")
+    assert SendLedger.objects.count() == (outcome == "sent")
+
+
+@pytest.mark.django_db
+def test_data_are_forgotten_thirty_days_after_the_end(api, receipt, ada):
+    finished, waiting, recent = (send(api, headers={"X-Order": "7"}).json() for _ in range(3))
+    runs = list(TransactionalMessage.objects.order_by("id"))
+    token, now = uuid.uuid4(), clock.now()
+    TransactionalMessage.objects.update(created_at=now - timedelta(days=60))
+    Outbox.objects.exclude(run=runs[1].pk).update(lease_token=token)
+    rows = {row.run: row.pk for row in Outbox.objects.all()}
+    for run in (runs[0], runs[2]):
+        services.finish([(rows[run.pk], "sent", "", "")], token=token)
+
+    with clock.frozen(now + timedelta(days=29)):
+        assert transactional.forget() == 0
+    SendLedger.objects.filter(pk=rows[runs[2].pk]).update(finished_at=now + timedelta(days=2))
+    with clock.frozen(now + timedelta(days=31)):
+        assert transactional.forget() == 1
+
+    kept = {row.public_id: (row.data, row.headers) for row in TransactionalMessage.objects.all()}
+    assert kept[finished["id"]] == ({}, {})
+    assert kept[waiting["id"]] == kept[recent["id"]] == (DATA, {"X-Order": "7"})
