@@ -111,6 +111,29 @@ def test_a_message_is_put_as_the_esp_wants_it(kind, url, key, about, metadata):
     assert "bounce.harbour.example" not in body
 
 
+def test_an_esp_gets_the_files_and_the_text_beside_them():
+    plain = (
+        b'Content-Type: multipart/mixed; boundary="=_file"\r\n\r\n--=_file\r\n'
+        b"Content-Type: text/plain; charset=utf-8\r\n\r\nHigh at nine\r\n--=_file\r\n"
+        b"Content-Type: application/pdf\r\nContent-Disposition: attachment;"
+        b"\r\n filename*0*=utf-8''tides%C3%A9.pdf\r\n"
+        b"Content-Transfer-Encoding: base64\r\n\r\nJVBERg==\r\n--=_file--\r\n"
+    )
+    head = b"From: mie@harbour.example\r\nSubject: Tides\r\nMIME-Version: 1.0\r\n"
+    envelope = ENVELOPE._replace(data=head + plain)
+
+    call = esps.Dialect(esps.ESPS["postmark"], key="k-1")(envelope)
+
+    body = json.loads(call.request["content"])
+    assert body["TextBody"].strip() == "High at nine"
+    [file] = body["Attachments"]
+    assert (file["Name"], file["Content"], file["ContentType"]) == (
+        "tidesé.pdf",
+        "JVBERg==",
+        "application/pdf",
+    )
+
+
 def test_every_esp_is_tried_above():
     [mark] = test_a_message_is_put_as_the_esp_wants_it.pytestmark
     assert {case[0] for case in mark.args[1]} == esps.ESPS.keys()
@@ -300,7 +323,7 @@ def test_a_key_that_is_refused_stops_the_transport_and_loses_nothing(wire, setti
     with Esp(lambda body: (401, {"Message": "Bad token"})) as esp:
         rows = queued(30)
         transport = leads_to(esp, settings, rows[0].workspace)
-        wire.send(seconds=1)
+        wire.send(seconds=4)
 
     whole = Lane.objects.get(transport=transport, domain_group="")
     assert whole.state == "paused"
