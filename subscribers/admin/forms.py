@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db import models
 from django.db.models import Count
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -63,6 +64,7 @@ def _embed(form: Form) -> str:
 @admin.register(Form)
 class FormAdmin(WorkspaceAdmin):
     resource = "lists"
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     hint = _("Where people put themselves on lists. Whoever signs up is asked by mail to confirm.")
     list_display = (
         "name",

@@ -16,6 +16,7 @@ from campaigns.tests.factories import CampaignFactory
 from delivery.models import Feedback, Outbox, SendLedger
 from delivery.services import domains, mailboxes, transports, webhooks
 from delivery.services.feedback import NewFeedback, record_feedback
+from delivery.services.transactional import send_transactional
 from delivery.tests.factories import queue
 from emailseq.lib import clock
 from sequences.models import Enrollment
@@ -24,6 +25,9 @@ from subscribers import services as people
 from subscribers.facts import CustomEvent
 from subscribers.models import EventName, Import
 from subscribers.states import SuppressionReason
+from templates_app import services as templates
+from templates_app.models import Template
+from templates_app.states import MessageClass
 
 World = dict[type[Model], Model]
 
@@ -43,6 +47,13 @@ def make_world(workspace: Workspace, *, text: str = "Harbour") -> World:
     tag = people.create_tag(workspace, name=text[:64], slug="text", by=SYSTEM)
     segment = people.create_segment(
         workspace, name=text, slug="text", rule={"tag": "text", "op": "has"}, by=SYSTEM
+    )
+    form = people.create_form(
+        workspace,
+        name=text,
+        lists=[people.create_list(workspace, name=text, slug="open", by=SYSTEM)],
+        consent_text=text,
+        by=SYSTEM,
     )
     told = CustomEvent("order_placed", uid=person.uid, properties={text: 1})
     people.record_event(workspace, told, by=SYSTEM)
@@ -77,6 +88,7 @@ def make_world(workspace: Workspace, *, text: str = "Harbour") -> World:
         workspace, name=text, host="mx.example", username="b", password="hush", by=SYSTEM
     )
     type(mailbox).objects.update(fault=text, failing_since=clock.now())
+    thanks = send_transactional(workspace, template=_receipt(workspace), to=person, by=SYSTEM)
     audited = workspace_audit(workspace)
     made = (membership, key, audited, sequence, sequence.steps.first(), run, person, template)
     made = (*made, sequence.live_version)
@@ -89,13 +101,29 @@ def make_world(workspace: Workspace, *, text: str = "Harbour") -> World:
         tag,
         known,
         segment,
+        form,
         endpoint,
         call,
         feedback,
         mailbox,
+        thanks,
         workspace,
     )
     return {type(each): each for each in (*made, *rest, *others)}
+
+
+def _receipt(workspace: Workspace) -> Template:
+    receipt = templates.create_template(
+        workspace,
+        name="Receipt",
+        slug="receipt",
+        subject="Thanks",
+        text="Thank you.",
+        message_class=MessageClass.TRANSACTIONAL,
+        by=SYSTEM,
+    )
+    templates.publish(receipt, by=SYSTEM)
+    return receipt
 
 
 def workspace_audit(workspace: Workspace) -> Any:
