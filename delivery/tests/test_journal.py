@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -18,7 +16,7 @@ from delivery import engine, journal, reaper
 from delivery.models import Lease, Outbox, SendLedger
 from delivery.replies import Reply
 from delivery.tests.factories import queue
-from delivery.transports.smtp import Result, Server, WireOutcome
+from delivery.transports.smtp import Result, WireOutcome
 from emailseq.lib import clock
 from subscribers.models import Event
 from subscribers.tests.factories import ListFactory, make_audience
@@ -118,10 +116,10 @@ def test_a_killed_pump_leaves_one_message_a_wire_in_doubt(tmp_path, settings, wi
     audience = make_audience(400, on=news)
     queue(audience, on=news)
     with _sink(wire.path) as port:
-        killed = _pump_in_a_process(port)
+        pump = _pump_in_a_process(port, settings.WIRES_DIR)
         _wait_until(lambda: len(wire.journal) > 150)
-        os.kill(killed, signal.SIGKILL)
-        os.waitpid(killed, 0)
+        pump.kill()
+        pump.wait()
     marked = Outbox.objects.exclude(wire_at=None).count()
     assert marked > 2 * engine.WIRES  # so that there was something to be in doubt
 
@@ -163,16 +161,24 @@ def _sink(path):
             process.kill()
 
 
-def _pump_in_a_process(port):
-    """A copy of this process that pumps until it is killed."""
-    connection.close()
-    if not (child := os.fork()):
-        server = Server(host="127.0.0.1", port=port, helo="test.example")
-        try:
-            asyncio.run(engine.pump(server, seconds=60, stopping=lambda: False))
-        finally:
-            os._exit(1)
-    return child
+PUMP = """
+import asyncio, sys
+from pathlib import Path
+import django
+from django.conf import settings
+settings.DATABASES["default"]["NAME"], settings.WIRES_DIR = sys.argv[1], Path(sys.argv[2])
+django.setup()
+from delivery import engine
+from delivery.transports.smtp import Server
+server = Server(host="127.0.0.1", port=int(sys.argv[3]), helo="test.example")
+asyncio.run(engine.pump(server, seconds=60, stopping=lambda: False))
+"""
+
+
+def _pump_in_a_process(port, wires):
+    """A process that pumps until it is killed."""
+    database = connection.settings_dict["NAME"]
+    return subprocess.Popen([sys.executable, "-c", PUMP, database, wires, str(port)])
 
 
 def _wait_until(condition):
