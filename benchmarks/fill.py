@@ -8,7 +8,6 @@ and no lanes to look up, and writes all rows at once.
 
 from __future__ import annotations
 
-import csv
 import statistics
 import tempfile
 import time
@@ -18,18 +17,13 @@ from typing import Any
 
 from django.db import connection
 
-from accounts import services as accounts
 from accounts.audit import Actor
+from benchmarks import send
 from benchmarks.database import new_database
 from campaigns import engine, services
 from campaigns.models import Campaign
-from delivery import services as delivery
 from delivery.models import Outbox, SenderIdentity
-from subscribers import services as people
-from subscribers.imports.read import examine
-from subscribers.imports.run import import_people
 from subscribers.models import List
-from subscribers.services import Consent
 from templates_app import services as templates
 
 BENCH = Actor.command("bench")
@@ -63,7 +57,7 @@ def run(*, size: int, rounds: int, say: Callable[[str], object]) -> dict[str, An
     """Fill campaigns to a list of `size` people, in turns with the baseline."""
     with tempfile.TemporaryDirectory() as folder, new_database():
         say(f"Importing {size:,} people …")
-        to = _import(Path(folder) / "people.csv", size)
+        to = send.import_people_of(Path(folder) / "people.csv", size, person=_person, fields={})
         for statement in LEFT_OUT:
             _execute(statement)
         ours, bare = [], []
@@ -117,25 +111,8 @@ def _bare(campaign: Campaign) -> tuple[int, float]:
     return count, seconds
 
 
-def _import(file: Path, count: int) -> List:
-    workspace = accounts.create_workspace(
-        name="Harbour", slug="harbour", postal_address="1 Quay Street, Copenhagen", by=BENCH
-    )
-    to = people.create_list(workspace, name="Harbour news", slug="news", by=BENCH)
-    delivery.create_sender(workspace, name="Harbour", email="news@harbour.example", by=BENCH)
-    with file.open("w", newline="") as text:
-        rows = csv.writer(text)
-        rows.writerow(["email"])
-        rows.writerows([f"person-{number}@post{number % 500}.example"] for number in range(count))
-    import_people(
-        examine(file),
-        to=to,
-        by=BENCH,
-        error_path=file.with_suffix(".errors"),
-        consent=Consent("Signed the berth contract"),
-        confirmed=True,
-    )
-    return to
+def _person(number: int) -> dict[str, str]:
+    return {"email": f"person-{number}@post{number % 500}.example"}
 
 
 def _campaign(to: List, number: int) -> Campaign:

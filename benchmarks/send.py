@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -257,19 +257,26 @@ def _peers(
     return rates
 
 
-def import_people_of(file: Path, count: int) -> List:
-    """A list of so many people."""
+def import_people_of(
+    file: Path,
+    count: int,
+    *,
+    person: Callable[[int], Mapping[str, str]] | None = None,
+    fields: Mapping[str, FieldKind] = FIELDS,
+) -> List:
+    """A list of so many people, by way of a file: `person` gives the columns of each."""
+    person = person or _person
     workspace = accounts.create_workspace(
         name="Harbour", slug="harbour", postal_address="1 Quay Street, Copenhagen", by=BENCH
     )
     to = people.create_list(workspace, name="Harbour news", slug="news", by=BENCH)
-    for key, kind in FIELDS.items():
+    for key, kind in fields.items():
         people.create_field(workspace, key=key, label=key, kind=kind, by=BENCH)
     delivery.create_sender(workspace, name="Harbour", email="news@harbour.example", by=BENCH)
     with file.open("w", newline="") as text:
-        rows = csv.writer(text)
-        rows.writerow(["email", "first_name", "last_name", *FIELDS])
-        rows.writerows(map(_person, range(count)))
+        rows = csv.DictWriter(text, list(person(0)))
+        rows.writeheader()
+        rows.writerows(map(person, range(count)))
     import_people(
         examine(file),
         to=to,
@@ -288,23 +295,23 @@ def _sign(workspace: Workspace, algorithm: str) -> None:
     DkimKey.objects.filter(pk=key.pk).update(state=KeyState.ACTIVE)
 
 
-def _person(number: int) -> list[str]:
+def _person(number: int) -> dict[str, str]:
     tides = ";".join(
         f"{day} {number % 12:02}:{number % 60:02}" for day in ("Mon", "Tue", "Wed", "Thu", "Fri")
     )
-    boat = "" if number % 3 == 0 else "Colin Archer"
-    member = "yes" if number % 2 else "no"
-    facts = [
-        f"B {number % 90}",
-        "Copenhagen",
-        boat,
-        "11.5",
-        "2019-04-01",
-        member,
-        str(number),
-        tides,
-    ]
-    return [f"person-{number}@post.example", "Zoë", f"Sørensen {number}", *facts]
+    return {
+        "email": f"person-{number}@post.example",
+        "first_name": "Zoë",
+        "last_name": f"Sørensen {number}",
+        "berth": f"B {number % 90}",
+        "town": "Copenhagen",
+        "boat": "" if number % 3 == 0 else "Colin Archer",
+        "length_m": "11.5",
+        "berth_since": "2019-04-01",
+        "member": "yes" if number % 2 else "no",
+        "member_no": str(number),
+        "tides": tides,
+    }
 
 
 def queue(to: List, number: int) -> Campaign:
