@@ -1,18 +1,20 @@
 """What numbers of people let one say: intervals, lifts, and when a winner is one. Pure.
 
-Everything is of proportions: so many of so many did it. Nothing is random, so the same counts
-always lead to the same decision.
+Nearly everything is of proportions: so many of so many did it; some is of amounts, such as what
+people spent. Nothing is random, so the same counts always lead to the same decision.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 Z95 = 1.959964  # how many standard deviations leave 2.5 % on either side
 FALSE_WINNERS = 0.02  # how often a winner may be named where there is none, however often one looks
 EFFECT = 0.05  # how large a difference is looked for; a larger or smaller one takes a little longer
+EFFECT_OF_SPREAD = 0.15  # the same for amounts, in standard deviations: they have any unit
+FEWEST = 10  # amounts in each arm, without which a few large ones would decide
 _GRID = 4096
 
 
@@ -25,6 +27,30 @@ class Count(NamedTuple):
     @property
     def rate(self) -> float:
         return self.hits / self.trials if self.trials else 0.0
+
+
+class Amounts(NamedTuple):
+    """`hits` of `trials` came to an amount, all others to none: what these sum up to."""
+
+    hits: int
+    trials: int
+    total: float
+    squares: float  # of the amounts, summed up
+
+    @property
+    def mean(self) -> float:
+        """Of all trials."""
+        return self.total / self.trials if self.trials else 0.0
+
+    @property
+    def variance(self) -> float:
+        return max(0.0, self.squares / self.trials - self.mean**2) if self.trials else 0.0
+
+    def __add__(self, other: Any) -> Amounts:
+        return Amounts(*(ours + theirs for ours, theirs in zip(self, other, strict=True)))
+
+
+A = TypeVar("A", Count, Amounts)
 
 
 class Interval(NamedTuple):
@@ -45,6 +71,14 @@ def proportion(count: Count) -> Interval:
     variance = count.rate * (1 - count.rate) / trials + spread / (4 * trials)
     half = Z95 * math.sqrt(variance) / (1 + spread)
     return Interval(count.rate, max(0.0, middle - half), min(1.0, middle + half))
+
+
+def mean(amounts: Amounts) -> Interval | None:
+    """The amount that one trial comes to; None where too few came to any to tell."""
+    if amounts.hits < FEWEST:
+        return None
+    half = Z95 * math.sqrt(amounts.variance / amounts.trials)
+    return Interval(amounts.mean, amounts.mean - half, amounts.mean + half)
 
 
 def difference(ours: Count, theirs: Count) -> Interval:
@@ -96,12 +130,25 @@ def winner(arms: Sequence[Count], *, minimum: int) -> int | None:
     at any time (the mixture test of Robbins, 1970; Johari et al., 2017), so a winner is named where
     there is none in at most 2 of 100 experiments.
     """
+    return _winner(arms, [arm.rate for arm in arms], _evidence, minimum)
+
+
+def winner_by_amounts(arms: Sequence[Amounts], *, minimum: int) -> int | None:
+    """The same for what people spent: the number of the arm whose mean is above each other one."""
+    if any(arm.hits < FEWEST for arm in arms):
+        return None
+    return _winner(arms, [arm.mean for arm in arms], _evidence_of, minimum)
+
+
+def _winner(
+    arms: Sequence[A], values: Sequence[float], evidence: Callable[[A, A], float], minimum: int
+) -> int | None:
     if len(arms) < 2 or any(arm.trials < max(minimum, 1) for arm in arms):
         return None
-    best = max(range(len(arms)), key=lambda arm: arms[arm].rate)
+    best = max(range(len(arms)), key=values.__getitem__)
     needed = (len(arms) - 1) / FALSE_WINNERS
     others = [arm for number, arm in enumerate(arms) if number != best]
-    return best if all(_evidence(arms[best], other) >= needed for other in others) else None
+    return best if all(evidence(arms[best], other) >= needed for other in others) else None
 
 
 def _evidence(ours: Count, theirs: Count) -> float:
@@ -109,9 +156,19 @@ def _evidence(ours: Count, theirs: Count) -> float:
     both = Count(ours.hits + theirs.hits, ours.trials + theirs.trials)
     spread = both.rate * (1 - both.rate)
     variance = spread / ours.trials + spread / theirs.trials
+    return _likelier(ours.rate - theirs.rate, variance, EFFECT * EFFECT)
+
+
+def _evidence_of(ours: Amounts, theirs: Amounts) -> float:
+    """The same for amounts."""
+    spread = (ours + theirs).variance
+    variance = spread / ours.trials + spread / theirs.trials
+    return _likelier(ours.mean - theirs.mean, variance, EFFECT_OF_SPREAD**2 * spread)
+
+
+def _likelier(apart: float, variance: float, prior: float) -> float:
     if not variance:
         return 0.0
-    prior, apart = EFFECT * EFFECT, ours.rate - theirs.rate
     exponent = prior * apart * apart / (2 * variance * (variance + prior))
     return math.sqrt(variance / (variance + prior)) * math.exp(min(exponent, 700.0))
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emailseq.lib import stats
-from emailseq.lib.stats import Count, Interval
+from emailseq.lib.stats import Amounts, Count, Interval
 
 counts = st.integers(0, 500).flatmap(
     lambda trials: st.builds(Count, st.integers(0, trials), st.just(trials))
@@ -133,3 +133,35 @@ def test_nobody_wins_below_the_minimum_or_alone():
     assert stats.winner([Count(5, 100)], minimum=1) is None
     assert stats.winner([Count(0, 100), Count(0, 100)], minimum=1) is None
     assert stats.winner([Count(0, 0), Count(0, 0)], minimum=0) is None
+
+
+def shop(chance, people, *, buyers, basket):
+    """What so many people spend; a basket is between half and one and a half of the mean."""
+    spent = [basket * chance.uniform(0.5, 1.5) for _ in range(people) if chance.random() < buyers]
+    return Amounts(len(spent), people, sum(spent), sum(each * each for each in spent))
+
+
+@pytest.mark.slow
+def test_the_arm_that_brings_more_money_wins_and_nobody_where_there_is_no_difference():
+    better, same = [], []
+    for seed in range(100):
+        chance = random.Random(seed)
+        first = shop(chance, 4000, buyers=0.1, basket=20)
+        better.append(
+            stats.winner_by_amounts([first, shop(chance, 4000, buyers=0.1, basket=40)], minimum=100)
+        )
+        same.append(
+            stats.winner_by_amounts([first, shop(chance, 4000, buyers=0.1, basket=20)], minimum=100)
+        )
+
+    assert better.count(1) >= 95
+    assert better.count(0) == 0
+    assert same.count(None) >= 95
+
+
+def test_a_few_large_amounts_decide_nothing():
+    whale, none = Amounts(1, 1000, 9e6, 81e12), Amounts(0, 1000, 0.0, 0.0)
+
+    assert stats.winner_by_amounts([whale, none], minimum=10) is None
+    assert stats.mean(whale) is None
+    assert stats.mean(Amounts(100, 1000, 2000.0, 60_000.0)) == close(Interval(2.0, 1.5362, 2.4638))
