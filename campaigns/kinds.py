@@ -9,3 +9,4 @@ CAMPAIGN_PAUSED = "campaign.paused"  # nothing of it leaves any more
 CAMPAIGN_RESUMED = "campaign.resumed"  # it goes on
 CAMPAIGN_CANCELLED = "campaign.cancelled"  # whoever was left gets nothing
 CAMPAIGN_SENT = "campaign.sent"  # every recipient has an outcome
+CAMPAIGN_VARIANT_PROMOTED = "campaign.variant_promoted"  # `variant` is what the rest gets

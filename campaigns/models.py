@@ -5,9 +5,9 @@ from datetime import datetime
 from django.db import models
 
 from accounts.models import WorkspaceQuerySet
-from campaigns.states import CampaignState
+from campaigns.states import CampaignState, Metric, Otherwise
 from campaigns.timing import TOO_LATE
-from delivery.models import MessageSource
+from delivery.models import MessageSource, SenderIdentity
 from delivery.states import SourceKind
 from emailseq.lib import clock
 from subscribers.models import List, Segment
@@ -21,8 +21,10 @@ class CampaignQuerySet(WorkspaceQuerySet["Campaign"]):
         return scheduled.filter(starts_at__lte=now, starts_at__gt=now - TOO_LATE)
 
     def to_fill(self) -> CampaignQuerySet:
-        """Sending, with recipients that are not in the outbox yet."""
-        return self.filter(state=CampaignState.SENDING, filled_at=None)
+        """Sending, with recipients that are not in the outbox yet, nor wait for a winner."""
+        sending = self.filter(state=CampaignState.SENDING, filled_at=None)
+        undecided = Trial.objects.filter(winner="", queued_at__isnull=False)
+        return sending.exclude(models.Exists(undecided.filter(campaign=models.OuterRef("pk"))))
 
     def to_finish(self) -> CampaignQuerySet:
         """Sending, with every recipient queued at some time."""
@@ -114,3 +116,67 @@ class Campaign(MessageSource):
         """Whether it has missed its time by so much that it waits for somebody to say yes."""
         waits = self.starts_at if self.state == CampaignState.SCHEDULED else None
         return waits is not None and waits <= clock.now() - TOO_LATE
+
+
+class Trial(models.Model):
+    """An A/B test of a campaign: a sample gets its variants, and the rest then the winner.
+
+    `counts` are what the variants came to (`stats.Amounts`) when it was decided.
+    """
+
+    campaign = models.OneToOneField(Campaign, on_delete=models.CASCADE, related_name="trial")
+    sample_percent = models.PositiveSmallIntegerField(default=20)
+    metric = models.CharField(max_length=10, choices=Metric.choices, default=Metric.CLICK)
+    # The name of the custom event that is the goal, and the number among its properties that it
+    # comes to.
+    goal = models.CharField(max_length=100, blank=True, default="")
+    amount_property = models.CharField(max_length=100, blank=True, default="")
+    # So long after the sample has left; and so many messages of each variant, or nobody can tell.
+    wait_minutes = models.PositiveIntegerField(default=240)
+    minimum = models.PositiveIntegerField(default=100)
+    otherwise = models.CharField(max_length=10, choices=Otherwise.choices, default=Otherwise.ASK)
+    # When the whole sample was in the outbox, and when the last of it had left that.
+    queued_at = models.DateTimeField(null=True, editable=False)
+    left_at = models.DateTimeField(null=True, editable=False)
+    counts = models.JSONField(default=dict, editable=False)
+    winner = models.CharField(max_length=20, blank=True, default="", editable=False)
+    decided_at = models.DateTimeField(null=True, editable=False)
+    decided_by = models.CharField(max_length=254, blank=True, default="", editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(winner="", decided_at=None)
+                | ~models.Q(winner="") & models.Q(decided_at__isnull=False),
+                name="campaign_trial_is_decided_or_not",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"A/B test of {self.campaign}"
+
+
+class Variant(models.Model):
+    """What differs from the campaign, which is the first variant itself; empty is as there."""
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="variants")
+    key = models.CharField(max_length=20)
+    subject = models.CharField(max_length=500, blank=True, default="")
+    template = models.ForeignKey(
+        Template, null=True, on_delete=models.PROTECT, related_name="campaign_variants"
+    )
+    sender = models.ForeignKey(
+        SenderIdentity, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    template_version = models.ForeignKey(
+        TemplateVersion, null=True, editable=False, on_delete=models.PROTECT, related_name="+"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "key"], name="campaign_variant_key_taken")
+        ]
+        ordering = ("key",)
+
+    def __str__(self) -> str:
+        return f"{self.campaign}, {self.key}"

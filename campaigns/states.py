@@ -25,3 +25,18 @@ CAMPAIGN_MOVES = {
     "cancel": Move((CampaignState.SENDING, CampaignState.PAUSED), CampaignState.CANCELLED),
 }
 FINISH = Move((CampaignState.SENDING,), CampaignState.SENT)  # the engine's, not a verb of people
+
+
+class Metric(models.TextChoices):
+    """By what an A/B test is judged; clicks of people, not of machines."""
+
+    CLICK = "click", _("Clicks")
+    GOAL = "goal", _("How many reach a goal")
+    REVENUE = "revenue", _("What people spend")
+
+
+class Otherwise(models.TextChoices):
+    """What becomes of the rest of the audience if no variant is better."""
+
+    ASK = "ask", _("Ask which one to send")
+    FIRST = "first", _("Send the first one")
