@@ -61,6 +61,14 @@ class OptIn(models.TextChoices):
     DOUBLE = "double", _("Double opt-in")
 
 
+class Frequency(models.TextChoices):
+    """How often somebody wants marketing at most, from all sources together."""
+
+    ALL = "all", _("All messages")
+    WEEKLY = "weekly", _("At most one a week")
+    MONTHLY = "monthly", _("At most one a month")
+
+
 class FieldKind(models.TextChoices):
     TEXT = "text", _("Text")
     NUMBER = "number", _("Number")

@@ -4,6 +4,7 @@ from django.db import models
 
 from accounts.models import Workspace, WorkspaceModel, WorkspaceQuerySet
 from emailseq.lib import clock
+from subscribers.states import Frequency
 
 MAX_NAME = 100
 
@@ -25,6 +26,16 @@ class Subscriber(WorkspaceModel):
     created_at = models.DateTimeField(default=clock.now, editable=False)
     updated_at = models.DateTimeField(default=clock.now, editable=False)
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # What they have chosen themselves: marketing waits until then, and comes as often as that.
+    snoozed_until = models.DateTimeField(null=True, blank=True, editable=False)
+    frequency = models.CharField(
+        max_length=10,
+        choices=Frequency.choices,
+        default=Frequency.ALL,
+        db_default=Frequency.ALL.value,
+    )
+    language = models.CharField(max_length=10, blank=True, default="", db_default="")
+    erased_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = WorkspaceQuerySet.as_manager()
 
