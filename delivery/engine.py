@@ -77,7 +77,9 @@ R = TypeVar("R")
 Database = AsyncConnection[Any]
 Wire = Connection | HttpConnection
 Caps = Mapping[int, tuple[str, datetime]]  # what a source wants of its capped messages, until when
-Verdicts = tuple[Caps, Mapping[int, str | None]]
+Stop = tuple[str | None, datetime | None]  # why it may not leave, and until when if that ends
+NOT_OURS: Stop = "not ours", None
+Verdicts = tuple[Caps, Mapping[int, Stop]]
 log = structlog.get_logger(__name__)
 
 
@@ -324,27 +326,30 @@ class _Pump:
         caps, stops = await self._gates[batch.lane.key.transport_id](open_now)
         for letter in open_now:
             message_id = letter.row.id
-            stop = stops.get(message_id, "not ours")
+            stop, until = stops.get(message_id, NOT_OURS)
             if cap := caps.get(message_id):
                 settlement.cap(message_id, *cap)
+            elif stop == "snoozed" and until:
+                settlement.put_back(message_id, until, refund=True, reason=stop)
             elif stop == "held":
                 settlement.put_back(message_id, clock.now(), refund=True)
             elif stop and message_id in stops:
                 settlement.finish(message_id, Outcome.SKIPPED, reason=stop)
-        return [letter for letter in open_now if stops.get(letter.row.id, "not ours") is None]
+        return [one for one in open_now if stops.get(one.row.id, NOT_OURS)[0] is None]
 
     async def _mark_and_look(self, transport_id: int, turns: list[list[Letter]]) -> Verdicts:
         """What caps say of the letters of some wires; of the others, which are marked, the look."""
         letters = [letter for letters in turns for letter in letters]
         caps, ids = await self._mark(letters, transport_id)
-        looked = await self._fetch("look", {"ids": ids, "token": self._token})
-        return caps, dict(looked)
+        query = {"ids": ids, "token": self._token, "now": clock.held_at()}
+        looked = await self._fetch("look", query)
+        return caps, {message_id: (stop, until) for message_id, stop, until in looked}
 
     async def _mark(self, letters: Sequence[Letter], transport_id: int) -> tuple[Caps, list[int]]:
         """The messages that bear a committed wire mark now, and what holds back the capped."""
         ids = [letter.row.id for letter in letters]
         query = {"transport_id": transport_id, "token": self._token}
-        capped = [one.row.subscriber_id for one in letters if one.paper.capped and one.is_marketing]
+        capped = [letter.row.subscriber_id for letter in letters if letter.is_capped]
         if not capped:
             marked = await self._fetch("mark", {"ids": ids, **query})
             return {}, [message_id for (message_id,) in marked]

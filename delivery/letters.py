@@ -89,6 +89,7 @@ class Claimed(NamedTuple):
     last_name: str
     time_zone: str
     fields: Mapping[str, Any]
+    limited: bool = False  # they want marketing seldom
     lane: LaneKey = NO_LANE  # by which it leaves; the pump decides
 
     @property
@@ -134,6 +135,11 @@ class Letter(NamedTuple):
     @property
     def is_marketing(self) -> bool:
         return self.row.message_class == MessageClass.MARKETING
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether it is counted how much its reader gets."""
+        return self.is_marketing and (self.paper.capped or self.row.limited)
 
     def may_leave(self, now: datetime) -> datetime:
         """When it may leave, from `now` on: when all windows are open where its reader is.

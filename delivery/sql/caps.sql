@@ -1,4 +1,5 @@
--- Which of these messages a frequency cap holds back, what their sources want then, and until when.
+-- Which of these messages a frequency cap holds back, the workspace's or the reader's own, what
+-- their sources want then, and until when.
 -- What counts: what was sent, what is on the wire or in doubt, what comes earlier in this batch, and
 -- what is due for the same person from a source of a higher rank. Runs after lock_people.sql, in the
 -- transaction that marks the rest: two pumps never both find room for the last one.
@@ -6,11 +7,16 @@ SELECT message.id, source.cap_policy, cap.until
   FROM delivery_outbox AS message
   JOIN delivery_source AS source USING (kind, source_id)
   JOIN accounts_workspace AS workspace ON workspace.id = message.workspace_id
+  JOIN subscribers_subscriber AS subscriber ON subscriber.id = message.subscriber_id
  CROSS JOIN LATERAL (
        SELECT max(coalesce(nth.finished_at + term.length,
                            clock_timestamp() + interval '1 minute')) AS until
          FROM (VALUES (workspace.cap_per_day, interval '1 day'),
-                      (workspace.cap_per_week, interval '7 days')) AS term (most, length)
+                      (workspace.cap_per_week, interval '7 days'),
+                      (CASE WHEN subscriber.frequency <> 'all' THEN 1 END,
+                       CASE subscriber.frequency WHEN 'weekly' THEN interval '7 days'
+                                                 ELSE interval '30 days' END))
+                   AS term (most, length)
         CROSS JOIN LATERAL (
               SELECT count(*) AS count
                 FROM delivery_outbox AS other

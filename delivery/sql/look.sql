@@ -1,6 +1,7 @@
 -- The gate: a new statement after the wire mark's commit, so that every stop committed before the
 -- mark is seen (in one statement with the mark it would not be). `stop` is NULL where the message
--- may leave, 'held' where it has to wait, else why it is skipped.
+-- may leave, 'held' where it has to wait, 'snoozed' where it does until `wakes_at`, else why it is
+-- skipped.
 SELECT message.id,
        CASE
          WHEN message.cancelled_at IS NOT NULL THEN 'cancelled'
@@ -20,7 +21,11 @@ SELECT message.id,
                              AND (message.list_id IS NULL
                                   OR subscription.list_id = message.list_id))
          THEN 'not subscribed'
-       END AS stop
+         WHEN message.message_class = 'marketing'
+              AND subscriber.snoozed_until > coalesce(%(now)s, clock_timestamp()) THEN 'snoozed'
+       END AS stop,
+       -- A campaign is about its day, and is left out; what else there is comes later.
+       CASE WHEN message.kind <> 'campaign' THEN subscriber.snoozed_until END AS wakes_at
   FROM delivery_outbox AS message
   JOIN delivery_source AS source USING (kind, source_id)
   JOIN subscribers_subscriber AS subscriber ON subscriber.id = message.subscriber_id

@@ -97,7 +97,7 @@ def gate(person):
     token, rows = uuid.uuid4(), Outbox.objects.filter(subscriber=person)
     rows.update(lease_token=token)
     ids = list(rows.values_list("pk", flat=True))
-    [(_, stop)] = sql.fetch("delivery", "look", {"ids": ids, "token": token})
+    [(_, stop, _)] = sql.fetch("delivery", "look", {"ids": ids, "token": token, "now": None})
     return stop
 
 
