@@ -6,9 +6,10 @@ What their APIs look like is anymail's knowledge; its sending and its signals ar
 from __future__ import annotations
 
 import email
+import json
 import warnings
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import default as policy
@@ -35,6 +36,7 @@ from delivery.replies import Reply
 from delivery.transports.http import Call, Response, Unspeakable, refusal
 from delivery.transports.smtp import Envelope
 
+MOST_TOGETHER = 20  # as many as a micro-batch has: all of them are in doubt when the line is cut
 METADATA = "emailseq_id"  # under this name a message carries its id there and back
 
 
@@ -43,7 +45,8 @@ class Esp:
     """`key` and `name` are what its backend calls a transport's password and user name; the user
     name may be left out. It is asked at `url`, or the same on one of `hosts`.
 
-    `signs` is what its callbacks' view calls the key that they are signed with.
+    `signs` is what its callbacks' view calls the key that they are signed with. `batch` is a page
+    that takes several messages and answers for each; `whole` that it takes a message in one piece.
     """
 
     label: str
@@ -57,6 +60,8 @@ class Esp:
     may_sign: bool = False  # or prove itself by a user name and a password, like all others
     probe: str = ""  # a page that only a valid key opens
     headers: Mapping[str, str] | None = None
+    batch: str = ""
+    whole: bool = False
 
     @property
     def host(self) -> str:
@@ -73,6 +78,7 @@ ESPS: Mapping[str, Esp] = {
         name="message_stream",
         probe="server",
         headers={"X-PM-KeepID": "true"},  # or it makes a Message-ID of its own
+        batch="email/batch",
     ),
     "sendgrid": Esp(
         label="SendGrid",
@@ -93,6 +99,7 @@ ESPS: Mapping[str, Esp] = {
         hosts=frozenset({"api.eu.mailgun.net"}),
         signs="webhook_signing_key",
         probe="domains",
+        whole=True,
     ),
     "brevo": Esp(
         label="Brevo",
@@ -140,6 +147,7 @@ class Dialect:
         if esp.name and name:
             options[esp.name] = name
         self._esp = esp
+        self.most = MOST_TOGETHER if esp.batch else 1
         with warnings.catch_warnings():
             # Anymail no longer tries its part for SendGrid against the real one.
             warnings.simplefilter("ignore")
@@ -153,10 +161,26 @@ class Dialect:
         except (exceptions.AnymailError, ValueError) as error:
             raise Unspeakable(str(error).partition("\n")[0]) from error
 
-        def read(answer: Response) -> Reply:
-            return self._read(answer, payload, message)
+        def read(answer: Response) -> Sequence[Reply]:
+            return [self._read(answer, payload, message)]
 
-        return Call(_request(asked), read)
+        return Call(_request(_in_one_piece(asked, envelope) if self._esp.whole else asked), read)
+
+    def join(self, calls: Sequence[Call]) -> Call:
+        """One request for all of them. What it answers for each reads as if that had been alone."""
+        if len(calls) == 1:
+            return calls[0]
+        bodies = ",".join(call.request["content"] for call in calls)
+        page = self._backend.api_url + self._esp.batch
+        request = {**calls[0].request, "url": page, "content": f"[{bodies}]"}
+
+        def read(answer: Response) -> Sequence[Reply]:
+            alone = _told_apart(answer, len(calls))
+            return [
+                reply for call, each in zip(calls, alone, strict=True) for reply in call.read(each)
+            ]
+
+        return Call(request, read)
 
     def probe(self) -> Mapping[str, Any] | None:
         """How to ask whether the key is valid, sending nothing; None where there is no way to."""
@@ -217,6 +241,28 @@ def _message(envelope: Envelope, headers: Mapping[str, str]) -> AnymailMessage:
 
 def _headers(mail: EmailMessage) -> dict[str, str]:
     return {name: str(value) for name, value in mail.items() if name.lower() not in _NOT_HEADERS}
+
+
+def _in_one_piece(asked: Mapping[str, Any], envelope: Envelope) -> dict[str, Any]:
+    """Mailgun's other way in: the message as it is, signature and all."""
+    told = {name: asked["data"][name] for name in ("to", f"v:{METADATA}")}
+    mail = ("message.eml", envelope.data, "message/rfc822")
+    return {**asked, "url": asked["url"] + ".mime", "data": told, "files": {"message": mail}}
+
+
+def _told_apart(answer: Response, count: int) -> list[Response]:
+    """Postmark's answer to a batch as the answers to its messages; to all of them, if it is one."""
+    try:
+        told = json.loads(answer.content) if answer.is_success else None
+    except ValueError:
+        told = None
+    if not isinstance(told, list) or len(told) != count:
+        return [answer] * count
+    return [Response(422 if _error_code(each) else 200, json=each) for each in told]
+
+
+def _error_code(told: Any) -> Any:
+    return told.get("ErrorCode") if isinstance(told, dict) else None
 
 
 def _request(asked: Mapping[str, Any]) -> dict[str, Any]:

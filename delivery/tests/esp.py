@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, cast
 
 Answer = tuple[int, Any] | None  # a status and a body, or the line is cut
 
@@ -18,10 +18,15 @@ def accept(body: dict[str, Any]) -> Answer:
 
 
 class Esp:
-    """`taken` are the bodies that it said yes to, `heard` all that it got; `act` decides."""
+    """`taken` are the messages that it said yes to, `heard` all that it got; `act` decides on each.
+
+    What came together, in one of the `requests`, is answered together; what `act` answers with a
+    status that is none of a message (200, 422), or cuts the line at, is the answer to all of it.
+    """
 
     def __init__(self, act: Callable[[dict[str, Any]], Answer] = accept) -> None:
         self.act = act
+        self.requests = 0
         self.heard: list[dict[str, Any]] = []
         self.taken: list[dict[str, Any]] = []
         self.keys: set[str | None] = set()
@@ -38,14 +43,17 @@ class Esp:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 esp.keys.add(self.headers["X-Postmark-Server-Token"])
-                esp.heard.append(body)
-                answer = esp.act(body)
+                esp.requests += 1
+                together = body if isinstance(body, list) else [body]
+                answers = [esp._of(each) for each in together]
+                odd = [each for each in answers if each is None or each[0] not in (200, 422)]
+                answer = odd[0] if odd else answers[0]
                 if answer is None:
                     self.close_connection = True
-                    return
-                if answer[0] == 200:
-                    esp.taken.append(body)
-                self._say(*answer)
+                elif odd or body is together[0]:
+                    self._say(*answer)
+                else:
+                    self._say(200, [told for _, told in cast("list[Any]", answers)])
 
             def _say(self, status: int, body: Any) -> None:
                 raw = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -63,6 +71,13 @@ class Esp:
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.02,), daemon=True
         )
+
+    def _of(self, body: dict[str, Any]) -> Answer:
+        self.heard.append(body)
+        answer = self.act(body)
+        if answer and answer[0] == 200:
+            self.taken.append(body)
+        return answer
 
     def __enter__(self) -> Esp:
         self._thread.start()

@@ -21,6 +21,7 @@ from delivery.models import Lane, Outbox, SendLedger, Transport
 from delivery.services import transports as services
 from delivery.tests.esp import Esp, accept
 from delivery.tests.factories import queue
+from delivery.transports import http
 from delivery.transports.http import HttpConnection, refusal
 from delivery.transports.smtp import Envelope, WireOutcome
 from emailseq import env
@@ -77,8 +78,8 @@ def queued(count=1, **options):
             *(('"value": "High at nine',), '"custom_args": {"emailseq_id": "41"}'),
         ),
         (
-            *("mailgun", "https://api.mailgun.net/v3/harbour.example/messages", "authorization"),
-            *(("text=High+at+nine", "h%3AMessage-Id=%3Cabc"), "v%3Aemailseq_id=41"),
+            *("mailgun", "https://api.mailgun.net/v3/harbour.example/messages.mime"),
+            *("authorization", (MAIL.decode(), "to"), 'name="v:emailseq_id"\r\n\r\n41\r\n'),
         ),
         (
             *("brevo", "https://api.brevo.com/v3/smtp/email", "api-key"),
@@ -107,7 +108,7 @@ def test_a_message_is_put_as_the_esp_wants_it(kind, url, key, about, metadata):
     assert "k-1" in request.headers[key] or request.headers[key] == "Basic YXBpOmstMQ=="
     for piece in (*about, metadata, "ada", "links.harbour.example"):
         assert piece in body
-    assert "DKIM-Signature" not in body
+    assert ("DKIM-Signature" in body) == (kind == "mailgun")  # which takes it as it is
     assert "bounce.harbour.example" not in body
 
 
@@ -149,16 +150,16 @@ INACTIVE = {
 }
 
 
-def of_the_only_one(act, *, count=1, envelope=ENVELOPE, **options):
-    """What becomes of one envelope, and whether the connection lives on."""
+def handed_over(act, *, count=1, envelope=ENVELOPE, kind="postmark", **options):
+    """What becomes of some envelopes, which were announced, and whether the connection lives on."""
 
     async def run(port):
         url = f"http://127.0.0.1:{port}/"
-        dialect = esps.Dialect(esps.ESPS["postmark"], key="open-sesame", url=url)
+        dialect = esps.Dialect(esps.ESPS[kind], key="open-sesame", url=url)
         connection = await HttpConnection.open(carriers.Account(host="x", dialect=dialect))
         results, announced = [], []
         await connection.send(
-            [envelope, ENVELOPE._replace(id=42)][:count],
+            [envelope, *(ENVELOPE._replace(id=41 + more) for more in range(1, count))],
             report=results.append,
             announce=announced.append,
             **options,
@@ -190,7 +191,7 @@ def of_the_only_one(act, *, count=1, envelope=ENVELOPE, **options):
     ],
 )
 def test_what_an_answer_means(answer, outcome, code, alive):
-    [result], announced, lives = of_the_only_one(lambda _: answer)
+    [result], announced, lives = handed_over(lambda _: answer)
 
     assert (result.outcome, result.reply.code, lives) == (outcome, code, alive)
     assert announced == [41]
@@ -198,11 +199,80 @@ def test_what_an_answer_means(answer, outcome, code, alive):
 
 
 def test_what_is_behind_a_broken_line_did_not_leave():
-    [first, second], announced, _ = of_the_only_one(lambda _: None, count=2)
+    [first, second], announced, _ = handed_over(lambda _: None, count=2, kind="resend")
 
     assert (first.id, first.outcome) == (41, WireOutcome.IN_DOUBT)
     assert (second.id, second.outcome) == (42, WireOutcome.UNSENT)
     assert announced == [41]
+
+
+def number(body):
+    return int(body["Metadata"]["emailseq_id"])
+
+
+def test_what_goes_together_is_answered_one_by_one():
+    def act(body):
+        return (422, INACTIVE) if number(body) == 42 else accept(body)
+
+    results, announced, alive = handed_over(act, count=23)
+
+    told = {result.id: (result.outcome, result.reply.code) for result in results}
+    assert told.pop(42) == (WireOutcome.REFUSED, 550)
+    assert told == {41 + more: (WireOutcome.ACCEPTED, 250) for more in range(23) if 41 + more != 42}
+    assert announced == list(range(41, 64))
+    assert alive
+    assert next(one.reply.text for one in results if one.id == 63) == "pm-63"
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (None, WireOutcome.IN_DOUBT),
+        ((401, {"Message": "Bad token"}), WireOutcome.REFUSED),
+        ((201, [{"ErrorCode": 0}]), WireOutcome.IN_DOUBT),  # for one of three
+        ((201, b"<html>welcome"), WireOutcome.IN_DOUBT),
+        ((201, [7, {}, None]), WireOutcome.IN_DOUBT),
+    ],
+)
+def test_an_answer_to_all_is_one_to_each(answer, outcome):
+    results, announced, alive = handed_over(lambda _: answer, count=3)
+
+    assert [(result.id, result.outcome) for result in results] == [
+        (message_id, outcome) for message_id in (41, 42, 43)
+    ]
+    assert (announced, alive) == ([41, 42, 43], False)
+
+
+def test_what_cannot_be_put_leaves_the_others_alone():
+    broken = ENVELOPE._replace(data=MAIL.replace(b"mie@harbour.example>\r\nTo", b"mie>\r\nTo"))
+
+    results, announced, _ = handed_over(accept, envelope=broken, count=3)
+
+    assert {result.id: result.outcome for result in results} == {
+        41: WireOutcome.REFUSED,
+        42: WireOutcome.ACCEPTED,
+        43: WireOutcome.ACCEPTED,
+    }
+    assert announced == [42, 43]
+
+
+def test_no_more_goes_together_than_is_wise(monkeypatch):
+    monkeypatch.setattr(http, "ENOUGH_BYTES", len(MAIL) + 1)
+
+    with Esp() as esp:
+        url = f"http://127.0.0.1:{esp.port}/"
+        dialect = esps.Dialect(esps.ESPS["postmark"], key="k", url=url)
+
+        async def run():
+            connection = await HttpConnection.open(carriers.Account(host="x", dialect=dialect))
+            three = [ENVELOPE._replace(id=number) for number in (41, 42, 43)]
+            await connection.send(three, report=lambda _: None)
+            await connection.aclose()
+
+        asyncio.run(run())
+
+    assert [number(body) for body in esp.taken] == [41, 42, 43]
+    assert esp.requests == 2
 
 
 def hesitate(_):
@@ -211,7 +281,7 @@ def hesitate(_):
 
 
 def test_an_esp_that_does_not_answer_is_not_waited_for():
-    [result], *_ = of_the_only_one(hesitate, deadline=0.1)
+    [result], *_ = handed_over(hesitate, deadline=0.1)
 
     assert result.outcome is WireOutcome.IN_DOUBT
     assert result.reply.text == "no answer within 0.1 s"
@@ -219,7 +289,7 @@ def test_an_esp_that_does_not_answer_is_not_waited_for():
 
 def test_what_was_asked_when_the_pump_is_stopped_is_in_doubt():
     async def run(port):
-        dialect = esps.Dialect(esps.ESPS["postmark"], key="k", url=f"http://127.0.0.1:{port}/")
+        dialect = esps.Dialect(esps.ESPS["resend"], key="k", url=f"http://127.0.0.1:{port}/")
         connection = await HttpConnection.open(carriers.Account(host="x", dialect=dialect))
         results = []
         two = [ENVELOPE, ENVELOPE._replace(id=42)]
@@ -239,7 +309,7 @@ def test_what_was_asked_when_the_pump_is_stopped_is_in_doubt():
 
 
 def test_nothing_is_asked_under_a_mark_that_is_too_old():
-    [result], announced, alive = of_the_only_one(accept, write_until=0)
+    [result], announced, alive = handed_over(accept, write_until=0)
 
     assert (result.outcome, announced, alive) == (WireOutcome.UNSENT, [], False)
 
@@ -268,7 +338,7 @@ def test_statuses_in_the_words_of_a_mail_server(status, code):
 def test_what_an_esp_cannot_take_is_not_offered():
     broken = ENVELOPE._replace(data=MAIL.replace(b"mie@harbour.example>\r\nTo", b"mie>\r\nTo"))
 
-    [result], announced, alive = of_the_only_one(accept, envelope=broken)
+    [result], announced, alive = handed_over(accept, envelope=broken)
 
     assert (result.outcome, announced, alive) == (WireOutcome.REFUSED, [], True)
     assert str(result.reply).startswith("554 5.6.0 not offered: ")
@@ -436,8 +506,8 @@ def test_a_transport_stays_what_it_is_and_keeps_its_secrets(api):
 @pytest.mark.parametrize(
     ("host", "url"),
     [
-        ("", "https://api.mailgun.net/v3/harbour.example/messages"),
-        ("api.eu.mailgun.net", "https://api.eu.mailgun.net/v3/harbour.example/messages"),
+        ("", "https://api.mailgun.net/v3/harbour.example/messages.mime"),
+        ("api.eu.mailgun.net", "https://api.eu.mailgun.net/v3/harbour.example/messages.mime"),
     ],
 )
 def test_an_esp_is_asked_in_its_region(api, host, url):

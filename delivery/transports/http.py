@@ -1,4 +1,4 @@
-"""The API of an ESP: one request for each message, over a connection that is kept.
+"""The API of an ESP: a request for each message, or for a few, over a connection that is kept.
 
 It serves a pump as `smtp.Connection` does, and tells what became of a message in the same words: an
 answer is translated into the reply that a mail server would have given. How an ESP wants to be
@@ -22,7 +22,8 @@ import httpx
 from delivery.replies import Reply
 from delivery.transports.smtp import ConnectFailed, Envelope, Result, WireOutcome, boot_time
 
-MOST_BYTES = 64 * 1024  # of an answer; nobody has more to say about one message
+MOST_BYTES = 64 * 1024  # of an answer; nobody has more to say about a few messages
+ENOUGH_BYTES = 4 * 1024 * 1024  # of messages: no more go along in one request
 Response = httpx.Response
 _NOT_REACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _ENDS = (421, 535)  # these concern all that would follow
@@ -33,20 +34,26 @@ class Unspeakable(ValueError):
 
 
 class Call(NamedTuple):
-    """A message as its ESP wants it: what `httpx` is called with, and how the answer reads.
+    """Messages as their ESP wants them: what `httpx` is called with, and how the answer reads.
 
-    Where nobody can tell from the answer whether the message was taken, it reads as code 0.
+    It reads as a reply for each. Where nobody can tell from the answer whether a message was taken,
+    that has code 0.
     """
 
     request: Mapping[str, Any]
-    read: Callable[[Response], Reply]
+    read: Callable[[Response], Sequence[Reply]]
 
 
 class Dialect(Protocol):
     """How an account of an ESP is spoken to."""
 
+    most: int  # messages that may go in one request, each of which has an answer of its own
+
     def __call__(self, envelope: Envelope) -> Call:
         """Raises Unspeakable."""
+
+    def join(self, calls: Sequence[Call]) -> Call:
+        """At most `most` calls in one."""
 
     def probe(self) -> Mapping[str, Any] | None:
         """A request that only a valid key gets answered, and that sends nothing; None without."""
@@ -99,22 +106,17 @@ class HttpConnection:
         """Hand over the batch, one request after the other; `report` hears one Result for each.
 
         `announce` hears the id of a message before the first byte of its request is written. Each
-        has `deadline` seconds of wall clock; none begins after `write_until` (on `boot_time`).
-        What was asked and not answered is in doubt. When cancelled, the rest is reported before
-        that propagates.
+        request has `deadline` seconds of wall clock; none begins after `write_until` (on
+        `boot_time`). What was asked and not answered is in doubt. When cancelled, the rest is
+        reported before that propagates.
         """
         left = deque(batch)
         try:
             while left and self.alive:
                 if boot_time() > write_until:
                     self._ended = Reply(0, "", "the wire mark has grown too old", "mail")
-                else:
-                    outcome, reply = await self._hand_over(left[0], announce, deadline)
-                    report(Result(left.popleft().id, outcome, reply))
-        except asyncio.CancelledError:
-            self._ended = Reply(0, "", "cancelled", "dot")
-            report(Result(left.popleft().id, WireOutcome.IN_DOUBT, self._ended))
-            raise
+                elif calls := self._next_calls(left, report):
+                    await self._hand_over(calls, report, announce, deadline)
         finally:
             for envelope in left:
                 report(Result(envelope.id, WireOutcome.UNSENT, self._ended or _silence("mail")))
@@ -124,29 +126,50 @@ class HttpConnection:
     async def aclose(self) -> None:
         await self._client.aclose()
 
+    def _next_calls(
+        self, left: deque[Envelope], report: Callable[[Result], None]
+    ) -> dict[int, Call]:
+        """Take from `left` what goes in the next request; what the ESP cannot be asked is over."""
+        calls, weight, dialect = dict[int, Call](), 0, self._account.dialect
+        while left and len(calls) < dialect.most and weight < ENOUGH_BYTES:
+            envelope = left.popleft()
+            try:
+                calls[envelope.id] = dialect(envelope)
+                weight += len(envelope.data)
+            except (ValueError, TypeError) as error:  # as Unspeakable is
+                report(Result(envelope.id, WireOutcome.REFUSED, _not_offered(error)))
+        return calls
+
     async def _hand_over(
-        self, envelope: Envelope, announce: Callable[[int], None], deadline: float
-    ) -> tuple[WireOutcome, Reply]:
+        self,
+        calls: Mapping[int, Call],
+        report: Callable[[Result], None],
+        announce: Callable[[int], None],
+        deadline: float,
+    ) -> None:
+        """One request, and what comes of each of its messages."""
+        call = self._account.dialect.join(list(calls.values()))
+        unknown = WireOutcome.IN_DOUBT
+        replies: Sequence[Reply] = [Reply(0, "", "cancelled", "dot")] * len(calls)
         try:
-            call = self._account.dialect(envelope)
             request = self._client.build_request(**call.request)
-        except (ValueError, TypeError) as error:  # as Unspeakable is
-            return WireOutcome.REFUSED, Reply(554, "5.6.0", f"not offered: {error}", "data")
-        announce(envelope.id)
-        try:
+            for message_id in calls:
+                announce(message_id)
             async with asyncio.timeout(deadline):
-                reply = call.read(await self._ask(request))
+                replies = call.read(await self._ask(request))
+        except (ValueError, TypeError) as error:  # no request was made of it
+            replies = [_not_offered(error)] * len(calls)
         except _NOT_REACHED as error:
-            self._ended = Reply(0, "", f"not reached: {error}", "connect")
-            return WireOutcome.UNSENT, self._ended
+            unknown = WireOutcome.UNSENT
+            replies = [Reply(0, "", f"not reached: {error}", "connect")] * len(calls)
         except (httpx.HTTPError, TimeoutError) as error:
-            self._ended = Reply(0, "", str(error) or f"no answer within {deadline:g} s", "dot")
-            return WireOutcome.IN_DOUBT, self._ended
-        if reply.code in _ENDS or not reply.code:
-            self._ended = reply
-        if 200 <= reply.code < 300:
-            return WireOutcome.ACCEPTED, reply
-        return (WireOutcome.REFUSED if reply.code else WireOutcome.IN_DOUBT), reply
+            why = str(error) or f"no answer within {deadline:g} s"
+            replies = [Reply(0, "", why, "dot")] * len(calls)
+        finally:
+            for message_id, reply in zip(calls, replies, strict=True):
+                if reply.code in _ENDS or not reply.code:
+                    self._ended = reply
+                report(Result(message_id, _outcome(reply, unknown), reply))
 
     async def ask(self, request: Mapping[str, Any], *, deadline: float = 10.0) -> Response:
         """The answer to a request that sends nothing. Raises ConnectFailed."""
@@ -188,6 +211,17 @@ def refusal(status: int, words: str) -> Reply:
     if status == 413:
         return Reply(552, "5.3.4", said, "data")
     return Reply(550, "5.7.1", said, "mail")
+
+
+def _outcome(reply: Reply, unknown: WireOutcome) -> WireOutcome:
+    """What an answer says; `unknown` where there is none."""
+    if not reply.code:
+        return unknown
+    return WireOutcome.ACCEPTED if 200 <= reply.code < 300 else WireOutcome.REFUSED
+
+
+def _not_offered(error: Exception) -> Reply:
+    return Reply(554, "5.6.0", f"not offered: {error}", "data")
 
 
 def _silence(stage: Any) -> Reply:
