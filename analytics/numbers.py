@@ -15,6 +15,7 @@ from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
 from accounts.models import Workspace
+from analytics.kinds import CONVERSION_REACHED
 from analytics.models import Rollup
 from delivery import kinds
 from delivery.states import Verdict
@@ -25,8 +26,10 @@ from emailseq.lib import clock
 class Numbers:
     """What became of messages.
 
-    `opened` and `clicked` are messages, each counted once and for humans only; `machine_*` are
-    hits of proxies and scanners. Opens are always estimates.
+    `opened` and `clicked` are messages, each counted once and for humans only, `opens` and `clicks`
+    how often those did; `machine_*` are hits of proxies and scanners. Opens are always estimates.
+    `converted` are messages that led to a conversion, `conversions` how many they led to, and
+    `revenue` what these came to, in hundredths.
     """
 
     sent: int = 0
@@ -37,6 +40,13 @@ class Numbers:
     unsubscribed: int = 0
     machine_opened: int = 0
     machine_clicked: int = 0
+    opens: int = 0
+    clicks: int = 0
+    bounced: int = 0
+    complained: int = 0
+    converted: int = 0
+    conversions: int = 0
+    revenue: int = 0
 
 
 def numbers(kind: str, source_id: int) -> Numbers:
@@ -48,6 +58,12 @@ def numbers_by_step(kind: str, source_id: int) -> dict[str, Numbers]:
     """Of one source by step key; a step of which nothing has happened is absent."""
     rollups = Rollup.objects.filter(source_kind=kind, source_id=source_id)
     return _numbers_by("step_key", rollups)
+
+
+def numbers_by_variant(kind: str, source_id: int) -> dict[str, Numbers]:
+    """Of one source by variant; one of which nothing has happened is absent."""
+    rollups = Rollup.objects.filter(source_kind=kind, source_id=source_id)
+    return _numbers_by("variant", rollups)
 
 
 def numbers_by_source(kind: str, source_ids: Iterable[int]) -> dict[int, Numbers]:
@@ -79,14 +95,26 @@ def _sum(kind: str, verdict: str = "", *, of: str = "count") -> Sum:
     return Sum(of, filter=Q(kind=kind, verdict=verdict), default=0)
 
 
+def _any(kind: str, *, of: str = "count") -> Sum:
+    """Whatever the verdict is."""
+    return Sum(of, filter=Q(kind=kind), default=0)
+
+
 # In the order of the fields of Numbers.
 SUMS = {
     "sent": _sum(kinds.MESSAGE_SENT),
     "skipped": _sum(kinds.MESSAGE_SKIPPED),
-    "failed": Sum("count", filter=Q(kind=kinds.MESSAGE_FAILED), default=0),  # for any reason
+    "failed": _any(kinds.MESSAGE_FAILED),
     "opened": _sum(kinds.MESSAGE_OPENED, Verdict.HUMAN, of="first_count"),
     "clicked": _sum(kinds.MESSAGE_CLICKED, Verdict.HUMAN, of="first_count"),
     "unsubscribed": _sum(kinds.MESSAGE_UNSUBSCRIBED),
     "machine_opened": _sum(kinds.MESSAGE_OPENED, Verdict.MACHINE),
     "machine_clicked": _sum(kinds.MESSAGE_CLICKED, Verdict.MACHINE),
+    "opens": _sum(kinds.MESSAGE_OPENED, Verdict.HUMAN),
+    "clicks": _sum(kinds.MESSAGE_CLICKED, Verdict.HUMAN),
+    "bounced": _any(kinds.MESSAGE_BOUNCED),
+    "complained": _any(kinds.MESSAGE_COMPLAINED),
+    "converted": _any(CONVERSION_REACHED, of="first_count"),
+    "conversions": _any(CONVERSION_REACHED),
+    "revenue": _any(CONVERSION_REACHED, of="amount"),
 }

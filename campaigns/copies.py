@@ -6,7 +6,7 @@ from django.db import transaction
 
 from accounts import audit
 from accounts.audit import Actor
-from campaigns import services
+from campaigns import services, variants
 from campaigns.models import Campaign
 from campaigns.states import CAMPAIGN_MOVES, CampaignState
 from delivery import sources
@@ -16,9 +16,10 @@ from emailseq.lib.errors import Conflict
 LONGEST = 100  # of a name
 
 
+@transaction.atomic
 def duplicate(campaign: Campaign, *, by: Actor) -> Campaign:
-    """Make a draft with the same audience, template and sender."""
-    return services.create_campaign(
+    """Make a draft with the same audience, template, sender and A/B test."""
+    made = services.create_campaign(
         campaign.workspace,
         name=_named(campaign, "copy"),
         list=campaign.list,
@@ -27,11 +28,17 @@ def duplicate(campaign: Campaign, *, by: Actor) -> Campaign:
         by=by,
         **{name: list(getattr(campaign, name).all()) for name in services.NARROWING},
     )
+    if tried := variants.copied(campaign):
+        others, terms = tried
+        variants.set_trial(made, variants=others, by=by, expected_revision=made.revision, **terms)
+        made.refresh_from_db()
+    return made
 
 
 @transaction.atomic
 def finish_rest(campaign: Campaign, *, by: Actor) -> Campaign:
-    """Send the same content, by a campaign of its own, to exactly those whom it failed to reach.
+    """Send the same content, by a campaign of its own, to exactly those whom it failed to reach;
+    after an A/B test the winner, to all of them.
 
     Whoever cannot be mailed any more is not among them. Raises StateConflict until the campaign is
     sent, Conflict when that was done before, Invalid when nobody is left.
@@ -41,14 +48,14 @@ def finish_rest(campaign: Campaign, *, by: Actor) -> Campaign:
         raise state.refusal("finish the rest", CAMPAIGN_MOVES, state=campaign.state)
     if done := Campaign.objects.filter(rest_of=campaign).first():
         raise Conflict(f"“{done}” does that already.")
+    content = variants.won(campaign)
     rest = Campaign.objects.create(
         workspace=campaign.workspace,
         name=_named(campaign, "the rest"),
         list=campaign.list,
         template=campaign.template,
-        template_version=campaign.template_version,
-        sender=campaign.sender,
         rest_of=campaign,
+        **content._asdict(),
     )
     audit.record(
         campaign.workspace_id, "campaign.rest_begun", by=by, on=campaign, changes={"by": str(rest)}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from functools import partial
+from typing import Any
 
 import structlog
 from django.db import transaction
@@ -12,9 +13,10 @@ from django.db.models import Exists, F, OuterRef
 
 from accounts.audit import SYSTEM
 from analytics import harm
-from campaigns import audience, services, timing
-from campaigns.models import Campaign
+from campaigns import audience, services, timing, trials, variants
+from campaigns.models import Campaign, Trial
 from campaigns.states import CampaignState
+from campaigns.variants import Content
 from delivery import services as delivery
 from delivery.models import Outbox
 from delivery.services import NewMessage
@@ -74,19 +76,31 @@ def _fill_page(campaign_id: int, *, limit: int, now: datetime) -> int:
     campaign = unlocked.filter(pk=campaign_id).first()
     if campaign is None or _is_backed_up(campaign, now):
         return 0
+    # Read once the campaign is locked: whoever held it just now may have ended the sample.
+    trial = Trial.objects.filter(campaign=campaign).first()
+    if trial and trial.queued_at and not trial.winner:
+        return 0
     ahead = audience.places(campaign).filter(
         id__gt=campaign.fill_cursor, id__lte=campaign.fill_until
     )
     wanted = ahead.order_by("id").values_list("id", "subscriber_id", "subscriber__time_zone")
     page = list(wanted[:limit])
-    queued = _queue(campaign, {person: zone for _, person, zone in page}, now=now)
+    queued = _queue(campaign, trial, {person: zone for _, person, zone in page}, now=now)
     done = len(page) < limit
     Campaign.objects.filter(pk=campaign.pk).update(
-        fill_cursor=campaign.fill_until if done else page[-1][0],
         recipient_count=F("recipient_count") + queued,
-        filled_at=now if done else None,
+        **(_end_of_pass(campaign, trial, now) if done else {"fill_cursor": page[-1][0]}),
     )
     return queued
+
+
+def _end_of_pass(campaign: Campaign, trial: Trial | None, now: datetime) -> dict[str, Any]:
+    """What becomes of a campaign when its last page is filled: of a sample, the rest follows."""
+    if trial and not trial.winner:
+        Trial.objects.filter(pk=trial.pk).update(queued_at=now)
+        if trial.sample_percent < 100:
+            return {"fill_cursor": 0}
+    return {"fill_cursor": campaign.fill_until, "filled_at": now}
 
 
 def _is_backed_up(campaign: Campaign, now: datetime) -> bool:
@@ -96,41 +110,61 @@ def _is_backed_up(campaign: Campaign, now: datetime) -> bool:
     return queued[BACKLOG:].exists()
 
 
-def _queue(campaign: Campaign, zones: Mapping[int, str], *, now: datetime) -> int:
+def _queue(
+    campaign: Campaign, trial: Trial | None, zones: Mapping[int, str], *, now: datetime
+) -> int:
     """Queue the people of a page, whose time zones these are, each for their time."""
-    message = _message(campaign)
-    at = campaign.scheduled_at
-    if at is None or not (campaign.local_time or campaign.spread_minutes):
-        return delivery.queue_each(message, to=list(zones), now=now)
+    contents = variants.contents(campaign) if trial else {"": variants.content_of(campaign)}
+    queued = 0
+    for variant, people in _shares(campaign, trial, zones).items():
+        message = _message(campaign, variant, contents[variant])
+        at = trial.decided_at if trial and trial.winner else campaign.scheduled_at
+        if at is None or not (campaign.local_time or campaign.spread_minutes):
+            queued += delivery.queue_each(message, to=people, now=now)
+        else:
+            timed = _timed(campaign, at, {person: zones[person] for person in people})
+            each = [message._replace(subscriber_id=who, run_at=when) for who, when in timed]
+            queued += delivery.queue_many(each, now=now)
+    return queued
+
+
+def _shares(campaign: Campaign, trial: Trial | None, people: Iterable[int]) -> dict[str, list[int]]:
+    """Who of a page is queued now, by variant: all; of a test first its sample, then the rest."""
+    if trial is None:
+        return {"": list(people)}
+    shares = defaultdict[str, list[int]](list)
+    keys = variants.keys_of(campaign)
+    for person in people:
+        sampled = trials.is_sampled(campaign.pk, person, percent=trial.sample_percent)
+        if sampled and not trial.winner:
+            shares[trials.variant_of(campaign.pk, person, keys)].append(person)
+        elif trial.winner and not sampled:
+            shares[trial.winner].append(person)
+    return shares
+
+
+def _timed(
+    campaign: Campaign, at: datetime, zones: Mapping[int, str]
+) -> Iterator[tuple[int, datetime]]:
+    """These people, and when each one's message may leave."""
     own, _ = localtime.zone_or(campaign.workspace.time_zone, localtime.UTC_ZONE)
-    when = partial(
-        timing.leaves_at,
-        at,
-        zone=own,
-        spread=timedelta(minutes=campaign.spread_minutes),
-    )
-    each = [
-        message._replace(
-            subscriber_id=person,
-            run_at=when(
-                theirs=localtime.zone_or(zone, own)[0] if campaign.local_time else None,
-                person=person,
-            ),
+    spread = timedelta(minutes=campaign.spread_minutes)
+    for person, zone in zones.items():
+        theirs = localtime.zone_or(zone, own)[0] if campaign.local_time else None
+        yield (
+            person,
+            timing.leaves_at(at, zone=own, theirs=theirs, spread=spread, person=person),
         )
-        for person, zone in zones.items()
-    ]
-    return delivery.queue_many(each, now=now)
 
 
-def _message(campaign: Campaign) -> NewMessage:
+def _message(campaign: Campaign, variant: str, content: Content) -> NewMessage:
     return NewMessage(
         workspace_id=campaign.workspace_id,
         **campaign.source,
         step_key="",
         run=0,
-        variant="",
+        variant=variant,
         subscriber_id=0,  # of a page, each
         list_id=campaign.list_id,
-        template_version_id=campaign.template_version_id,  # type: ignore[arg-type] # set by `send`
-        sender_id=campaign.sender_id,
+        **content._asdict(),
     )

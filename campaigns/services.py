@@ -11,8 +11,8 @@ from django.db import transaction
 from accounts import audit
 from accounts.audit import Actor
 from accounts.models import Workspace
-from campaigns import audience, kinds, timing
-from campaigns.models import Campaign
+from campaigns import audience, kinds, timing, variants
+from campaigns.models import Campaign, Trial
 from campaigns.states import CAMPAIGN_MOVES, FINISH, CampaignState
 from delivery import services as delivery
 from delivery import sources
@@ -102,6 +102,9 @@ def schedule(
     if campaign.state == CampaignState.SCHEDULED and _has(campaign, plan):
         return False
     plan["starts_at"] = _check_time(campaign, at, local_time=local_time)
+    if local_time and Trial.objects.filter(campaign=campaign, sample_percent__lt=100).exists():
+        detail = "An A/B test of a sample needs one time for all: who would get the rest, and when?"
+        raise Invalid.field("local_time", "has_trial", detail)
     if campaign.state == CampaignState.DRAFT:
         plan |= {"template_version": _freeze_content(campaign, by=by), "refusal": ""}
     state.move_one(campaign, "schedule", CAMPAIGN_MOVES, **plan)
@@ -211,7 +214,9 @@ def _freeze(campaign: Campaign, *, by: Actor) -> dict[str, Any]:
 
 def _freeze_content(campaign: Campaign, *, by: Actor) -> TemplateVersion:
     _check(campaign, empty=not audience.places(campaign).exists())
-    return templates.publish(campaign.template, by=by, ways=[templates.WAY_OUT])
+    version = templates.publish(campaign.template, by=by, ways=[templates.WAY_OUT])
+    variants.freeze(campaign, version, by=by)
+    return version
 
 
 def _has(campaign: Campaign, plan: Mapping[str, Any]) -> bool:
@@ -247,6 +252,10 @@ def _problems(campaign: Campaign, *, empty: bool) -> Iterator[Problem]:
         if left.keys() - {"not_confirmed", "archived", "suppressed"}:
             detail = f"Nobody is left: “{campaign.list}” has only people who are left out."
         yield Problem("/list", "empty", detail)
+    for number, variant in enumerate(campaign.variants.select_related("template")):
+        if variant.template and variant.template.archived_at:
+            detail = f"The template “{variant.template}” is archived; choose another one."
+            yield Problem(f"/variants/{number}/template", "archived", detail)
     for name in ("segments", "excluded_segments"):
         yield from _problems_of_segments(campaign, name)
 

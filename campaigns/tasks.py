@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from campaigns import engine
+from campaigns import engine, variants
 
 
 @shared_task
@@ -16,3 +16,8 @@ def fill() -> int:
 @shared_task
 def brake() -> int:
     return engine.brake()
+
+
+@shared_task
+def judge() -> int:
+    return variants.judge_all()

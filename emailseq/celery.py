@@ -68,6 +68,7 @@ TICKS: dict[str, tuple[str, float, tuple[Any, ...]]] = {
     "forget-tokens": ("accounts.tasks.forget_tokens", 3600, ()),
     "forget-event-keys": ("subscribers.tasks.forget_event_keys", 60, ()),
     "brake-campaigns": ("campaigns.tasks.brake", 60, ()),
+    "judge-campaigns": ("campaigns.tasks.judge", 60, ()),
     "brake-sequences": ("sequences.tasks.brake", 60, ()),
     "look-up-domains": ("delivery.tasks.look_up_domains", 10, ()),
     "check-domains": ("delivery.tasks.check_domains", 60, ()),

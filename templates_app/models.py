@@ -47,13 +47,15 @@ class Template(WorkspaceModel):
 
     def used_by(self) -> list[str]:
         """The sequences whose draft sends it, and the campaigns to come: known here by relation."""
-        states = ["draft", "live", "paused"]
+        states, to_come = ["draft", "live", "paused"], ["draft", "scheduled"]
+        others = self.campaign_variants
         steps = self.steps.filter(sequence__state__in=states)
         variants = self.variants.filter(step__sequence__state__in=states)
         names = {
             *steps.values_list("sequence__name", flat=True),
             *variants.values_list("step__sequence__name", flat=True),
-            *self.campaigns.filter(state__in=["draft", "scheduled"]).values_list("name", flat=True),
+            *self.campaigns.filter(state__in=to_come).values_list("name", flat=True),
+            *others.filter(campaign__state__in=to_come).values_list("campaign__name", flat=True),
         }
         return sorted(names)
 

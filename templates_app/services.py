@@ -118,18 +118,27 @@ def publish(
 
 
 @transaction.atomic
-def freeze(template: Template, *, subject: str, html: str) -> TemplateVersion:
-    """Make a version of content of its own, for a single message; what is published stays so.
+def freeze(template: Template, *, subject: str, html: str, text: str = "") -> TemplateVersion:
+    """Make a version of content of its own, for single messages; what is published stays so.
 
     Raises Invalid for content that does not compile.
     """
     _lock(template, None)
     own = Template(workspace=template.workspace)
-    _set(own, subject=subject, html=html)
+    _set(own, subject=subject, html=html, text=text)
     latest = template.versions.aggregate(number=Max("number"))["number"]
     return TemplateVersion.objects.create(
-        template=template, number=(latest or 0) + 1, **_sources(own)
+        template=template,
+        number=(latest or 0) + 1,
+        links=list(_check(own).links),
+        **_sources(own),
     )
+
+
+def check_subject(template: Template, subject: str) -> None:
+    """Raise Invalid unless the template could be sent under this subject."""
+    own = Template(workspace=template.workspace, message_class=template.message_class)
+    _set(own, subject=subject, html=template.html, text=template.text)
 
 
 @transaction.atomic
