@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-from delivery import dkim, envelope, return_path
+from delivery import dkim, envelope, return_path, tracking
 from delivery.dkim import Signer
 from delivery.enclosures import File
 from delivery.envelope import Letterhead
@@ -213,6 +213,7 @@ def write(
         addresses = paper.mint.addresses(
             row.id, links=len(compiled.links), trapped=paper.letterhead.one_click
         )
+    addresses = addresses._replace(links=_pages(row, addresses.links, paper.mint.base_url))
     parts, sender = rendering.render(compiled, context, addresses), paper.letterhead.from_email
     bounce, leave = _ways_back(row, paper)
     data = envelope.assemble(
@@ -249,6 +250,26 @@ def _ways_back(row: Claimed, paper: Stationery) -> tuple[str, str]:
         return_path.write(return_path.BOUNCE, **given),
         return_path.write(leave, **given) if leave else "",
     )
+
+
+class _Pages(dict[str, str]):
+    """Our pages by name. The preferences, which few messages lead to, are made when asked for."""
+
+    __slots__ = ("_preferences",)
+
+    def __init__(self, pages: Mapping[str, str], preferences: Callable[[], str]) -> None:
+        super().__init__(pages)
+        self._preferences = preferences
+
+    def __missing__(self, name: str) -> str:
+        if name != "preferences":
+            raise KeyError(name)
+        return self._preferences()
+
+
+def _pages(row: Claimed, pages: Mapping[str, str], base_url: str) -> Mapping[str, str]:
+    reader: Any = {"subscriber_id": row.subscriber_id, "message_id": row.id, "at": row.queued_at}
+    return _Pages(pages, partial(tracking.preferences, base_url, **reader))
 
 
 def _unfollowed(

@@ -13,6 +13,7 @@ class SourceKind(models.TextChoices):
     CAMPAIGN = "campaign", _("Campaign")
     SEQUENCE = "sequence", _("Sequence")
     CONFIRMATION = "confirmation", _("Confirmation")  # one a workspace: its id is the source's
+    WELCOME = "welcome", _("Welcome")  # a source is a list
     NOTICE = "notice", _("Notice to a teammate")  # likewise
     TRANSACTIONAL = "transactional", _("Transactional")  # a source is a template
 
@@ -109,6 +110,14 @@ CONFIRMATION_MOVES = {
     "confirm": Move((ConfirmationState.ASKED,), ConfirmationState.CONFIRMED),
     "disown": Move((ConfirmationState.ASKED,), ConfirmationState.DISOWNED),
 }
+
+
+class RequestKind(models.TextChoices):
+    """What somebody has asked for by a link, and confirms by another that is mailed to them."""
+
+    LINK = "link", _("A new link to their preferences")
+    EXPORT = "export", _("A copy of their data")
+    ERASE = "erase", _("Erasure of their data")
 
 
 class EndpointState(models.TextChoices):

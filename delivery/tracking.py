@@ -9,8 +9,10 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from struct import Struct
+from typing import NamedTuple
 
 from emailseq.lib import signing
 from emailseq.lib.signing import BadToken
@@ -20,6 +22,7 @@ from templates_app.rendering import Addresses, address
 
 OPEN, CLICK, UNSUBSCRIBE = "o", "c", "u"
 CONFIRM, NOT_ME = "d", "n"
+PREFERENCES, REQUEST = "p", "r"
 
 # The places of the MACs of a message.
 _OWN = (OPEN, UNSUBSCRIBE, CONFIRM, NOT_ME)
@@ -28,6 +31,18 @@ _MOST_LINKS = 40  # hardly any message has more
 _TOKEN = re.compile(
     r"v2\.(?P<kid>[^.]+)\.(?P<message>[1-9a-f][0-9a-f]{0,15})\.(?P<mac>[0-9a-f]{32})"
 )
+
+
+_EPOCH = date(2020, 1, 1)
+_READER = Struct(">QQH")
+
+
+class Reader(NamedTuple):
+    """Whose preferences a link leads to, by which message (0: by none), and of which day it is."""
+
+    subscriber_id: int
+    message_id: int
+    on: date
 
 
 class Links:
@@ -97,6 +112,35 @@ class Mint:
             {"unsubscribe": unsubscribe},
             ends[-1] if trapped else None,
         )
+
+
+def preferences(base_url: str, *, subscriber_id: int, at: datetime, message_id: int = 0) -> str:
+    """The URL of somebody's preferences, in a message that was queued `at` an instant."""
+    days = (at.astimezone(UTC).date() - _EPOCH).days
+    payload = _READER.pack(subscriber_id, message_id, days)
+    return f"{base_url}/{PREFERENCES}/{signing.sign(PREFERENCES, payload)}"
+
+
+def read_preferences(token: str) -> Reader:
+    """Raises BadToken."""
+    payload = signing.read(PREFERENCES, token)
+    if len(payload) != _READER.size:
+        raise BadToken
+    subscriber_id, message_id, days = _READER.unpack(payload)
+    return Reader(subscriber_id, message_id, _EPOCH + timedelta(days=days))
+
+
+def request(base_url: str, request_id: int) -> str:
+    """The URL by which somebody says that it was them who asked for their data."""
+    return f"{base_url}/{REQUEST}/{signing.sign(REQUEST, request_id.to_bytes(8))}"
+
+
+def read_request(token: str) -> int:
+    """The id of the request. Raises BadToken."""
+    payload = signing.read(REQUEST, token)
+    if len(payload) != 8:
+        raise BadToken
+    return int.from_bytes(payload)
 
 
 def read(purpose: str, token: str) -> tuple[int, int]:

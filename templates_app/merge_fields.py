@@ -1,9 +1,10 @@
 """The names that a template may read. Pure.
 
 `subscriber.<key>` is a built-in or a declared custom field (built-ins win), `workspace.…` the
-sender of the message, `links.unsubscribe` the way out. A message that asks people to confirm their
-subscription has `links.confirm` and `links.not_me` instead. A transactional one reads `data.…`,
-which whoever sends it brings along.
+sender of the message, `links.unsubscribe` the way out and `links.preferences` to what its reader
+wants to get. A message that asks people to confirm their subscription has `links.confirm` and
+`links.not_me` instead of the way out. A transactional one reads `data.…`, which whoever sends it
+brings along.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from templates_app.liquid import Analysis, Use
 BUILT_IN: dict[str, tuple[str, ...]] = {
     "subscriber": ("email", "first_name", "last_name", "time_zone"),
     "workspace": ("name", "postal_address"),
-    "links": ("unsubscribe", "confirm", "not_me"),
+    "links": ("unsubscribe", "preferences", "confirm", "not_me"),
 }
 ROOTS = frozenset(BUILT_IN)
 

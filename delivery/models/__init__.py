@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from delivery.models.confirmation import Confirmation, OptInMessage
+from delivery.models.confirmation import Confirmation, OptInMessage, WelcomeMessage
 from delivery.models.domain import DkimKey, SendingDomain
 from delivery.models.feedback import (
     Callback,
@@ -12,6 +12,7 @@ from delivery.models.feedback import (
 )
 from delivery.models.mailbox import Mailbox, MailboxQuerySet
 from delivery.models.message import Hit, Lease, Message, Outbox, OutboxQuerySet, SendLedger
+from delivery.models.request import DataRequest
 from delivery.models.source import MessageSource, SenderIdentity, Source, SourceKey
 from delivery.models.stop import Deployment, SendingPause, SendingPauseQuerySet
 from delivery.models.transactional import Attachment, TransactionalMessage
@@ -29,6 +30,7 @@ __all__ = [
     "Callback",
     "CallbackQuerySet",
     "Confirmation",
+    "DataRequest",
     "Deployment",
     "DkimKey",
     "Feedback",
@@ -60,4 +62,5 @@ __all__ = [
     "WebhookCallQuerySet",
     "WebhookEndpoint",
     "WebhookEndpointQuerySet",
+    "WelcomeMessage",
 ]

@@ -32,6 +32,25 @@ class OptInMessage(models.Model):
         return str(self.list)
 
 
+class WelcomeMessage(models.Model):
+    """What whoever joins a list is sent, once for all times; without a sender the first one writes.
+
+    A list without one sends nothing.
+    """
+
+    list = models.OneToOneField(
+        List, primary_key=True, on_delete=models.CASCADE, related_name="welcome_message"
+    )
+    sends = models.BooleanField(default=True)
+    template = models.ForeignKey(Template, on_delete=models.PROTECT, related_name="+")
+    sender = models.ForeignKey(
+        SenderIdentity, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    def __str__(self) -> str:
+        return str(self.list)
+
+
 class Confirmation(models.Model):
     """One message that has asked somebody whether they mean it, and what they answered: the proof.
 

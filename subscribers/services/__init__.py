@@ -9,6 +9,7 @@ from subscribers.services.consent import (
     ask_again,
     confirm,
     evidence_of,
+    join,
     subscribe,
     unsubscribe,
 )
@@ -29,7 +30,7 @@ from subscribers.services.forms import (
     update_form,
 )
 from subscribers.services.lists import archive_list, create_list, update_list
-from subscribers.services.people import archive, create, restore, upsert
+from subscribers.services.people import archive, create, restore, snooze, upsert
 from subscribers.services.segments import (
     archive_segment,
     create_segment,
@@ -72,6 +73,7 @@ __all__ = [
     "evidence_of",
     "forget_event_keys",
     "freeze_segment",
+    "join",
     "let_members_leave",
     "lift",
     "parse_address",
@@ -80,6 +82,7 @@ __all__ = [
     "record_sign_up",
     "recount_segment",
     "restore",
+    "snooze",
     "subscribe",
     "suppress",
     "tag",

@@ -140,6 +140,21 @@ def ask_to_join(subscriber: Subscriber, *, to: List, by: Actor, consent: Consent
 
 
 @transaction.atomic
+def join(subscriber: Subscriber, *, to: List, consent: Consent) -> None:
+    """Put somebody on a list who asks for it in person, by a link that only they have.
+
+    On a double opt-in list they are pending, and asked, like anybody who asks: whoever they have
+    passed a message on to holds the link, too.
+    """
+    by = audit.SUBSCRIBER
+    asked = ask_to_join(subscriber, to=to, by=by, consent=consent)
+    if asked and to.opt_in == OptIn.SINGLE:
+        place = Subscription.objects.get(subscriber=subscriber, list=to)
+        confirm(place, by=by)
+        take_back_own_no(subscriber)
+
+
+@transaction.atomic
 def unsubscribe(
     subscriber: Subscriber, *, by: Actor, from_list: List | None = None, reason: str = ""
 ) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -18,6 +19,10 @@ from subscribers.models import Subscriber
 from subscribers.models.subscriber import MAX_NAME
 from subscribers.services.addresses import parse_address
 from subscribers.services.consent import Place, take_places
+from subscribers.states import Frequency
+
+LONGEST_SNOOZE = timedelta(days=366)
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,4})?")
 
 
 @transaction.atomic
@@ -40,7 +45,8 @@ def upsert(
 ) -> tuple[Subscriber, str]:
     """Create the person with this address, or merge `attributes` into them.
 
-    Attributes: first_name, last_name, time_zone, fields (merged member by member; None clears).
+    Attributes: first_name, last_name, time_zone, language, frequency (how often they want marketing
+    at most), fields (merged member by member; None clears).
     `subscriptions` only adds, as `subscribe` does.
     Returns the subscriber and `created`, `updated` or `unchanged`. Raises Invalid.
     """
@@ -76,6 +82,26 @@ def restore(subscriber: Subscriber, *, by: Actor) -> bool:
     return _set_archived(subscriber, None, by=by)
 
 
+@transaction.atomic
+def snooze(subscriber: Subscriber, *, until: datetime | None, by: Actor) -> datetime | None:
+    """Let no marketing reach somebody before `until`, or from now on again: None.
+
+    Returns until when it was before. Raises Invalid for a time that is past, or too far away.
+    """
+    now = clock.now()
+    if until is not None and not now < until <= now + LONGEST_SNOOZE:
+        detail = "Snooze until a day that is to come, within a year."
+        raise Invalid.field("until", "out_of_range", detail)
+    locked = Subscriber.objects.select_for_update(no_key=True).get(pk=subscriber.pk)
+    before, subscriber.snoozed_until = locked.snoozed_until, until
+    if before != until:
+        Subscriber.objects.filter(pk=subscriber.pk).update(snoozed_until=until, updated_at=now)
+        change = [each and each.isoformat() for each in (before, until)]
+        told = {"fields": ["snoozed_until"], "changed": {"snoozed_until": change}, "by": by.kind}
+        events.record(subscriber, kinds.SUBSCRIBER_UPDATED, **told)
+    return before
+
+
 def _check_attributes(attributes: Mapping[str, Any]) -> None:
     text.check(**attributes)
     for name in ("first_name", "last_name"):
@@ -83,6 +109,10 @@ def _check_attributes(attributes: Mapping[str, Any]) -> None:
             raise Invalid.field(name, "too_long", f"A name takes at most {MAX_NAME} characters.")
     if attributes.get("time_zone") and attributes["time_zone"] not in clock.zones():
         raise Invalid.field("time_zone", "invalid_time_zone", "Not an IANA time zone.")
+    if attributes.get("language") and not _LANGUAGE.fullmatch(attributes["language"]):
+        raise Invalid.field("language", "invalid", "A language is written like en or pt-BR.")
+    if attributes.get("frequency", Frequency.ALL) not in Frequency.values:
+        raise Invalid.field("frequency", "invalid", f"One of {', '.join(Frequency.values)}.")
 
 
 def _merge(subscriber: Subscriber, attributes: Mapping[str, Any]) -> dict[str, Any]:
