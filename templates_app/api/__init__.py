@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from templates_app.api.templates import Templates
+
+__all__ = ["Templates"]

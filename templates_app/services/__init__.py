@@ -1,0 +1,31 @@
+"""The verbs of templates: write a draft, publish it, put it away."""
+
+from __future__ import annotations
+
+from templates_app.services.drafts import (
+    PARTS,
+    WAY_IN,
+    WAY_OUT,
+    WAYS,
+    archive,
+    check_ways,
+    create_template,
+    data_paths,
+    freeze,
+    publish,
+    save_draft,
+)
+
+__all__ = [
+    "PARTS",
+    "WAYS",
+    "WAY_IN",
+    "WAY_OUT",
+    "archive",
+    "check_ways",
+    "create_template",
+    "data_paths",
+    "freeze",
+    "publish",
+    "save_draft",
+]
