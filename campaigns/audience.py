@@ -72,13 +72,11 @@ def gate(campaign: Campaign, subscriber: Subscriber) -> Gate:
 
 def _conditions(campaign: Campaign) -> dict[str, Q]:
     """What must be so of a place for its person to get it, by the reason if it is not."""
-    stops = Suppression.objects.filter(
-        workspace=campaign.workspace_id, address_key=OuterRef("subscriber__address_key")
-    )
+    stops = Suppression.objects.filter(workspace=campaign.workspace_id)
     return {
         "not_confirmed": Q(state=SubscriptionState.CONFIRMED),
         "archived": Q(subscriber__archived_at=None),
-        "suppressed": ~Q(Exists(stops)),
+        "suppressed": stops.stop_none("subscriber__address_key"),
         **_narrowing(campaign),
     }
 

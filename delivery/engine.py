@@ -59,6 +59,7 @@ from emailseq.lib.localtime import NeverOpen
 from emailseq.lib.together import Together
 from subscribers import events
 from subscribers.events import NewEvent
+from subscribers.suppressed import pepper
 from templates_app import versions
 from templates_app.compiler import Compiled
 from templates_app.rendering import RenderError
@@ -341,7 +342,7 @@ class _Pump:
         """What caps say of the letters of some wires; of the others, which are marked, the look."""
         letters = [letter for letters in turns for letter in letters]
         caps, ids = await self._mark(letters, transport_id)
-        query = {"ids": ids, "token": self._token, "now": clock.held_at()}
+        query = {"ids": ids, "token": self._token, "now": clock.held_at(), "pepper": pepper()}
         looked = await self._fetch("look", query)
         return caps, {message_id: (stop, until) for message_id, stop, until in looked}
 

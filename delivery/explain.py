@@ -13,6 +13,7 @@ from delivery.safety import Withheld
 from delivery.services import stops
 from emailseq.lib import clock, localtime, sql
 from subscribers.models import List, Subscriber
+from subscribers.suppressed import pepper
 
 
 class Gate(NamedTuple):
@@ -45,6 +46,7 @@ def gates(
         "kind": kind,
         "source_id": source_id,
         "list_id": consent_list.pk if consent_list else None,
+        "pepper": pepper(),
     }
     [row] = sql.fetch("delivery", "explain", parameters)
     found = _Answers(*row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from django.db.models.expressions import RawSQL
 
 from emailseq.lib.errors import Invalid
 from subscribers.cells import inert
-from subscribers.models import Subscriber
+from subscribers.models import Subscriber, SuppressionQuerySet
 
 COLUMNS = ("email", "first_name", "last_name", "time_zone")
 _AT_ONCE = 2_000
@@ -42,6 +42,14 @@ def export_people(people: QuerySet[Subscriber], *, path: Path, raw: bool = False
         detail = f"The file cannot be written: {error}"
         raise Invalid.field("file", "not_writable", detail) from error
     return count
+
+
+def suppression_rows(found: SuppressionQuerySet) -> Iterator[list[str]]:
+    """The lines of a CSV file of suppressions, which `suppress_addresses` takes again."""
+    yield ["email", "reason", "note", "source", "created_at"]
+    rows = found.order_by("pk").values_list("address_key", "reason", "note", "source", "created_at")
+    for *texts, created_at in rows.iterator(chunk_size=_AT_ONCE):
+        yield [*map(inert, texts), created_at.isoformat(timespec="seconds")]
 
 
 def _keys(people: QuerySet[Subscriber]) -> list[str]:

@@ -1,8 +1,7 @@
 -- What the gate (look.sql, caps.sql) would answer for one person and source now, question by question.
 SELECT subscriber.archived_at,
-       (SELECT reason FROM subscribers_suppression AS suppression
-         WHERE suppression.workspace_id = subscriber.workspace_id
-           AND suppression.address_key = subscriber.address_key) AS suppressed,
+       (SELECT reason FROM subscribers_suppression_of(
+                 subscriber.workspace_id, subscriber.address_key, %(pepper)s)) AS suppressed,
        EXISTS (SELECT FROM subscribers_subscription AS subscription
                 WHERE subscription.subscriber_id = subscriber.id
                   AND subscription.state = 'confirmed'

@@ -29,8 +29,7 @@ SELECT message.id,
   FROM delivery_outbox AS message
   JOIN delivery_source AS source USING (kind, source_id)
   JOIN subscribers_subscriber AS subscriber ON subscriber.id = message.subscriber_id
-  LEFT JOIN subscribers_suppression AS suppression
-         ON suppression.workspace_id = message.workspace_id
-        AND suppression.address_key = subscriber.address_key
+  LEFT JOIN LATERAL subscribers_suppression_of(
+                message.workspace_id, subscriber.address_key, %(pepper)s) AS suppression ON TRUE
  WHERE message.id = ANY(%(ids)s)
    AND message.lease_token = %(token)s

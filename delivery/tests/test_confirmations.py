@@ -26,6 +26,7 @@ from subscribers import feed
 from subscribers import services as people
 from subscribers.models import Event, Subscriber, Subscription, Suppression
 from subscribers.services import Consent
+from subscribers.suppressed import pepper
 from subscribers.tests.factories import ListFactory, SubscriberFactory, SubscriptionFactory
 from templates_app import services as templates
 from templates_app.models import Template
@@ -97,7 +98,8 @@ def gate(person):
     token, rows = uuid.uuid4(), Outbox.objects.filter(subscriber=person)
     rows.update(lease_token=token)
     ids = list(rows.values_list("pk", flat=True))
-    [(_, stop, _)] = sql.fetch("delivery", "look", {"ids": ids, "token": token, "now": None})
+    query = {"ids": ids, "token": token, "now": None, "pepper": pepper()}
+    [(_, stop, _)] = sql.fetch("delivery", "look", query)
     return stop
 
 

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.django_db
 LARGE = {"delivery_outbox", "subscribers_subscriber", "subscribers_subscription"}
 TYPES = {
     "token": "uuid",
+    "pepper": "bytea",
     "now": "timestamptz",
     "ids": "bigint[]",
     "priorities": "smallint[]",

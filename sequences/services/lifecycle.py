@@ -25,6 +25,7 @@ from sequences.states import ENROLLMENT_MOVES, SEQUENCE_MOVES, SequenceState
 from subscribers import events
 from subscribers import kinds as subscribers
 from subscribers.models import Event
+from subscribers.suppressed import pepper
 
 CHUNK = 1000
 
@@ -128,7 +129,8 @@ def end_barred(runs: Iterable[tuple[int, int, int | None]]) -> set[int]:
     if not rows:
         return set()
     columns = sql.columns(("id", "subscriber_id", "list_id"), rows)
-    reasons = dict(sql.fetch("sequences", "barred", sql.packed(columns)))
+    query = {**sql.packed(columns), "pepper": pepper()}
+    reasons = dict(sql.fetch("sequences", "barred", query))
     if not reasons:
         return set()
     ended = _lock(Enrollment.objects.live().filter(pk__in=reasons))

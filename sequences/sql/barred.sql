@@ -8,9 +8,8 @@ SELECT asked.id,
   FROM unnest(%(id)s::bigint[], %(subscriber_id)s::bigint[], %(list_id)s::bigint[])
     AS asked (id, subscriber_id, list_id)
   JOIN subscribers_subscriber AS subscriber ON subscriber.id = asked.subscriber_id
-  LEFT JOIN subscribers_suppression AS suppression
-    ON suppression.workspace_id = subscriber.workspace_id
-   AND suppression.address_key = subscriber.address_key
+  LEFT JOIN LATERAL subscribers_suppression_of(
+            subscriber.workspace_id, subscriber.address_key, %(pepper)s) AS suppression ON TRUE
  WHERE subscriber.archived_at IS NOT NULL
     OR suppression.reason IS NOT NULL
     OR NOT EXISTS (SELECT FROM subscribers_subscription AS place

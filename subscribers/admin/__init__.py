@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from subscribers.admin import audience, fields, forms, lists, segments
+from subscribers.admin import audience, fields, forms, lists, segments, suppressions
 
-__all__ = ["audience", "fields", "forms", "lists", "segments"]
+__all__ = ["audience", "fields", "forms", "lists", "segments", "suppressions"]

@@ -1,8 +1,7 @@
-"""The people, with a page that tells one person's story; suppressions, imports."""
+"""The people, with a page that tells one person's story; imports."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from django import forms
@@ -241,56 +240,8 @@ class SubscriberAdmin(WorkspaceAdmin):
             "subscriptions": target.subscriptions.select_related("list").order_by("-id"),
             "tags": target.tags.select_related("tag").order_by("tag__name"),
             "enrollments": enrollments.order_by("-id")[:SHOWN_ENROLLMENTS],
-            "suppression": suppressions.filter(address_key=target.address_key).first(),
+            "suppression": suppressions.stopping(target.address_key).first(),
         }
-
-
-class SuppressAddressForm(SuppressForm):
-    email = forms.CharField(max_length=254, label=_("Address"))
-    field_order = ("email",)
-
-
-class LiftForm(VerbForm):
-    reason = forms.CharField(max_length=500, help_text=_("Why may this address be sent to again?"))
-
-    def values_of(self, target: Any) -> dict[str, Any]:
-        return {}
-
-
-@admin.register(Suppression)
-class SuppressionAdmin(WorkspaceAdmin):
-    resource = "subscribers"
-    hint = _("Addresses that nothing is sent to, whoever carries them.")
-    list_display = (
-        "address_key",
-        column(_("Reason"), lambda row: row.get_reason_display(), label=True),
-        "note",
-        "created_at",
-    )
-    list_filter = ("reason",)
-    search_fields = ("address_key__startswith",)
-    search_help_text = _("Address starts with …")
-    list_verbs = (
-        Verb(
-            partial(services.suppress, reason=SuppressionReason.MANUAL),
-            name="suppress",
-            label=_("Suppress an address"),
-            icon="block",
-            form=SuppressAddressForm,
-            done=_("Nothing is sent to {} any more."),
-            primary=True,
-        ),
-    )
-    row_verbs = (
-        Verb(
-            services.lift,
-            name="lift",
-            label=_("Lift"),
-            icon="lock_open",
-            form=LiftForm,
-            done=_("{} may be sent to again."),
-        ),
-    )
 
 
 @admin.register(Import)

@@ -14,14 +14,27 @@ from subscribers.api.addresses import AddressFilter, beginning
 from subscribers.models import Suppression
 from subscribers.states import SuppressionReason
 
+DIGEST = "SHA-256 of an address in small letters, in hexadecimal; it is not told again."
+
 
 class SuppressionSerializer(ResourceSerializer):
-    email = Email(source="address_key", max_length=254)
+    """Takes one of `email`, `domain` and `digest`; the others are null."""
+
+    kind = serializers.ChoiceField(["address", "domain", "digest"], read_only=True)
+    email = Email(max_length=254, required=False)
+    domain = serializers.CharField(
+        max_length=253, required=False, help_text="Everybody there, but nobody of a subdomain."
+    )
+    digest = serializers.CharField(max_length=71, required=False, write_only=True, help_text=DIGEST)
     reason = serializers.ChoiceField(SuppressionReason.choices, default=SuppressionReason.MANUAL)
 
     class Meta:
         model = Suppression
-        fields = ["id", "email", "reason", "note", "created_at"]
+        fields = [
+            *("id", "kind", "email", "domain", "digest", "reason", "note", "source"),
+            "created_at",
+        ]
+        read_only_fields = ["source"]
 
 
 class SuppressionFilters(AddressFilter):
@@ -33,7 +46,7 @@ class Lift(Strict):
 
 
 class Suppressions(Resource):
-    """Addresses that are not sent to, whoever carries them."""
+    """Addresses and domains that are not sent to, whoever carries them."""
 
     queryset = Suppression.objects.all()
     serializer_class = SuppressionSerializer
@@ -42,10 +55,11 @@ class Suppressions(Resource):
     verbs = {"lift": Verb(services.lift, "delivery:write", Lift, gone=True)}
 
     def create(self, request: ApiRequest) -> Response:
-        """Suppress an address. The strongest reason stays, above all a person's own no."""
-        values = self.body()
-        email = values.pop("address_key")
-        made = services.suppress(request.workspace, email=email, by=request.actor, **values)
+        """Suppress an address, a domain or a digest.
+
+        The strongest reason stays, above all a person's own no.
+        """
+        made = services.suppress(request.workspace, by=request.actor, **self.body())
         return self.made(made)
 
     def filtered(self, rows: QuerySet[Any], **values: Any) -> QuerySet[Any]:

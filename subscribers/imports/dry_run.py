@@ -14,6 +14,7 @@ from subscribers.imports.read import Layout
 from subscribers.imports.refused import ErrorFile
 from subscribers.models import CustomField, List
 from subscribers.states import SubscriptionState
+from subscribers.suppressed import pepper
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ def _compare(to: List) -> tuple[int, int, int, int, int]:
         "workspace_id": to.workspace_id,
         "list_id": to.pk,
         "unsubscribed": SubscriptionState.UNSUBSCRIBED,
+        "pepper": pepper(),
     }
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE import_preview")

@@ -12,7 +12,8 @@ from django.db import transaction
 from accounts import audit
 from accounts.audit import Actor
 from accounts.models import Workspace
-from emailseq.lib import addresses, text
+from emailseq.lib import text
+from subscribers import suppressed
 from subscribers.imports.mapping import columns_of
 from subscribers.imports.read import Layout, Row, rows
 from subscribers.imports.refused import ErrorFile
@@ -60,7 +61,7 @@ def _sort_out(chunk: list[Row], place: int) -> tuple[set[str], list[tuple[Row, s
         try:
             if row.fault:
                 raise ValueError(row.fault)
-            named.add(addresses.parse("".join(row.cells[place : place + 1])).key)
+            named.add(suppressed.parse("".join(row.cells[place : place + 1])))
         except ValueError as error:
             refused.append((row, str(error)))
     return named, refused

@@ -7,7 +7,7 @@ from subscribers.models.imports import Import
 from subscribers.models.list import List, ListQuerySet, Subscription
 from subscribers.models.segment import Segment, SegmentMember
 from subscribers.models.subscriber import Subscriber
-from subscribers.models.suppression import Suppression
+from subscribers.models.suppression import Suppression, SuppressionQuerySet
 from subscribers.models.tag import Tag, TagAssignment
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Subscriber",
     "Subscription",
     "Suppression",
+    "SuppressionQuerySet",
     "Tag",
     "TagAssignment",
 ]

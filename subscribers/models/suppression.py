@@ -1,24 +1,67 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import CharField, Exists, Func, OuterRef, Q, Value
+from django.db.models.functions import Concat
 
 from accounts.models import WorkspaceModel, WorkspaceQuerySet
 from emailseq.lib import clock
 from subscribers.states import SuppressionReason
+from subscribers.suppressed import DIGEST, DOMAIN, digest_key, domain_key, pepper
+
+
+class SuppressionQuerySet(WorkspaceQuerySet["Suppression"]):
+    def stopping(self, address_key: str) -> SuppressionQuerySet:
+        """What stops an address: its own suppression, that of its domain, that of its digest."""
+        keys = [address_key, domain_key(address_key), digest_key(address_key)]
+        return self.filter(address_key__in=keys)
+
+    def domains(self) -> SuppressionQuerySet:
+        return self.filter(address_key__startswith=DOMAIN)
+
+    def digests(self) -> SuppressionQuerySet:
+        return self.filter(address_key__startswith=DIGEST)
+
+    def stop_none(self, path: str) -> Q:
+        """The condition on other rows that none of these stops the address whose key is at `path`.
+
+        For rows by the million: whatever has to be made of each address is made only if it counts.
+        """
+        key = OuterRef(path)
+        domain = Concat(Value(DOMAIN), _Part(key, Value("@"), Value(2)))
+        digest = _Digest(key, Value(pepper()))
+        return Q(
+            ~Exists(self.filter(address_key=key)),
+            ~(Exists(self.domains()) & Exists(self.filter(address_key=domain))),
+            ~(Exists(self.digests()) & Exists(self.filter(address_key=digest))),
+        )
+
+
+class _Part(Func):
+    function, output_field = "split_part", CharField()
+
+
+class _Digest(Func):
+    function, output_field = "subscribers_suppression_digest", CharField()
 
 
 class Suppression(WorkspaceModel):
-    """An address that must not be sent to, whoever carries it; lifting deletes the row, audited."""
+    """An address that must not be sent to, whoever carries it; lifting deletes the row, audited.
+
+    `address_key` is what `suppressed` makes of an address, a domain or a digest; `source` says who
+    or what has put it there.
+    """
 
     prefix = "sup"
 
     address_key = models.CharField(max_length=254, db_collation="C")
     reason = models.CharField(max_length=20, choices=SuppressionReason.choices)
     note = models.CharField(max_length=500, blank=True)
+    source = models.CharField(max_length=254, blank=True, default="", db_default="")
     message_id = models.BigIntegerField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
-    objects = WorkspaceQuerySet.as_manager()
+    objects = SuppressionQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -29,3 +72,18 @@ class Suppression(WorkspaceModel):
 
     def __str__(self) -> str:
         return self.address_key
+
+    @property
+    def kind(self) -> str:
+        """What it names: an `address`, a `domain`, or a `digest` of one."""
+        if self.address_key.startswith(DOMAIN):
+            return "domain"
+        return "digest" if self.address_key.startswith(DIGEST) else "address"
+
+    @property
+    def email(self) -> str | None:
+        return self.address_key if self.kind == "address" else None
+
+    @property
+    def domain(self) -> str | None:
+        return self.address_key.removeprefix(DOMAIN) if self.kind == "domain" else None

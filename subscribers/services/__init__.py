@@ -39,7 +39,12 @@ from subscribers.services.segments import (
     recount_segment,
     update_segment,
 )
-from subscribers.services.suppression import lift, suppress, take_back_soft_bounces
+from subscribers.services.suppression import (
+    lift,
+    suppress,
+    suppress_named,
+    take_back_soft_bounces,
+)
 from subscribers.services.tags import (
     create_tag,
     delete_tag,
@@ -85,6 +90,7 @@ __all__ = [
     "snooze",
     "subscribe",
     "suppress",
+    "suppress_named",
     "tag",
     "tag_people",
     "take_back_soft_bounces",

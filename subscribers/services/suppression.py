@@ -1,4 +1,4 @@
-"""Addresses that must not be sent to, whoever carries them."""
+"""Addresses that must not be sent to, whoever carries them; whole domains; and digests of some."""
 
 from __future__ import annotations
 
@@ -8,31 +8,79 @@ from accounts import audit
 from accounts.audit import Actor
 from accounts.models import Workspace
 from emailseq.lib import text
-from emailseq.lib.errors import Invalid
+from emailseq.lib.errors import Invalid, Problem
+from subscribers import suppressed
 from subscribers.models import Subscriber, Suppression
 from subscribers.services.addresses import parse_address
 from subscribers.states import SuppressionReason
+
+MAX_LINES = 1000
 
 
 @transaction.atomic
 def suppress(
     workspace: Workspace,
     *,
-    email: str,
     reason: str,
     by: Actor,
+    email: str = "",
+    domain: str = "",
+    digest: str = "",
     note: str = "",
+    source: str = "",
     message_id: int | None = None,
 ) -> Suppression:
-    """Never send to this address again, whoever carries it.
+    """Never send to this address again, whoever carries it; or to nobody of a domain; or to whom
+    nobody is to know, by the SHA-256 of the address in small letters.
 
     The strongest reason is kept, of equal ones the first; the strongest of all is a person's own
-    no, which nobody can lift.
+    no, which nobody can lift. Raises Invalid for anything but one of the three.
     """
+    key = _key(email, domain, digest)
+    return _suppress(
+        workspace, key, by=by, reason=reason, note=note, source=source, message_id=message_id
+    )
+
+
+@transaction.atomic
+def suppress_named(
+    workspace: Workspace, *, named: str, by: Actor, reason: str, note: str = ""
+) -> int:
+    """Suppress what each line names: an address, @ and a domain, or the SHA-256 of an address.
+
+    How many there are. Raises Invalid with every line that names nothing; then none is suppressed.
+    """
+    lines = [line for line in named.splitlines() if line.strip()]
+    if len(lines) > MAX_LINES:
+        raise Invalid.field("named", "too_long", f"At most {MAX_LINES:,}; a file may hold more.")
+    keys, problems = set(), []
+    for line in lines:
+        try:
+            keys.add(suppressed.parse(line))
+        except ValueError as error:
+            problems.append(Problem("/named", "invalid", f"“{line.strip():.60}”: {error}"))
+    if problems:
+        raise Invalid(problems)
+    for key in sorted(keys):
+        _suppress(workspace, key, by=by, reason=reason, note=note)
+    return len(keys)
+
+
+def _suppress(
+    workspace: Workspace,
+    key: str,
+    *,
+    by: Actor,
+    reason: str,
+    note: str,
+    source: str = "",
+    message_id: int | None = None,
+) -> Suppression:
     text.check(note=note)
     why = {"reason": reason, "note": note[:500], "message_id": message_id}
+    why |= {"source": (source or by.label)[:254]}
     suppression, created = Suppression.objects.select_for_update().get_or_create(
-        workspace=workspace, address_key=parse_address(email).key, defaults=why
+        workspace=workspace, address_key=key, defaults=why
     )
     strength = SuppressionReason.values.index
     if created or strength(reason) > strength(suppression.reason):
@@ -41,6 +89,18 @@ def suppress(
         suppression.save(update_fields=list(why))
         audit.record(workspace, "suppression.added", by=by, on=suppression, changes=why)
     return suppression
+
+
+def _key(email: str, domain: str, digest: str) -> str:
+    if [bool(email), bool(domain), bool(digest)].count(True) != 1:
+        raise Invalid.field("email", "required", "Name an address, a domain or a digest.")
+    if email:
+        return parse_address(email).key
+    try:
+        return suppressed.parse_domain(domain) if domain else suppressed.parse_digest(digest)
+    except ValueError as error:
+        name = "domain" if domain else "digest"
+        raise Invalid.field(name, f"invalid_{name}", str(error)) from error
 
 
 @transaction.atomic
@@ -75,8 +135,9 @@ def take_back_soft_bounces(subscriber: Subscriber) -> bool:
 
 
 def _take_back(subscriber: Subscriber, reason: str, *, by: Actor, because: str) -> bool:
+    own = [subscriber.address_key, suppressed.digest_key(subscriber.address_key)]
     rows = Suppression.objects.filter(
-        workspace=subscriber.workspace_id, address_key=subscriber.address_key, reason=reason
+        workspace=subscriber.workspace_id, address_key__in=own, reason=reason
     )
     for row in rows.select_for_update():
         changes = {"reason": because, "was": row.reason}

@@ -4,14 +4,13 @@
 SELECT count(*) FILTER (WHERE person.id IS NULL),
        count(*) FILTER (WHERE changed),
        count(*) FILTER (WHERE person.id IS NOT NULL AND NOT changed),
-       count(*) FILTER (WHERE suppression.id IS NOT NULL),
+       count(*) FILTER (WHERE suppression.reason IS NOT NULL),
        count(*) FILTER (WHERE place.state = %(unsubscribed)s)
   FROM import_preview AS staged
   LEFT JOIN subscribers_subscriber AS person
     ON person.workspace_id = %(workspace_id)s AND person.address_key = staged.address_key
-  LEFT JOIN subscribers_suppression AS suppression
-    ON suppression.workspace_id = %(workspace_id)s
-   AND suppression.address_key = staged.address_key
+  LEFT JOIN LATERAL subscribers_suppression_of(
+            %(workspace_id)s, staged.address_key, %(pepper)s) AS suppression ON TRUE
   LEFT JOIN subscribers_subscription AS place
     ON place.subscriber_id = person.id AND place.list_id = %(list_id)s
  CROSS JOIN LATERAL (
