@@ -22,16 +22,41 @@ SUBSCRIPTION_MOVES = {
 }
 
 
+class ImportKind(models.TextChoices):
+    PEOPLE = "people", _("People for a list")
+    SUPPRESSIONS = "suppressions", _("Addresses that must not be sent to")
+
+
 class ImportState(models.TextChoices):
+    DRAFT = "draft", _("Draft")
+    CHECKING = "checking", _("Being checked")
+    CHECKED = "checked", _("Checked")
     RUNNING = "running", _("Running")
     FINISHED = "finished", _("Finished")
     FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+    UNDOING = "undoing", _("Being undone")
+    UNDONE = "undone", _("Undone")
 
 
+_BEFORE = (ImportState.DRAFT, ImportState.CHECKED)
 IMPORT_MOVES = {
+    "change": Move(_BEFORE, ImportState.DRAFT),  # what was checked was something else
+    "check": Move(_BEFORE, ImportState.CHECKING),
+    "report": Move((ImportState.CHECKING,), ImportState.CHECKED),
+    "send_back": Move((ImportState.CHECKING,), ImportState.DRAFT),
+    "start": Move(_BEFORE, ImportState.RUNNING),
     "finish": Move((ImportState.RUNNING,), ImportState.FINISHED),
     "fail": Move((ImportState.RUNNING,), ImportState.FAILED),
     "resume": Move((ImportState.FAILED,), ImportState.RUNNING),
+    "cancel": Move(
+        (*_BEFORE, ImportState.CHECKING, ImportState.RUNNING, ImportState.FAILED),
+        ImportState.CANCELLED,
+    ),
+    "undo": Move(
+        (ImportState.FINISHED, ImportState.FAILED, ImportState.CANCELLED), ImportState.UNDOING
+    ),
+    "end_undo": Move((ImportState.UNDOING,), ImportState.UNDONE),
 }
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from subscribers.models.event import Cursor, Event, EventKey, EventName, LogBase
 from subscribers.models.field import CustomField
 from subscribers.models.form import Form, SignUp
-from subscribers.models.imports import Import
+from subscribers.models.imports import Import, ImportPart
 from subscribers.models.list import List, ListQuerySet, Subscription
 from subscribers.models.segment import Segment, SegmentMember
 from subscribers.models.subscriber import Subscriber
@@ -18,6 +18,7 @@ __all__ = [
     "EventName",
     "Form",
     "Import",
+    "ImportPart",
     "List",
     "ListQuerySet",
     "LogBase",

@@ -59,6 +59,15 @@ class Suppression(WorkspaceModel):
     note = models.CharField(max_length=500, blank=True)
     source = models.CharField(max_length=254, blank=True, default="", db_default="")
     message_id = models.BigIntegerField(null=True, blank=True, editable=False)
+    # The import that alone speaks for it; its undo takes it back.
+    imported = models.ForeignKey(
+        "subscribers.Import",
+        on_delete=models.SET_NULL,
+        related_name="+",
+        null=True,
+        editable=False,
+        db_index=False,
+    )
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     objects = SuppressionQuerySet.as_manager()
@@ -68,6 +77,13 @@ class Suppression(WorkspaceModel):
             models.UniqueConstraint(
                 fields=["workspace", "address_key"], name="suppressed_only_once"
             ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["imported"],
+                name="suppression_imported",
+                condition=models.Q(imported__isnull=False),
+            )
         ]
 
     def __str__(self) -> str:
