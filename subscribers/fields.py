@@ -33,7 +33,7 @@ def checked(workspace: Workspace, values: Mapping[str, Any]) -> dict[str, Any]:
     for field in CustomField.objects.of(workspace).filter(key__in=list(values)):
         try:
             if values[field.key] is not None:
-                stored[field.key] = _value(field, values[field.key])
+                stored[field.key] = fitting(field, values[field.key])
         except ValueError:
             detail = f"{field.label} {_wanted(field)}."
             problems.append(Problem(f"/fields/{field.key}", "field_type", detail))
@@ -103,7 +103,7 @@ _SHAPES = {
 }
 
 
-def _value(field: CustomField, value: Any) -> Any:
+def fitting(field: CustomField, value: Any) -> Any:
     """As it is stored. Raises ValueError when it is not of the field's kind."""
     if type(value) not in _TYPES.get(field.kind, (str,)):
         raise ValueError(value)

@@ -4,6 +4,7 @@ from celery import shared_task
 
 from emailseq.lib import clock, partitions
 from subscribers import feed, services
+from subscribers.imports import parts, work
 from subscribers.segments import refresh
 
 
@@ -30,3 +31,13 @@ def take_sign_ups() -> int:
 @shared_task
 def refresh_segments() -> int:
     return refresh.refresh_due()
+
+
+@shared_task(time_limit=900)
+def import_people() -> int:
+    return work.go_on()
+
+
+@shared_task
+def forget_import_files() -> int:
+    return parts.forget_old()

@@ -17,7 +17,7 @@ def check(**values: Any) -> None:
     problems = [
         Problem(f"/{name}", "invalid_characters", f"{name} holds NUL, NaN or half of a character.")
         for name, value in values.items()
-        if not (storable(value) if isinstance(value, str) else _storable_json(value))
+        if not (storable(value) if isinstance(value, str) else storable_json(value))
     ]
     if problems:
         raise Invalid(problems)
@@ -31,7 +31,8 @@ def storable(text: str) -> bool:
         return False
 
 
-def _storable_json(value: Any) -> bool:
+def storable_json(value: Any) -> bool:
+    """The same of JSON at any depth, which knows no NaN either."""
     try:
         written = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except ValueError:  # NaN and the infinities are no JSON

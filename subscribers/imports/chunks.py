@@ -12,7 +12,7 @@ from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
 
 from emailseq.lib import ids, sql
-from subscribers.imports.mapping import Column, Person, person_of
+from subscribers.imports.mapping import Barred, Column, Person, person_of
 from subscribers.imports.read import Layout, Row, rows
 from subscribers.models import List
 
@@ -36,6 +36,7 @@ class Chunk:
     people: dict[str, Person] = field(default_factory=dict)
     refused: list[tuple[Row, str]] = field(default_factory=list)
     repeated_count: int = 0
+    barred: dict[str, str] = field(default_factory=dict)  # the reason, by address key
 
 
 def chunks_of(
@@ -102,6 +103,9 @@ def _sort_out(row: Row, columns: Sequence[Column], policy: str, chunk: Chunk) ->
         person = person_of(row.cells, columns=columns)
     except ValueError as error:
         chunk.refused.append((row, str(error)))
+        return
+    except Barred as told:
+        chunk.barred[told.address_key] = told.reason
         return
     earlier = chunk.people.get(person.address_key)
     if earlier:

@@ -21,7 +21,10 @@ MAX_COLUMNS = 200
 MAX_CELL = 64 * 1024
 _MAX_LINE = MAX_COLUMNS * MAX_CELL
 DELIMITERS = (",", ";", "\t", "|")
-_OTHERS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"{")  # zip and xlsx, xls, JSON
+_OTHERS = (
+    *(b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0", b"{"),  # zip and xlsx, xls, JSON
+    *(b"\x1f\x8b", b"BZh", b"\xfd7zX", b"7z\xbc\xaf", b"Rar!", b"%PDF", b"\x89PNG"),
+)
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # starts like UTF-16
@@ -67,8 +70,11 @@ class Row(NamedTuple):
     fault: str
 
 
-def examine(path: Path, *, encoding: str | None = None) -> Layout:
-    """How the file is written. Raises Invalid when it is no CSV that people can be read from."""
+def examine(path: Path, *, encoding: str | None = None, headless: bool = False) -> Layout:
+    """How the file is written. Raises Invalid when it is no CSV that people can be read from.
+
+    A `headless` file may begin with a person; its columns are called by their numbers then.
+    """
     if not path.is_file():
         raise Invalid.field("file", "not_found", f"There is no file {path}.")
     with path.open("rb") as raw:
@@ -76,7 +82,7 @@ def examine(path: Path, *, encoding: str | None = None) -> Layout:
     if start.startswith(_OTHERS):
         detail = "This is a spreadsheet, an archive or JSON, not CSV: save it as CSV first."
         raise Invalid.field("file", "not_csv", detail)
-    marked = next((name for mark, name in _MARKS if start.startswith(mark)), "")
+    marked = marked_encoding(start)
     chosen = _known(encoding) if encoding else marked or "utf-8"
     with _open(path, chosen) as file:
         delimiter, skipped = _delimiter(file)
@@ -84,10 +90,15 @@ def examine(path: Path, *, encoding: str | None = None) -> Layout:
     head = next(first_rows, None)
     if head is None:
         raise Invalid.field("file", "empty", "The file is empty.")
-    header, head_lines = _header(head)
+    header, head_lines = _header(head, headless)
     if head_lines == head.last_line and next(first_rows, None) is None:
         raise Invalid.field("file", "no_rows", "The file has a header and no rows below it.")
     return Layout(path, chosen, not (encoding or marked), delimiter, header, head_lines)
+
+
+def marked_encoding(start: bytes) -> str:
+    """What the first four bytes of a file say of its encoding, if they say anything."""
+    return next((name for mark, name in _MARKS if start.startswith(mark)), "")
 
 
 def rows(layout: Layout, *, after: int = 0) -> Iterator[Row]:
@@ -131,7 +142,7 @@ def _split(line: str, delimiter: str) -> list[str]:
         return []
 
 
-def _header(head: Row) -> tuple[tuple[str, ...], int]:
+def _header(head: Row, headless: bool) -> tuple[tuple[str, ...], int]:
     """The column names and the lines they take: none when the first row is a bare address."""
     if head.fault:
         raise Invalid.field("file", "bad_header", f"The first line cannot be read: {head.fault}")
@@ -142,6 +153,8 @@ def _header(head: Row) -> tuple[tuple[str, ...], int]:
         return tuple(head.cells), head.last_line
     if len(head.cells) == 1:
         return ("email",), head.line - 1
+    if headless:
+        return tuple(f"Column {n}" for n, _ in enumerate(head.cells, 1)), head.line - 1
     detail = "The first line holds an address: put a line with the column names above it."
     raise Invalid.field("file", "no_header", detail)
 

@@ -26,7 +26,7 @@ class ErrorFile:
         if path.exists() and path.samefile(layout.path):
             raise Invalid.field("errors", "same_file", "The error file is the file itself.")
         self.path, self.done_lines = path, done_lines
-        self.header = ["import_line", "import_error", *map(_safe, layout.header)]
+        self.header = columns_of_refused(layout.header)
         self._begun = False
         if not done_lines:
             with _explained():
@@ -37,7 +37,7 @@ class ErrorFile:
         with _explained():
             if not self._begun:
                 self._begin()
-            rows = ([str(row.line), reason, *map(_safe, row.cells)] for row, reason in refused)
+            rows = (line_of(row, reason) for row, reason in refused)
             with self.path.open("a", encoding="utf-8", newline="") as file:
                 csv.writer(file).writerows(rows)
                 file.flush()
@@ -58,6 +58,14 @@ class ErrorFile:
             for row in csv.reader(file):
                 if row and row[0].isdigit() and int(row[0]) <= self.done_lines:
                     yield row
+
+
+def columns_of_refused(header: Sequence[str]) -> list[str]:
+    return ["import_line", "import_error", *map(_safe, header)]
+
+
+def line_of(row: Row, reason: str) -> list[str]:
+    return [str(row.line), reason, *map(_safe, row.cells)]
 
 
 @contextmanager

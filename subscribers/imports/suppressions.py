@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
+from math import inf
 from pathlib import Path
 
 from django.db import transaction
@@ -14,11 +16,12 @@ from accounts.audit import Actor
 from accounts.models import Workspace
 from emailseq.lib import text
 from subscribers import suppressed
-from subscribers.imports.mapping import columns_of
+from subscribers.imports.mapping import Column, columns_of
 from subscribers.imports.read import Layout, Row, rows
 from subscribers.imports.refused import ErrorFile
-from subscribers.models import Suppression
-from subscribers.states import SuppressionReason
+from subscribers.imports.run import Refusals, finish, save_progress
+from subscribers.imports.suppressing import suppress_many
+from subscribers.models import Import
 
 CHUNK_ROWS = 5_000
 
@@ -43,48 +46,79 @@ def suppress_file(
     text.check(note=note)
     keys = [column.key for column in columns_of(layout.header, declared=())]
     error_file = ErrorFile(error_path, layout=layout, done_lines=0)
-    counts, found = Counts(), rows(layout)
-    while chunk := list(islice(found, CHUNK_ROWS)):
-        named, refused = _sort_out(chunk, keys.index("email"))
-        if refused:
-            error_file.add(refused)
-            counts.refused += len(refused)
-        _suppress(named, counts, workspace=workspace, reason=reason, note=note[:500])
+    counts = Counts()
+    for chunk in addresses_of(layout, place=keys.index("email")):
+        if chunk.refused:
+            error_file.add(chunk.refused)
+            counts.refused += len(chunk.refused)
+        with transaction.atomic():
+            done = suppress_many(chunk.named, workspace=workspace, reason=reason, note=note[:500])
+        counts.added += done.added
+        counts.raised += done.raised
+        counts.known += done.known
     changes = {"reason": reason, "file": layout.path.name[:254], **vars(counts)}
     audit.record(workspace, "suppressions.imported", by=by, on=workspace, changes=changes)
     return counts
 
 
-def _sort_out(chunk: list[Row], place: int) -> tuple[set[str], list[tuple[Row, str]]]:
-    named, refused = set(), []
-    for row in chunk:
-        try:
-            if row.fault:
-                raise ValueError(row.fault)
-            named.add(suppressed.parse("".join(row.cells[place : place + 1])))
-        except ValueError as error:
-            refused.append((row, str(error)))
-    return named, refused
+@dataclass
+class Addresses:
+    """Rows sorted out: the keys of their addresses, each once."""
+
+    last_line: int
+    named: set[str] = field(default_factory=set)
+    refused: list[tuple[Row, str]] = field(default_factory=list)
+    row_count: int = 0
+
+
+def addresses_of(layout: Layout, *, place: int, after: int = 0) -> Iterator[Addresses]:
+    """What stands in the column at `place` behind line `after`, so many rows at a time."""
+    found = rows(layout, after=after)
+    while chunk := list(islice(found, CHUNK_ROWS)):
+        yield _sort_out(chunk, place)
+
+
+def carry_on(
+    job: Import,
+    layout: Layout,
+    columns: Sequence[Column],
+    *,
+    by: Actor,
+    refusals: Refusals,
+    until: float = inf,
+) -> bool:
+    """Like that of `run`, for a job that suppresses."""
+    place = [column.key for column in columns].index("email")
+    for chunk in addresses_of(layout, place=place, after=job.line_count):
+        _store(job, chunk, refusals)
+        if time.monotonic() > until:
+            return False
+    finish(job, by=by)
+    return True
 
 
 @transaction.atomic
-def _suppress(
-    named: set[str], counts: Counts, *, workspace: Workspace, reason: str, note: str
-) -> None:
-    there = Suppression.objects.of(workspace).filter(address_key__in=named)
-    known = set(there.values_list("address_key", flat=True))
-    raised = there.filter(reason__in=list(_weaker(reason))).update(
-        reason=reason, note=note, message_id=None
+def _store(job: Import, chunk: Addresses, refusals: Refusals) -> None:
+    if chunk.refused:
+        refusals.add(chunk.refused)
+    done = suppress_many(
+        chunk.named, workspace=job.workspace, reason=job.reason, note=str(job)[:500], job=job
     )
-    new = [
-        Suppression(workspace=workspace, address_key=key, reason=reason, note=note)
-        for key in sorted(named - known)
-    ]
-    Suppression.objects.bulk_create(new, ignore_conflicts=True)
-    counts.added += len(new)
-    counts.raised += raised
-    counts.known += len(known) - raised
+    job.line_count = chunk.last_line
+    job.created_count += done.added
+    job.updated_count += done.raised
+    job.unchanged_count += done.known + chunk.row_count - len(chunk.named) - len(chunk.refused)
+    job.refused_count += len(chunk.refused)
+    save_progress(job)
 
 
-def _weaker(reason: str) -> Iterator[str]:
-    yield from SuppressionReason.values[: SuppressionReason.values.index(reason)]
+def _sort_out(found: list[Row], place: int) -> Addresses:
+    chunk = Addresses(found[-1].last_line, row_count=len(found))
+    for row in found:
+        try:
+            if row.fault:
+                raise ValueError(row.fault)
+            chunk.named.add(suppressed.parse("".join(row.cells[place : place + 1])))
+        except ValueError as error:
+            chunk.refused.append((row, str(error)))
+    return chunk

@@ -86,8 +86,12 @@ def _suppress(
     if created or strength(reason) > strength(suppression.reason):
         for name, value in why.items():
             setattr(suppression, name, value)
-        suppression.save(update_fields=list(why))
+        suppression.imported = None
+        suppression.save(update_fields=[*why, "imported"])
         audit.record(workspace, "suppression.added", by=by, on=suppression, changes=why)
+    elif suppression.imported_id:  # not the import alone says so any more
+        suppression.imported = None
+        suppression.save(update_fields=["imported"])
     return suppression
 
 

@@ -1,0 +1,77 @@
+"""How a file without a mark and a word about it is probably encoded: a guess, to be shown. Pure."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterable
+
+SAMPLE = 256 * 1024
+# What people may choose among, where the guess is wrong; any other that Python knows will do.
+OFFERED = (
+    *("utf-8", "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "latin-1"),
+    *("shift_jis", "gb18030", "utf-16"),
+)
+# The letters that each code page is used for; whatever else it makes of a byte speaks against it.
+_LETTERS = {
+    "cp1252": "àâäáãåæçéèêëíìîïñóòôöõøœúùûüÿß",
+    "cp1250": "ąćęłńóśźżáčďéěíňřšťúůýžäöüßőűăâîșț",
+    "cp1251": "абвгдеёжзийклмнопрстуфхцчшщъыьэюяєіїґ",
+}
+_USUAL = "’‘“”„«»–—…·°€§©®\xa0"
+_JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]")
+
+
+def guess(sample: bytes) -> str:
+    """The most likely encoding of a file that begins with `sample`."""
+    if wide := _wide(sample):
+        return wide
+    if _decoded(sample, "utf-8") is not None:
+        return "utf-8"
+    japanese = _decoded(sample, "cp932")
+    if japanese and _is_japanese(japanese):
+        return "cp932"
+    return max(_LETTERS, key=lambda name: _score(sample, name))
+
+
+def is_utf8(blocks: Iterable[bytes]) -> bool:
+    """Whether all of a file is UTF-8, however long it is."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for block in blocks:
+            decoder.decode(block)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _wide(sample: bytes) -> str:
+    """UTF-16 shows by the NUL beside each Latin letter."""
+    even, odd = sample[0::2].count(0), sample[1::2].count(0)
+    if max(even, odd) * 5 < len(sample):  # a fifth: not a NUL or two
+        return ""
+    return "utf-16-be" if even > odd else "utf-16-le"
+
+
+def _decoded(sample: bytes, encoding: str) -> str | None:
+    """The text; the sample may end within a character."""
+    try:
+        return codecs.getincrementaldecoder(encoding)().decode(sample)
+    except UnicodeDecodeError:
+        return None
+
+
+def _is_japanese(text: str) -> bool:
+    """Kana and kanji, and not the half-width kana that any bytes would be."""
+    foreign = [letter for letter in text if not letter.isascii()]
+    full = [letter for letter in foreign if not "\uff61" <= letter <= "\uff9f"]
+    return len(full) * 2 > len(foreign) and all(map(_JAPANESE.match, full))
+
+
+def _score(sample: bytes, encoding: str) -> int:
+    score = 0
+    for letter in sample.decode(encoding, "replace"):
+        if not letter.isascii():
+            score += 1 if letter.lower() in _LETTERS[encoding] else 0 if letter in _USUAL else -3
+    return score
