@@ -21,8 +21,9 @@ _INLINER = CSSInliner(
     load_remote_stylesheets=False, keep_style_tags=True, remove_inlined_selectors=True
 )
 _VOID = "area base br col embed hr img input link meta source track wbr"
+VOID = frozenset(_VOID.split())
 _CLOSED_BY_OTHERS = "p li td th tr tbody thead tfoot option optgroup dt dd colgroup rp rt"
-_SHALLOW = frozenset(f"{_VOID} {_CLOSED_BY_OTHERS}".split())
+_SHALLOW = VOID | frozenset(_CLOSED_BY_OTHERS.split())
 _DECLARATION = re.compile("[;{]")
 
 

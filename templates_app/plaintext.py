@@ -20,7 +20,8 @@ _LINES = frozenset(
 )
 _OPENINGS = frozenset({"if", "unless", "case", "for", "elsif", "else", "when"})
 _NAME = re.compile(r"\w+")
-_SPACES = re.compile(r"[ \t\n\r\f\xa0]+")
+_SPACES = re.compile(r"[ \t\n\r\f\xa0\u2009\u200a]+")
+_UNSEEN = re.compile(r"(?:^|;)\s*display\s*:\s*none", re.IGNORECASE)
 _INVISIBLE = re.compile("[\xad\u034f\u200b-\u200d\u2060\ufeff]")  # what preheaders are padded with
 
 
@@ -55,7 +56,7 @@ class _Text:
         elif node.is_comment_node:
             self._liquid(node, hidden=hidden)
         elif node.is_element_node:
-            hidden = hidden or node.tag in _HIDDEN
+            hidden = hidden or node.tag in _HIDDEN or _is_unseen(node)
             height = _height(node)
             self._break(height)
             if not hidden:
@@ -130,6 +131,11 @@ class _Text:
         elif self.space and self.started:
             self.out.append(" ")
         self.breaks, self.space = 0, False
+
+
+def _is_unseen(node: LexborNode) -> bool:
+    """Whether it is there for others than readers, as the line for the inbox's list is."""
+    return bool(_UNSEEN.search(node.attributes.get("style") or ""))
 
 
 def _following(node: LexborNode) -> LexborNode | None:

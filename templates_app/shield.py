@@ -38,13 +38,14 @@ class Shield:
 
     def document(self) -> str:
         """The shielded HTML, with tags in running text as comments."""
-        html = "".join(self._placed(unit) for unit in scan(self.hidden))
+        html = "".join(self.placed(unit) for unit in scan(self.hidden))
         if not _FRAME.search(html):  # comments in front would stay outside of the body made for it
             html = f"<body>{html}"
         # HTML invents <tbody> before the first row, which would be within the loop over the rows.
         return self._missing_tbody.sub(r"\1<tbody>\2", html)
 
-    def _placed(self, unit: Unit) -> str:
+    def placed(self, unit: Unit) -> str:
+        """The unit with its Liquid tags as comments; raises TemplateError where none can be."""
         if unit.kind == "text":
             return self.token.sub(
                 lambda found: f"<!--{found[0]}-->" if self[found[1]].name else found[0], unit.source
@@ -74,6 +75,10 @@ class Shield:
         """Raise TemplateError when there is Liquid in `text`."""
         if found := self.token.search(text):
             raise TemplateError(f"Liquid {why}.", line=self[found[1]].line)
+
+    def uncommented(self, html: str) -> str:
+        """Tags as bare tokens again."""
+        return re.sub(rf"<!--({self.token.pattern})-->", r"\1", html)
 
     def revealed(self, text: str) -> str:
         """The author's own Liquid, back in its place."""
