@@ -7,3 +7,11 @@ from django.utils.translation import gettext_lazy as _
 class MessageClass(models.TextChoices):
     MARKETING = "marketing", _("Marketing")
     TRANSACTIONAL = "transactional", _("Transactional")
+
+
+class ContentMode(models.TextChoices):
+    BLOCKS = "blocks", _("Blocks")
+    MJML = "mjml", "MJML"
+    HTML = "html", "HTML"
+    MARKDOWN = "markdown", "Markdown"
+    TEXT = "text", _("Plain text")

@@ -4,10 +4,26 @@ from django.db import models
 
 from accounts.models import WorkspaceModel, WorkspaceQuerySet
 from emailseq.lib import clock
-from templates_app.states import MessageClass
+from templates_app.states import ContentMode, MessageClass
 
 
-class Template(WorkspaceModel):
+class Content(models.Model):
+    """What the HTML is made of: MJML or Markdown is a `source`, blocks are a `document`."""
+
+    mode = models.CharField(
+        max_length=20,
+        choices=ContentMode.choices,
+        default=ContentMode.HTML,
+        db_default=ContentMode.HTML.value,
+    )
+    source = models.TextField(blank=True, db_default="")
+    document = models.JSONField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class Template(Content, WorkspaceModel):
     """Reusable content: a draft that people edit, and the version that was published last."""
 
     prefix = "tpl"
@@ -23,6 +39,9 @@ class Template(WorkspaceModel):
     subject = models.CharField(max_length=500)
     html = models.TextField(blank=True)
     text = models.TextField(blank=True)
+    saved_blocks = models.ManyToManyField(
+        "templates_app.SavedBlock", related_name="templates", editable=False
+    )
     revision = models.IntegerField(default=1, editable=False)
     published_version = models.ForeignKey(
         "templates_app.TemplateVersion",
@@ -60,7 +79,7 @@ class Template(WorkspaceModel):
         return sorted(names)
 
 
-class TemplateVersion(models.Model):
+class TemplateVersion(Content):
     """Published content, which messages are pinned to. A trigger refuses to change it.
 
     `links` holds the targets (Liquid allowed in path and query) of the numbered links, in order.
