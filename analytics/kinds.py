@@ -1,9 +1,13 @@
-"""The event kinds that are counted: all that the product shows as a number."""
+"""The event kind this app records, and those that are counted: all that is shown as a number."""
 
 from __future__ import annotations
 
 from delivery import kinds as delivery
 from subscribers import kinds as subscribers
+
+# Somebody did what they are to do in the end; `source_*` and `message_id` name the message that
+# takes credit for it, if one does, the verdict is the id of the conversion.
+CONVERSION_REACHED = "conversion.reached"
 
 COUNTED = (
     subscribers.SUBSCRIPTION_CONFIRMED,
@@ -28,4 +32,5 @@ COUNTED = (
     "enrollment.failed",
     "goal.reached",
     "goal.credited",
+    CONVERSION_REACHED,
 )

@@ -59,4 +59,4 @@ def rebuild() -> int:
 
 
 def _drift(book: Literal["rollups", "log"], row: tuple[Any, ...]) -> Drift:
-    return Drift(book, RollupKey(*row[:9]), Total(*row[9:11]), Total(*row[11:]))
+    return Drift(book, RollupKey(*row[:9]), Total(*row[9:12]), Total(*row[12:]))

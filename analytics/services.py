@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple
 
 from analytics.models import RollupKey, Total
 from delivery.states import SourceKind
@@ -15,17 +16,18 @@ def count(events: Sequence[Event]) -> None:
     """Add each event to the rollup of its source, version, kind and hour (in UTC)."""
     versions = _versions(events)
     keys = [_key(event, versions) for event in events]
-    counts, firsts = Counter(keys), Counter[RollupKey]()
+    counts, firsts, amounts = Counter(keys), Counter[RollupKey](), Counter[RollupKey]()
     for key, event in zip(keys, events, strict=True):
         firsts[key] += event.properties.get("first") is True
-    add({key: Total(number, firsts[key]) for key, number in counts.items()})
+        amounts[key] += event.properties.get("amount", 0)
+    add({key: Total(number, firsts[key], amounts[key]) for key, number in counts.items()})
 
 
 def add(totals: Mapping[RollupKey, Total]) -> None:
     """Add to the rollups, negative numbers too, in one statement and in the order of the keys."""
-    rows = [(*key, totals[key].count, totals[key].first_count) for key in sorted(totals)]
+    rows = [(*key, *astuple(totals[key])) for key in sorted(totals)]
     if rows:
-        names = (*RollupKey._fields, "count", "first_count")
+        names = (*RollupKey._fields, "count", "first_count", "amount")
         sql.run("analytics", "add_rollups", sql.columns(names, rows))
 
 

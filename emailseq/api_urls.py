@@ -8,6 +8,7 @@ from rest_framework.routers import SimpleRouter
 
 from accounts.api.sign_in import Auth, Me
 from accounts.api.workspace import WorkspaceSettings
+from analytics.api import Conversions
 from campaigns.api import CampaignExplanations, Campaigns
 from delivery.api import (
     Mailboxes,
@@ -77,6 +78,7 @@ router.register("v1/sequences/(?P<sequence>[^/]+)/versions", Versions, "versions
 router.register("v1/backfills", Backfills, "backfills")
 router.register("v1/enrollments", Enrollments, "enrollments")
 router.register("v1/campaigns", Campaigns, "campaigns")
+router.register("v1/conversions", Conversions, "conversions")
 
 workspace = WorkspaceSettings.as_view(
     {"get": "retrieve", "patch": "partial_update"}, basename="workspace"

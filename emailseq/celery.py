@@ -56,6 +56,8 @@ TICKS: dict[str, tuple[str, float, tuple[Any, ...]]] = {
     "feed-domains": ("subscribers.tasks.feed_consumer", 1, ("domains",)),
     "feed-links": ("subscribers.tasks.feed_consumer", 1, ("links",)),
     "feed-rollups": ("subscribers.tasks.feed_consumer", 1, ("rollups",)),
+    "feed-shares": ("subscribers.tasks.feed_consumer", 1, ("shares",)),
+    "feed-conversions": ("subscribers.tasks.feed_consumer", 5, ("conversions",)),
     "feed-webhooks": ("delivery.tasks.feed_webhooks", 1, ()),
     "call-webhooks": ("delivery.tasks.call_webhooks", 1, ()),
     "forget-webhook-calls": ("delivery.tasks.forget_webhook_calls", 600, ()),

@@ -15,7 +15,7 @@ from emailseq.lib.errors import Invalid, Problem
 MAX_KEY = 64
 MAX_BYTES, MAX_MEMBERS, MAX_DEPTH = 32 * 1024, 100, 5
 AHEAD = timedelta(minutes=5)  # what a caller's clock may be fast
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 # Of JSON's kinds of values, the words that the catalogue has; null is none.
 KINDS = {str: "text", bool: "boolean", int: "number", float: "number", list: "list", dict: "group"}
 
@@ -39,7 +39,7 @@ class CustomEvent(NamedTuple):
 
 def problems_of(fact: CustomEvent, now: datetime) -> Iterator[Problem]:
     """Everything that is wrong with a fact."""
-    if not _NAME.fullmatch(fact.name):
+    if not NAME.fullmatch(fact.name):
         detail = "A name is made of a-z, 0-9 and _, begins with a letter and takes 64 characters."
         yield Problem("/name", "invalid", detail)
     if len(fact.key) > MAX_KEY:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
+from itertools import takewhile
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -32,21 +33,27 @@ Handler = Callable[[Sequence[Event]], None]
 
 
 class Consumer(NamedTuple):
-    """A reader of the log: which kinds it wants (none named: all), and what it does with them."""
+    """A reader of the log: which kinds it wants (none named: all), and what it does with them.
+
+    What was recorded less than `after` ago waits, for what may still be told of the same time.
+    """
 
     name: str
     kinds: tuple[str, ...]
     handle: Handler
+    after: timedelta = timedelta()
 
 
 consumers: dict[str, Consumer] = {}
 
 
-def consumer(name: str, *, kinds: Sequence[str] = ()) -> Callable[[Handler], Handler]:
+def consumer(
+    name: str, *, kinds: Sequence[str] = (), after: timedelta = timedelta()
+) -> Callable[[Handler], Handler]:
     """Register a function as the consumer `name` of the events of `kinds`, or of all events."""
 
     def register(handle: Handler) -> Handler:
-        consumers[name] = Consumer(name, tuple(kinds), handle)
+        consumers[name] = Consumer(name, tuple(kinds), handle, after)
         return handle
 
     return register
@@ -83,9 +90,10 @@ def _run_batch(reader: Consumer) -> int:
         return 0
     # What has failed before is tried alone: its neighbours need not fail with it again.
     limit = 1 if cursor.parked_at else BATCH
-    events, horizon = _read(reader, cursor, limit)
+    read, horizon = _read(reader, cursor, limit)
+    events = [*_ripe(reader, read)]
     count, error = _handle(reader, events)
-    if error is None and count < limit:
+    if error is None and len(read) < limit and count == len(read):
         # Nothing else lies before the horizon, so rare kinds need not be looked for again.
         place = max((horizon - 1, _MAX_ID), (cursor.xid, cursor.event_id))
     elif count:
@@ -107,6 +115,14 @@ def _read(reader: Consumer, cursor: Cursor, limit: int) -> tuple[list[Event], in
     pick, horizon = itemgetter(*map(names.index, _FIELDS)), rows[0][names.index("horizon")]
     # Without the ORM's detour by converters and annotations: half of what a consumer took.
     return [_event(*pick(row)) for row in rows if row[names.index("id")]], horizon
+
+
+def _ripe(reader: Consumer, events: Iterable[Event]) -> Iterator[Event]:
+    """Those before the first that was recorded too lately."""
+    if not reader.after:
+        return iter(events)
+    until = clock.now() - reader.after
+    return takewhile(lambda event: event.recorded_at <= until, events)
 
 
 def _event(*values: Any) -> Event:

@@ -46,6 +46,7 @@ def test_the_matrix_holds_every_route(names):
     assert {one.path.split("/")[3] for one in BY_ID} == {
         "backfills",
         "campaigns",
+        "conversions",
         "enrollments",
         "fields",
         "forms",

@@ -22,7 +22,7 @@ WITH ledger AS (
      GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
 )
 SELECT workspace_id, source_kind, source_id, step_key, variant, kind, verdict, hour, 0,
-       coalesce(ledger.count, 0), 0, coalesce(log.count, 0), 0
+       coalesce(ledger.count, 0), 0, 0, coalesce(log.count, 0), 0, 0
   FROM ledger
   FULL JOIN log
  USING (workspace_id, source_kind, source_id, step_key, variant, kind, verdict, hour)

@@ -27,7 +27,8 @@ WITH message AS (
            date_trunc('hour', occurred_at, 'UTC') AS hour,
            coalesce(came.version_id, event.properties -> 'version_id', '0')::bigint AS version_id,
            count(*) AS count,
-           count(*) FILTER (WHERE properties -> 'first' = 'true') AS first_count
+           count(*) FILTER (WHERE properties -> 'first' = 'true') AS first_count,
+           coalesce(sum((properties -> 'amount')::bigint), 0)::bigint AS amount
       FROM subscribers_event AS event
       JOIN subscribers_cursor AS cursor
         ON cursor.name = 'rollups' AND (event.xid, event.id) <= (cursor.xid, cursor.event_id)
@@ -36,10 +37,11 @@ WITH message AS (
      GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 )
 SELECT workspace_id, source_kind, source_id, step_key, variant, kind, verdict, hour, version_id,
-       coalesce(log.count, 0), coalesce(log.first_count, 0),
-       coalesce(rollup.count, 0), coalesce(rollup.first_count, 0)
+       coalesce(log.count, 0), coalesce(log.first_count, 0), coalesce(log.amount, 0),
+       coalesce(rollup.count, 0), coalesce(rollup.first_count, 0), coalesce(rollup.amount, 0)
   FROM log
   FULL JOIN analytics_rollup AS rollup
  USING (workspace_id, source_kind, source_id, step_key, variant, kind, verdict, hour, version_id)
- WHERE (log.count, log.first_count) IS DISTINCT FROM (rollup.count, rollup.first_count)
+ WHERE (log.count, log.first_count, log.amount)
+       IS DISTINCT FROM (rollup.count, rollup.first_count, rollup.amount)
  ORDER BY workspace_id, source_kind, source_id, step_key, variant, kind, verdict, hour, version_id

@@ -42,14 +42,14 @@ def make_key(workspace, kind, *, hour=NOON, source=("campaign", 7), **columns) -
     )
 
 
-def catch_up() -> None:
-    """Count all events that are committed now."""
+def catch_up(name: str = "rollups") -> None:
+    """Let a consumer read all events that are committed now."""
     newest = Event.objects.order_by("-xid").values_list("xid", flat=True).first() or 0
-    feed_until(Cursor.objects.filter(name="rollups", xid__gte=newest).exists)
+    feed_until(Cursor.objects.filter(name=name, xid__gte=newest).exists, name)
 
 
-def feed_until(is_done: Callable[[], bool]) -> None:
-    """Run the consumer until something is true.
+def feed_until(is_done: Callable[[], bool], name: str = "rollups") -> None:
+    """Run a consumer until something is true.
 
     A transaction that writes in any database of the cluster holds the log back, so it may take
     more than one turn.
@@ -57,7 +57,7 @@ def feed_until(is_done: Callable[[], bool]) -> None:
     until = time.monotonic() + 20
     while not is_done():
         assert time.monotonic() < until, "the consumer does not come there"
-        if not feed.run("rollups"):
+        if not feed.run(name):
             time.sleep(0.01)
 
 

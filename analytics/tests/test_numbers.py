@@ -35,6 +35,11 @@ def test_opens_and_clicks_are_messages_that_humans_touched(django_assert_num_que
             make_key(workspace, "message.clicked", verdict="human"): Total(8, 6),
             make_key(workspace, "message.clicked", verdict="machine"): Total(5),
             make_key(workspace, "message.unsubscribed"): Total(4),
+            make_key(workspace, "message.bounced", verdict="hard"): Total(2),
+            make_key(workspace, "message.bounced", verdict="soft"): Total(1),
+            make_key(workspace, "message.complained"): Total(1),
+            make_key(workspace, "conversion.reached", verdict="1"): Total(3, 2, 1990),
+            make_key(workspace, "conversion.reached", verdict="2"): Total(1, 1),
         }
     )
 
@@ -50,6 +55,13 @@ def test_opens_and_clicks_are_messages_that_humans_touched(django_assert_num_que
         unsubscribed=4,
         machine_opened=17,
         machine_clicked=5,
+        opens=39,
+        clicks=8,
+        bounced=3,
+        complained=1,
+        converted=3,
+        conversions=4,
+        revenue=1990,
     )
 
 
@@ -78,7 +90,7 @@ def test_each_step_has_its_numbers(django_assert_num_queries):
     with django_assert_num_queries(1):
         by_step = numbers_by_step("sequence", 3)
 
-    assert by_step == {"welcome": Numbers(sent=10, clicked=5), "offer": Numbers(sent=7)}
+    assert by_step == {"welcome": Numbers(sent=10, clicked=5, clicks=7), "offer": Numbers(sent=7)}
 
 
 def test_a_page_of_sources_is_one_query(django_assert_num_queries):

@@ -7,6 +7,7 @@ import pytest
 from accounts.models import AuditEntry
 from accounts.tests.api import Api
 from accounts.tests.factories import WorkspaceFactory
+from analytics.shares import DELAYS
 from campaigns.models import Campaign
 from campaigns.tests.factories import CampaignFactory, make_sending
 from delivery.models import Source
@@ -175,8 +176,18 @@ def test_numbers_of_a_campaign(workspace):
         "unsubscribed": 0,
         "machine_opened": 0,
         "machine_clicked": 0,
+        "opens": 0,
+        "clicks": 0,
+        "bounced": 0,
+        "complained": 0,
+        "converted": 0,
+        "conversions": 0,
+        "revenue": 0,
         "links": [],
         "leaving_reasons": {"too_many": 0, "irrelevant": 0, "not_asked": 0, "other": 0},
+        "providers": [],
+        "time_to_open": [{"within": end, "opened": 0} for end in (*DELAYS, None)],
+        "conversion_goals": [],
         "recipients": 3,
         "queued": 3,
         "in_doubt": 0,

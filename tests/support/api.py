@@ -10,6 +10,8 @@ from drf_spectacular.generators import EndpointEnumerator
 from accounts.audit import SYSTEM
 from accounts.models import Workspace
 from accounts.tests.factories import WorkspaceFactory
+from analytics.conversions import create_conversion
+from analytics.models import Conversion
 from campaigns.models import Campaign
 from campaigns.tests.factories import CampaignFactory
 from delivery.models import (
@@ -106,7 +108,7 @@ class World:
             model: list(model.objects.filter(**own).order_by("pk").values())
             for model in (
                 *(List, Subscriber, Suppression, Template, Sequence, Campaign),
-                *(Tag, CustomField, EventName, Segment, Form),
+                *(Tag, CustomField, EventName, Segment, Form, Conversion),
                 *(
                     SenderIdentity,
                     SendingDomain,
@@ -174,9 +176,11 @@ def make_world() -> World:
     )
     publish(receipt, by=SYSTEM)
     thanks = send_transactional(workspace, template=receipt, to=run.subscriber, by=SYSTEM)
+    bought = create_conversion(workspace, name="Bought", event_name="order_placed", by=SYSTEM)
     return World(
         workspace,
         {
+            "conversions": bought.public_id,
             "tags": vip.public_id,
             "fields": boat.public_id,
             "forms": form.public_id,
