@@ -47,6 +47,19 @@ class Total:
         )
 
 
+class LinkKey(NamedTuple):
+    """What one count of a link counts."""
+
+    workspace_id: int
+    source_kind: str
+    source_id: int
+    step_key: str
+    variant: str
+    template_version_id: int
+    link: int
+    verdict: str
+
+
 class LinkRollup(models.Model):
     """How often a link of a message was followed, and by how many people (`first_count`).
 

@@ -9,7 +9,8 @@ from datetime import timedelta
 
 import pytest
 
-from analytics import links
+from analytics import links, recount
+from analytics.models import LinkKey, LinkRollup
 from analytics.tests.factories import catch_up
 from delivery import services, tasks
 from delivery.models import Outbox, SendLedger
@@ -53,6 +54,13 @@ def count():
             time.sleep(0.01)
 
 
+ONE = {"count": 1, "first_count": 1}
+
+
+def links_adrift():
+    return [one for one in recount.drift() if one.book == "links"]
+
+
 def numbers():
     return [astuple(link)[3:] for link in links.links("campaign", 1)]
 
@@ -75,6 +83,20 @@ def test_links_are_counted_by_people_and_by_clicks(client, sent):
     count()
 
     assert numbers()[2] == (2, TARGETS[2], 1, 2, 1)
+    counted = numbers()
+    assert links_adrift() == []
+    LinkRollup.objects.filter(link=2, verdict="human").update(count=9)
+    LinkRollup.objects.filter(link=0).delete()
+    LinkRollup.objects.create(
+        **{**LinkRollup.objects.values(*LinkKey._fields)[0], "link": 7}, **ONE
+    )
+    assert [*map(str, links_adrift())] == [
+        "link 0 human of campaign 1: 0 (0 first) in links, not 3 (2 first).",
+        "link 2 human of campaign 1: 9 (1 first) in links, not 2 (1 first).",
+        "link 7 human of campaign 1: 1 (1 first) in links, not 0 (0 first).",
+    ]
+    assert recount.rebuild() == 3
+    assert (links_adrift(), numbers()) == ([], counted)
     assert [link.position for link in links.links("campaign", 1)] == [0, 1, 2]
     assert links.links("campaign", 2) == []
 
