@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 SAMPLE = 256 * 1024
 # What people may choose among, where the guess is wrong; any other that Python knows will do.
@@ -70,8 +71,11 @@ def _is_japanese(text: str) -> bool:
 
 
 def _score(sample: bytes, encoding: str) -> int:
-    score = 0
-    for letter in sample.decode(encoding, "replace"):
-        if not letter.isascii():
-            score += 1 if letter.lower() in _LETTERS[encoding] else 0 if letter in _USUAL else -3
+    score, text = 0, sample.decode(encoding, "replace")
+    for before, letter in pairwise(f" {text}"):
+        if letter.isascii():
+            continue
+        score += 1 if letter.lower() in _LETTERS[encoding] else 0 if letter in _USUAL else -3
+        # Latin words have an accent here and there; Cyrillic ones are made of such letters.
+        score -= encoding != "cp1251" and not before.isascii()
     return score

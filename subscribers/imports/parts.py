@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, Q
@@ -23,6 +25,7 @@ from subscribers.models import Import, ImportPart
 from subscribers.states import IMPORT_MOVES
 
 MAX_BYTES = 100 * 1024 * 1024
+LISTED = ("email", "first_name", "last_name", "time_zone", "fields")
 KEPT = timedelta(days=30)
 _PART = 1024 * 1024
 
@@ -76,6 +79,17 @@ def store(job: Import, blocks: Iterable[bytes]) -> str:
         ImportPart.objects.create(job=job, kind=kind, number=number, content=piece)
     job.total_lines = lines
     return digest.hexdigest()
+
+
+def csv_of(people: Iterable[Mapping[str, Any]]) -> bytes:
+    """People who come one by one as the file that they would come in, by the columns LISTED."""
+    text = io.StringIO()
+    rows = (
+        [person.get(name, "") for name in LISTED[:-1]] + [json.dumps(person.get("fields", {}))]
+        for person in people
+    )
+    csv.writer(text).writerows([LISTED, *rows])
+    return text.getvalue().encode()
 
 
 def contents(job: Import, kind: ImportPart.Kind) -> Iterator[bytes]:

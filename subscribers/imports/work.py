@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from functools import partial
 from typing import Any
 
 from django.db import DatabaseError, connection
@@ -90,13 +89,13 @@ def _run(job: Import, *, until: float) -> None:
     with parts.laid_out(job) as path:
         layout = jobs.layout_of(job, path)
         refusals = parts.StoredRefusals(job, layout.header)
-        slice_of = partial(by=_actor(job), refusals=refusals, until=until)
+        told: dict[str, Any] = {"by": _actor(job), "refusals": refusals, "until": until}
         if job.kind == ImportKind.SUPPRESSIONS:
-            suppressions.carry_on(job, layout, columns, **slice_of)
+            suppressions.carry_on(job, layout, columns, **told)
             return
         assert job.list is not None
         with run.alone(job.list):
-            run.carry_on(job, layout, columns, **slice_of)
+            run.carry_on(job, layout, columns, **told)
 
 
 def _actor(job: Import) -> Actor:
