@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from campaigns import engine, variants
+from campaigns import engine, judging
 
 
 @shared_task
@@ -20,4 +20,4 @@ def brake() -> int:
 
 @shared_task
 def judge() -> int:
-    return variants.judge_all()
+    return judging.judge_all()

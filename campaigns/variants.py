@@ -1,32 +1,27 @@
-"""A/B tests of campaigns: set up, counted, judged and, by the numbers or by hand, decided."""
+"""The variants of a campaign: set up, frozen, and what is sent under each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from string import ascii_lowercase
 from typing import Any, NamedTuple
 
 from django.db import transaction
 
 from accounts import audit
-from accounts.audit import SYSTEM, Actor
-from analytics.numbers import numbers_by_variant
-from campaigns import kinds, trials
+from accounts.audit import Actor
+from campaigns import trials
 from campaigns.models import Campaign, Trial, Variant
-from campaigns.states import CAMPAIGN_MOVES, CampaignState, Metric, Otherwise
+from campaigns.states import CAMPAIGN_MOVES, Metric, Otherwise
 from delivery import sources
-from delivery.models import Outbox, SenderIdentity
-from delivery.states import SourceKind
-from emailseq.lib import clock, sql, state, text
-from emailseq.lib.errors import Conflict, Invalid, Problem
-from emailseq.lib.stats import Amounts
+from delivery.models import SenderIdentity
+from emailseq.lib import state, text
+from emailseq.lib.errors import Invalid, Problem
 from templates_app import services as templates
 from templates_app.models import Template, TemplateVersion
 
 MOST = 5  # variants, the campaign itself among them
-NOTHING = Amounts(0, 0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -49,6 +44,17 @@ class Terms:
     wait_minutes: int = 240
     minimum: int = 100
     otherwise: str = Otherwise.ASK
+
+
+TERMS = tuple(Terms.__dataclass_fields__)
+
+
+class Meaning(NamedTuple):
+    """What a variant says in all, by whom."""
+
+    subject: str
+    template: Template
+    sender: SenderIdentity
 
 
 class Content(NamedTuple):
@@ -105,41 +111,21 @@ def remove_trial(campaign: Campaign, *, by: Actor, expected_revision: int) -> Ca
     return campaign
 
 
-@transaction.atomic
-def choose(campaign: Campaign, *, variant: str, by: Actor) -> Trial:
-    """Send this variant to the rest of the audience, whatever the numbers say.
-
-    Raises Invalid for no variant of it; Conflict without a test, while the sample is queued and
-    when another one was chosen; StateConflict unless it is sending or paused.
-    """
-    sources.lock(campaign)
-    trial = Trial.objects.select_for_update(no_key=True).filter(campaign=campaign).first()
-    if trial is None:
-        raise Conflict("This campaign has no A/B test.")
-    if variant not in (known := keys_of(campaign)):
-        raise Invalid.field("variant", "invalid_choice", f"This must be one of {', '.join(known)}.")
-    if trial.winner == variant:
-        return trial
-    if trial.winner:
-        raise Conflict(f"The rest gets “{trial.winner}” already.")
-    if campaign.state not in (CampaignState.SENDING, CampaignState.PAUSED):
-        raise state.refusal("choose a variant", CAMPAIGN_MOVES, state=campaign.state)
-    if trial.queued_at is None:
-        raise Conflict("The sample is being queued; try again in a minute.")
-    _promote(campaign, trial, variant, by=by)
-    return trial
-
-
-def judge_all() -> int:
-    """Look at all tests whose sample has left; how many were decided."""
-    running = Trial.objects.filter(campaign__state=CampaignState.SENDING, winner="")
-    waiting = running.filter(campaign__filled_at=None).exclude(queued_at=None)
-    return sum(_judge(pk) for pk in waiting.order_by("pk").values_list("pk", flat=True))
-
-
 def keys_of(campaign: Campaign) -> list[str]:
     """The variants of a campaign with a test, the campaign itself first."""
     return [trials.FIRST, *(each.key for each in campaign.variants.all())]
+
+
+def described(campaign: Campaign) -> dict[str, Meaning]:
+    """What each variant says: what is frozen, or else what would be sent now."""
+    own = campaign.template_version or campaign.template
+    meant = {trials.FIRST: Meaning(own.subject, campaign.template, campaign.sender)}
+    for each in campaign.variants.select_related("template", "sender", "template_version"):
+        template = each.template or campaign.template
+        frozen = each.template_version
+        subject = frozen.subject if frozen else each.subject or template.subject
+        meant[each.key] = Meaning(subject, template, each.sender or campaign.sender)
+    return meant
 
 
 def contents(campaign: Campaign) -> dict[str, Content]:
@@ -175,55 +161,6 @@ def freeze(campaign: Campaign, version: TemplateVersion, *, by: Actor) -> None:
         except Invalid as refused:
             raise _at(number, refused) from None
         each.save(update_fields=["template_version"])
-
-
-def tallies(campaign: Campaign, trial: Trial) -> dict[str, Amounts]:
-    """What each variant has come to so far, by what the test is judged by."""
-    if trial.metric == Metric.CLICK:
-        found = numbers_by_variant(SourceKind.CAMPAIGN, campaign.pk)
-        counted = {
-            key: Amounts(min(each.clicked, each.sent), each.sent, 0.0, 0.0)
-            for key, each in found.items()
-        }
-    else:
-        asked = {"campaign_id": campaign.pk, "goal": trial.goal, "amount": trial.amount_property}
-        counted = {key: Amounts(*sums) for key, *sums in sql.fetch("campaigns", "tally", asked)}
-    return {key: counted.get(key, NOTHING) for key in keys_of(campaign)}
-
-
-@transaction.atomic
-def _judge(trial_id: int) -> bool:
-    """Look at one test; whether it was decided by that. Of two at once, one does it."""
-    rows = Trial.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
-    trial = rows.select_related("campaign").filter(pk=trial_id, winner="").first()
-    if trial is None or not _has_waited(trial):
-        return False
-    campaign = trial.campaign
-    winner = trials.judge(trial.metric, tallies(campaign, trial), minimum=trial.minimum)
-    if not winner and trial.otherwise == Otherwise.FIRST:
-        winner = trials.FIRST
-    if winner:
-        _promote(campaign, trial, winner, by=SYSTEM)
-    return bool(winner)
-
-
-def _has_waited(trial: Trial) -> bool:
-    """Whether the sample left so long ago; notes when it did."""
-    now = clock.db_now()
-    if trial.left_at is None:
-        if Outbox.objects.filter(**trial.campaign.source, doubt_at=None).exists():
-            return False
-        trial.left_at = now
-        trial.save(update_fields=["left_at"])
-    return trial.left_at + timedelta(minutes=trial.wait_minutes) <= now
-
-
-def _promote(campaign: Campaign, trial: Trial, variant: str, *, by: Actor) -> None:
-    trial.counts = {key: [*tally] for key, tally in tallies(campaign, trial).items()}
-    trial.winner, trial.decided_at, trial.decided_by = variant, clock.db_now(), by.label[:254]
-    trial.save(update_fields=["counts", "winner", "decided_at", "decided_by"])
-    kind = kinds.CAMPAIGN_VARIANT_PROMOTED
-    sources.record(campaign, kind, by=by, variant=variant, counts=trial.counts)
 
 
 def _frozen(variant: Variant, version: TemplateVersion, *, by: Actor) -> TemplateVersion:
@@ -280,10 +217,9 @@ def _problems_of_subject(campaign: Campaign, variant: Other, number: int) -> lis
     return []
 
 
-def _meant(campaign: Campaign, variant: Other) -> tuple[str, int, int]:
+def _meant(campaign: Campaign, variant: Other) -> Meaning:
     template = variant.template or campaign.template
-    sender = variant.sender or campaign.sender
-    return variant.subject or template.subject, template.pk, sender.pk
+    return Meaning(variant.subject or template.subject, template, variant.sender or campaign.sender)
 
 
 def _at(number: int, refused: Invalid) -> Invalid:
@@ -298,4 +234,4 @@ def copied(campaign: Campaign) -> tuple[list[Other], Mapping[str, Any]] | None:
     if trial is None:
         return None
     others = [Other(each.subject, each.template, each.sender) for each in campaign.variants.all()]
-    return others, {name: getattr(trial, name) for name in Terms.__dataclass_fields__}
+    return others, {name: getattr(trial, name) for name in TERMS}

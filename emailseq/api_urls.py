@@ -9,7 +9,7 @@ from rest_framework.routers import SimpleRouter
 from accounts.api.sign_in import Auth, Me
 from accounts.api.workspace import WorkspaceSettings
 from analytics.api import Conversions
-from campaigns.api import CampaignExplanations, Campaigns
+from campaigns.api import CampaignExplanations, Campaigns, CampaignTrials
 from delivery.api import (
     Mailboxes,
     Messages,
@@ -46,6 +46,7 @@ from subscribers.api import (
     Fields,
     Forms,
     Lists,
+    PeopleImports,
     SegmentMembers,
     Segments,
     Subscribers,
@@ -62,6 +63,7 @@ router.register("v1/fields", Fields, "fields")
 router.register("v1/segments", Segments, "segments")
 router.register("v1/subscribers", Subscribers, "subscribers")
 router.register("v1/suppressions", Suppressions, "suppressions")
+router.register("v1/imports", PeopleImports, "imports")
 router.register("v1/templates", Templates, "templates")
 router.register("v1/messages", Messages, "messages")
 router.register("v1/sender-identities", SenderIdentities, "sender-identities")
@@ -109,6 +111,10 @@ forecast = Forecasts.as_view({"get": "forecast"}, basename="sequences")
 trials = Trials.as_view({"get": "list"}, basename="trials")
 choose = Trials.as_view({"post": "choose"}, basename="trials")
 restart = Trials.as_view({"post": "restart"}, basename="trials")
+campaign_trial = CampaignTrials.as_view(
+    {"get": "retrieve", "put": "replace", "delete": "remove"}, basename="campaign-trials"
+)
+choose_variant = CampaignTrials.as_view({"post": "choose"}, basename="campaign-trials")
 simulate = Simulations.as_view({"post": "simulate"}, basename="simulations")
 enrollments = SubscriberEnrollments.as_view({"get": "list"}, basename="subscriber-enrollments")
 
@@ -137,6 +143,8 @@ urlpatterns = [
     path("v1/sequences/<str:id>/draft/undo", undo),
     path("v1/sequences/<str:id>/simulate", simulate),
     path("v1/sequences/<str:id>/forecast", forecast),
+    path("v1/campaigns/<str:id>/trial", campaign_trial),
+    path("v1/campaigns/<str:id>/trial/choose", choose_variant),
     path("v1/sequences/<str:id>/trials", trials),
     path("v1/sequences/<str:id>/trials/<str:step>/choose", choose),
     path("v1/sequences/<str:id>/trials/<str:step>/restart", restart),

@@ -247,6 +247,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "CallState": "delivery.states.CallState",
+        "CampaignMetric": "campaigns.states.Metric",
         "DomainState": "delivery.states.DomainState",
         "EndpointState": "delivery.states.EndpointState",
         "CampaignState": "campaigns.states.CampaignState",
@@ -263,6 +264,12 @@ SPECTACULAR_SETTINGS = {
 API_RATE = env.str("API_RATE", "6000/min")
 # How often people of one network (/24, or /64 of IPv6) may send forms within an hour.
 FORM_SIGN_UPS_PER_HOUR = env.int("FORM_SIGN_UPS_PER_HOUR", 20)
+# Who tells what is stored of one person: each floor its own part.
+EMAILSEQ_DOSSIER = [
+    "subscribers.dossier.own_parts",
+    "delivery.dossier.own_parts",
+    "sequences.dossier.own_parts",
+]
 # How long what came with a transactional message is kept once that is finished.
 TRANSACTIONAL_DATA_FOR = timedelta(days=env.int("TRANSACTIONAL_DATA_DAYS", 30))
 # Facts that are told later than this after they happened set nothing off: history is no news.

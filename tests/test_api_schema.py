@@ -72,6 +72,7 @@ def test_what_needs_an_if_match_says_so(schema):
         f"{kind}_{action}"
         for kind, actions in {
             "campaigns": ("partial_update", "destroy"),
+            "campaign_trials": ("replace", "remove"),
             "drafts": ("replace", "undo"),
             "segments": ("partial_update", "destroy"),
             "sequences": ("partial_update", "destroy", "publish", "triggers", "endings"),

@@ -12,6 +12,7 @@ from accounts.models import Workspace
 from accounts.tests.factories import WorkspaceFactory
 from analytics.conversions import create_conversion
 from analytics.models import Conversion
+from campaigns import variants
 from campaigns.models import Campaign
 from campaigns.tests.factories import CampaignFactory
 from delivery.models import (
@@ -30,11 +31,13 @@ from sequences.models import Backfill, Enrollment, Sequence, Step, Trigger
 from sequences.services.backfill import start_backfill
 from sequences.tests.factories import EMAIL, make_live, make_runs
 from subscribers.facts import CustomEvent
+from subscribers.imports.jobs import upload
 from subscribers.models import (
     CustomField,
     Event,
     EventName,
     Form,
+    Import,
     List,
     Segment,
     Subscriber,
@@ -108,7 +111,7 @@ class World:
             model: list(model.objects.filter(**own).order_by("pk").values())
             for model in (
                 *(List, Subscriber, Suppression, Template, Sequence, Campaign),
-                *(Tag, CustomField, EventName, Segment, Form, Conversion),
+                *(Import, Tag, CustomField, EventName, Segment, Form, Conversion),
                 *(
                     SenderIdentity,
                     SendingDomain,
@@ -138,6 +141,8 @@ def make_world() -> World:
     sequence = make_live(EMAIL, workspace=workspace)
     (run,) = make_runs(sequence)
     campaign = CampaignFactory(list=sequence.list)
+    tried = [variants.Other(subject="Another subject")]
+    variants.set_trial(campaign, variants=tried, by=SYSTEM, expected_revision=1)
     suppression = suppress(
         workspace, email="no@example.com", reason=SuppressionReason.MANUAL, by=SYSTEM
     )
@@ -163,6 +168,9 @@ def make_world() -> World:
     form = create_form(
         workspace, name="Join", lists=[sequence.list], consent_text="Yes, mail me.", by=SYSTEM
     )
+    people = upload(
+        workspace, file_name="people.csv", content=[b"email\nada@example.com\n"], by=SYSTEM
+    )
     told = CustomEvent("order_placed", uid=run.subscriber.uid, properties={"total": 7})
     record_event(workspace, told, by=SYSTEM)
     receipt = create_template(
@@ -186,6 +194,7 @@ def make_world() -> World:
             "forms": form.public_id,
             "segments": pros.public_id,
             "lists": sequence.list.public_id,
+            "imports": people.public_id,
             "subscribers": run.subscriber.public_id,
             "by-email": run.subscriber.email,
             "suppressions": suppression.public_id,

@@ -1,0 +1,6 @@
+from __future__ import annotations
+
+from campaigns.api.campaigns import CampaignExplanations, Campaigns
+from campaigns.api.trials import CampaignTrials
+
+__all__ = ["CampaignExplanations", "CampaignTrials", "Campaigns"]
