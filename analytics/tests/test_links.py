@@ -88,7 +88,7 @@ def test_links_are_counted_by_people_and_by_clicks(client, sent):
     LinkRollup.objects.filter(link=2, verdict="human").update(count=9)
     LinkRollup.objects.filter(link=0).delete()
     LinkRollup.objects.create(
-        **{**LinkRollup.objects.values(*LinkKey._fields)[0], "link": 7}, **ONE
+        **{**LinkRollup.objects.values(*LinkKey._fields).get(link=2), "link": 7}, **ONE
     )
     assert [*map(str, links_adrift())] == [
         "link 0 human of campaign 1: 0 (0 first) in links, not 3 (2 first).",
