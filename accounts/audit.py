@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import connection, transaction
 from django.db.models import Model
 
 from accounts.models import APIKey, AuditEntry, User, Workspace
+from emailseq.lib import sql
 
 
 @dataclass(frozen=True)
@@ -56,3 +58,18 @@ def record(
         object_label=str(on)[:254],
         changes=dict(changes or {}),
     )
+
+
+@transaction.atomic
+def forget(workspace_id: int, text: str) -> int:
+    """Blank what names somebody, such as their address, in labels and changes; in how many.
+
+    Who did what to which object stays. For erasing a person, and nothing else.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL emailseq.erasing = 'on'")
+    query = {"workspace_id": workspace_id, "text": text.lower()}
+    forgotten = sql.run("accounts", "forget_labels", query)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL emailseq.erasing = 'off'")
+    return forgotten

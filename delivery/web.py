@@ -15,14 +15,14 @@ import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
-from django.utils.translation import get_language_from_request
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from delivery import hits, letters, opt_in, services, tracking, tracking_hosts
 from delivery.models import Confirmation, OptInMessage, Outbox, SendLedger
+from delivery.public import PRIVATE, answerer, check_host
+from delivery.public import language as preferred
 from delivery.services import confirmations
-from delivery.services.confirmations import Answerer
 from delivery.states import ConfirmationState, HitKind, LeavingReason
 from delivery.tracking_hosts import HOST, WORKSPACE
 from delivery.wording import FAREWELL, IN, Farewell
@@ -36,13 +36,6 @@ from templates_app.rendering import RenderError
 PIXEL = bytes.fromhex(
     "47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b"
 )
-_PRIVATE = {
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Robots-Tag": "noindex",
-}
-
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
@@ -54,7 +47,7 @@ def proof(request: HttpRequest) -> HttpResponse:
     host = request.META.get(HOST)
     if host is None:
         raise Http404
-    return HttpResponse(tracking_hosts.proof(host), content_type="text/plain", headers=_PRIVATE)
+    return HttpResponse(tracking_hosts.proof(host), content_type="text/plain", headers=PRIVATE)
 
 
 @require_safe
@@ -63,9 +56,9 @@ def open_pixel(request: HttpRequest, token: str) -> HttpResponse:
     message_id, _ = _read(tracking.OPEN, token)
     if WORKSPACE in request.META:
         with suppress(DatabaseError):
-            _check_host(request, _whose(message_id)[0])
+            check_host(request, _whose(message_id)[0])
     _record(request, message_id, HitKind.OPEN, 0)
-    return HttpResponse(PIXEL, content_type="image/gif", headers=_PRIVATE)
+    return HttpResponse(PIXEL, content_type="image/gif", headers=PRIVATE)
 
 
 @require_safe
@@ -79,11 +72,11 @@ def click(request: HttpRequest, token: str) -> HttpResponse:
         target, workspace_id = _surely(lambda: _target(message_id, number))
     except DatabaseError:
         return HttpResponse("Please try again in a minute.", status=503, content_type="text/plain")
-    _check_host(request, workspace_id)
+    check_host(request, workspace_id)
     _record(request, message_id, HitKind.CLICK, number)
     if not target:
-        return HttpResponse(status=204, headers=_PRIVATE)
-    return HttpResponseRedirect(target, headers=_PRIVATE)
+        return HttpResponse(status=204, headers=PRIVATE)
+    return HttpResponseRedirect(target, headers=PRIVATE)
 
 
 @csrf_exempt  # RFC 8058: mailbox providers post without cookies; the token is the authority
@@ -102,11 +95,11 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     if reason in LeavingReason.values:  # the opt-out is committed, whatever comes now
         services.explain_unsubscribe(message, reason=reason)
     everything = everything or message.list is None
-    language = _language(request)
+    language = preferred(request, FAREWELL)
     context = {"language": language, "message": message, "done": done, "reason": reason}
     context |= _farewell(message, FAREWELL[language], everything=everything, done=done)
     page = render_to_string("delivery/unsubscribe.html", context, request)
-    return HttpResponse(page, headers=_PRIVATE)
+    return HttpResponse(page, headers=PRIVATE)
 
 
 @csrf_exempt  # the token is the authority, and there is no session to ride on
@@ -118,7 +111,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST":
         with suppress(Invalid):  # the page says what is wrong
             lists = request.POST.getlist("lists")
-            confirmations.confirm(asked, lists=lists, by=_answerer(request))
+            confirmations.confirm(asked, lists=lists, by=answerer(request))
     waiting = list(confirmations.pending_of(asked))
     form = {"title": words.lists, "button": words.confirm, "choices": waiting}
     if not waiting:
@@ -134,7 +127,7 @@ def not_me(request: HttpRequest, token: str) -> HttpResponse:
     words = IN[language]
     if request.method == "POST":
         with suppress(Invalid):
-            confirmations.disown(asked, by=_answerer(request))
+            confirmations.disown(asked, by=answerer(request))
     form = {"title": words.disown, "detail": words.disown_detail, "button": words.disown}
     return _answered(request, asked, language, good_for=opt_in.DISOWN_WITHIN, form=form)
 
@@ -161,12 +154,6 @@ def _farewell(
     }
 
 
-def _language(request: HttpRequest) -> str:
-    """The language that a browser prefers, of those that we speak."""
-    wanted = get_language_from_request(request)[:2]
-    return wanted if wanted in FAREWELL else "en"
-
-
 def _asked(request: HttpRequest, purpose: str, token: str) -> tuple[Confirmation, str]:
     """The question that a token is about, and the language it was asked in."""
     message_id, _ = _read(purpose, token)
@@ -176,10 +163,6 @@ def _asked(request: HttpRequest, purpose: str, token: str) -> tuple[Confirmation
         raise Http404
     own = OptInMessage.objects.filter(list=message.list_id).first()
     return asked, own.language if own else "en"
-
-
-def _answerer(request: HttpRequest) -> Answerer:
-    return Answerer(request.META.get("REMOTE_ADDR") or None, request.headers.get("User-Agent", ""))
 
 
 def _answered(
@@ -205,7 +188,7 @@ def _answered(
         "workspace": asked.subscriber.workspace,
     }
     page = render_to_string("delivery/answer.html", context, request)
-    return HttpResponse(page, status=status, headers=_PRIVATE)
+    return HttpResponse(page, status=status, headers=PRIVATE)
 
 
 def _read(purpose: str, token: str) -> tuple[int, int]:
@@ -220,14 +203,8 @@ def _found(request: HttpRequest, message_id: int) -> Outbox | SendLedger:
     message = services.find_message(message_id)
     if message is None:
         raise Http404
-    _check_host(request, message.workspace_id)
+    check_host(request, message.workspace_id)
     return message
-
-
-def _check_host(request: HttpRequest, workspace_id: int) -> None:
-    """Raise Http404 where a message of one workspace is asked for by the host of another."""
-    if request.META.get(WORKSPACE, workspace_id) != workspace_id:
-        raise Http404
 
 
 def _surely(work: Callable[[], T]) -> T:

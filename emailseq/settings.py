@@ -252,6 +252,8 @@ SPECTACULAR_SETTINGS = {
         "EndpointState": "delivery.states.EndpointState",
         "CampaignState": "campaigns.states.CampaignState",
         "EnrollmentState": "sequences.states.EnrollmentState",
+        "ImportKind": "subscribers.states.ImportKind",
+        "ImportState": "subscribers.states.ImportState",
         "KeyState": "delivery.states.KeyState",
         "SequenceState": "sequences.states.SequenceState",
         "SourceKind": "delivery.states.SourceKind",

@@ -12,6 +12,7 @@ from subscribers.models import Event
 # All that triggers, waits, goals and exits may be about: not the steps of runs.
 HEARD = (
     kinds.SUBSCRIBER_UPDATED,
+    kinds.SUBSCRIBER_ERASED,
     kinds.SUBSCRIPTION_PENDING,
     kinds.SUBSCRIPTION_CONFIRMED,
     kinds.SUBSCRIPTION_UNSUBSCRIBED,
@@ -45,6 +46,7 @@ def on_batch(batch: Sequence[Event]) -> None:
     triggers.start_by(timely)
     lifecycle.end_left(timely)
     lifecycle.end_removed(timely)
+    lifecycle.forget_erased(batch)
     endings.end_by(timely)
     waking.wake(timely)
     waking.rouse(timely)

@@ -168,6 +168,18 @@ def end_removed(batch: Iterable[Event]) -> int:
     return ended
 
 
+def forget_erased(batch: Iterable[Event]) -> int:
+    """End the runs of those who are erased, and forget what came with all they ever had; of how
+    many.
+    """
+    erased = {e.subscriber_id for e in batch if e.kind == subscribers.SUBSCRIBER_ERASED}
+    if not erased:
+        return 0
+    runs = Enrollment.objects.filter(subscriber__in=erased)
+    end(runs.live().values_list("pk", flat=True), reason="erased")
+    return runs.update(entry=None)
+
+
 def end(run_ids: Iterable[int], *, reason: str, kind: str = kinds.ENROLLMENT_EXITED) -> set[int]:
     """End those of the runs that are live, in the caller's transaction, and cancel their messages.
 

@@ -19,6 +19,7 @@ from subscribers.services.custom_events import (
     record_custom_events,
     record_event,
 )
+from subscribers.services.erasure import erase
 from subscribers.services.fields import create_field, delete_field, update_field
 from subscribers.services.forms import (
     Origin,
@@ -30,7 +31,14 @@ from subscribers.services.forms import (
     update_form,
 )
 from subscribers.services.lists import archive_list, create_list, update_list
-from subscribers.services.people import archive, create, restore, snooze, upsert
+from subscribers.services.people import (
+    LONGEST_SNOOZE,
+    archive,
+    create,
+    restore,
+    snooze,
+    upsert,
+)
 from subscribers.services.segments import (
     archive_segment,
     create_segment,
@@ -56,6 +64,7 @@ from subscribers.services.tags import (
 )
 
 __all__ = [
+    "LONGEST_SNOOZE",
     "Consent",
     "Origin",
     "Place",
@@ -75,6 +84,7 @@ __all__ = [
     "create_tag",
     "delete_field",
     "delete_tag",
+    "erase",
     "evidence_of",
     "forget_event_keys",
     "freeze_segment",

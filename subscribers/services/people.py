@@ -78,7 +78,7 @@ def archive(subscriber: Subscriber, *, by: Actor) -> bool:
 
 @transaction.atomic
 def restore(subscriber: Subscriber, *, by: Actor) -> bool:
-    """The opposite of `archive`; whatever they have left stays left."""
+    """The opposite of `archive`; whatever they have left stays left, and who is erased is gone."""
     return _set_archived(subscriber, None, by=by)
 
 
@@ -146,7 +146,9 @@ def _record_changes(subscriber: Subscriber, before: Mapping[str, Any], *, by: Ac
 
 
 def _set_archived(subscriber: Subscriber, instant: datetime | None, *, by: Actor) -> bool:
-    rows = Subscriber.objects.filter(pk=subscriber.pk, archived_at__isnull=instant is not None)
+    rows = Subscriber.objects.filter(
+        pk=subscriber.pk, archived_at__isnull=instant is not None, erased_at=None
+    )
     changed = rows.update(archived_at=instant, updated_at=clock.now())
     if changed:
         events.record(subscriber, kinds.SUBSCRIBER_UPDATED, fields=["archived_at"], by=by.kind)

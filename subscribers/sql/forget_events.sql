@@ -1,0 +1,11 @@
+-- Takes out of the events of one person what may tell who they are. What numbers are made of stays:
+-- kinds, times, sources, and the properties that are ids of ours, counts and amounts.
+-- Not the ORM: it cannot cut members out of a JSON object. The log is append-only but for this.
+UPDATE subscribers_event AS event
+   SET properties = coalesce(
+           (SELECT jsonb_object_agg(member.key, member.value)
+              FROM jsonb_each(event.properties) AS member
+             WHERE event.kind <> 'custom'
+               AND member.key IN ('amount', 'arm', 'by', 'event_id', 'first', 'import', 'link',
+                                  'list_id', 'run', 'segment_id', 'version_id')), '{}')
+ WHERE subscriber_id = %(subscriber_id)s
