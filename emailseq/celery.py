@@ -52,6 +52,8 @@ TICKS: dict[str, tuple[str, float, tuple[Any, ...]]] = {
     "feed-confirmations": ("subscribers.tasks.feed_consumer", 1, ("confirmations",)),
     "feed-bounces": ("subscribers.tasks.feed_consumer", 1, ("bounces",)),
     "take-sign-ups": ("subscribers.tasks.take_sign_ups", 1, ()),
+    "import-people": ("subscribers.tasks.import_people", 1, ()),
+    "forget-import-files": ("subscribers.tasks.forget_import_files", 3600, ()),
     "refresh-segments": ("subscribers.tasks.refresh_segments", 5, ()),
     "feed-domains": ("subscribers.tasks.feed_consumer", 1, ("domains",)),
     "feed-links": ("subscribers.tasks.feed_consumer", 1, ("links",)),

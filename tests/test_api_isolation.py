@@ -50,6 +50,7 @@ def test_the_matrix_holds_every_route(names):
         "enrollments",
         "fields",
         "forms",
+        "imports",
         "lists",
         "mailboxes",
         "messages",

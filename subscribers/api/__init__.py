@@ -3,6 +3,7 @@ from __future__ import annotations
 from subscribers.api.events import EventCatalogue, Events
 from subscribers.api.fields import Fields
 from subscribers.api.forms import Forms
+from subscribers.api.imports import PeopleImports
 from subscribers.api.lists import Lists
 from subscribers.api.segments import SegmentMembers, Segments
 from subscribers.api.subscribers import Subscribers
@@ -15,6 +16,7 @@ __all__ = [
     "Fields",
     "Forms",
     "Lists",
+    "PeopleImports",
     "SegmentMembers",
     "Segments",
     "Subscribers",

@@ -41,11 +41,12 @@ def upload(
     content: Iterable[bytes],
     by: Actor,
     encoding: str = "",
+    at_once: bool = False,
     **settings: Any,
 ) -> Import:
     """Store a file, see how it is written and guess what its columns mean; nobody comes in yet.
 
-    Settings as of `set_up`. Raises Invalid for a file that people cannot be read from.
+    Settings as of `set_up`; `at_once` starts it. Raises Invalid for a file that people cannot be read from.
     """
     text.check(file_name=file_name)
     job = Import.objects.create(
@@ -60,7 +61,7 @@ def upload(
     job.save(update_fields=["digest", "total_lines", "layout"])
     _apply(job, presets.settings_of(job.layout, declared=_declared(job)) | settings)
     audit.record(workspace, "import.uploaded", by=by, on=job)
-    return job
+    return start(job, by=by) if at_once else job
 
 
 @transaction.atomic

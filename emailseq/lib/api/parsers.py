@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from django.conf import settings
 from rest_framework.exceptions import ParseError
-from rest_framework.parsers import BaseParser
+from rest_framework.parsers import BaseParser, MultiPartParser
 
 from emailseq.lib import text
 from emailseq.lib.api.problems import Refused, step
@@ -45,6 +45,17 @@ class FilesParser(JSONParser):
 
     def most_bytes(self) -> int:
         return 8 * 1024 * 1024
+
+
+class UploadParser(MultiPartParser):
+    """multipart/form-data with a file, as plain members; those that are named again make a list."""
+
+    def parse(self, *args: Any, **options: Any) -> Any:
+        found = super().parse(*args, **options)
+        given = {name: values if len(values) > 1 else values[0] for name, values in found.data.lists()}
+        if problems := list(_problems(given)):
+            raise Invalid(problems)
+        return {**given, **found.files.dict()}
 
 
 def _number(text: str) -> float:
