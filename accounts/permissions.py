@@ -15,6 +15,8 @@ RESOURCES = (
 )
 DANGEROUS = (
     "subscriptions:confirm",  # record somebody's consent on their behalf
+    "subscribers:erase",  # forget somebody for good
+    "exports:create",  # take out all that is known of somebody
     "sequences:publish",
     "campaigns:send",
     "messages:send",

@@ -222,7 +222,7 @@ def _download(person: Subscriber) -> StreamingHttpResponse:
         "Content-Disposition": f'attachment; filename="{dossier.file_name(person)}"',
     }
     return StreamingHttpResponse(
-        dossier.written(person), content_type="application/zip", headers=headers
+        personal.export(person, by=SUBSCRIBER), content_type="application/zip", headers=headers
     )
 
 

@@ -14,6 +14,7 @@ from delivery.api import (
     Mailboxes,
     Messages,
     OptInMessages,
+    PersonalData,
     Renderings,
     SenderIdentities,
     SendingDomains,
@@ -53,7 +54,7 @@ from subscribers.api import (
     Suppressions,
     Tags,
 )
-from templates_app.api import Templates
+from templates_app.api import TemplateChecks, Templates
 
 router = SimpleRouter(trailing_slash=False)
 router.register("v1/lists", Lists, "lists")
@@ -86,6 +87,9 @@ workspace = WorkspaceSettings.as_view(
     {"get": "retrieve", "patch": "partial_update"}, basename="workspace"
 )
 schema = SpectacularJSONAPIView.as_view(generator_class=Generator)
+export_person = PersonalData.as_view({"post": "export"}, basename="subscribers")
+snooze = PersonalData.as_view({"post": "snooze"}, basename="subscribers")
+erase = PersonalData.as_view({"post": "erase"}, basename="subscribers")
 timeline = Timeline.as_view({"get": "list"}, basename="timeline")
 events = Events.as_view({"get": "list", "post": "create"}, basename="events")
 event_batch = Events.as_view({"post": "batch"}, basename="events")
@@ -94,6 +98,7 @@ opt_in = OptInMessages.as_view(
 )
 catalogue = EventCatalogue.as_view({"get": "list"}, basename="event-catalogue")
 segment_members = SegmentMembers.as_view({"get": "list"}, basename="segment-members")
+template_checks = TemplateChecks.as_view({"get": "checks"}, basename="templates")
 render = Renderings.as_view({"post": "render"}, basename="templates")
 draft = Drafts.as_view({"get": "retrieve", "put": "replace"}, basename="drafts")
 diff = Drafts.as_view({"get": "diff"}, basename="drafts")
@@ -127,12 +132,16 @@ urlpatterns = [
     path("v1/auth/token/refresh", Auth.as_view({"post": "refresh"}, basename="auth")),
     path("v1/auth/token/revoke", Auth.as_view({"post": "revoke"}, basename="auth")),
     path("v1/subscribers/<str:id>/timeline", timeline),
+    path("v1/subscribers/<str:id>/export", export_person),
+    path("v1/subscribers/<str:id>/snooze", snooze),
+    path("v1/subscribers/<str:id>/erase", erase),
     path("v1/subscribers/<str:id>/enrollments", enrollments),
     path("v1/lists/<str:id>/opt-in-message", opt_in),
     path("v1/events", events),
     path("v1/events/batch", event_batch),
     path("v1/events/catalogue", catalogue),
     path("v1/segments/<str:id>/members", segment_members),
+    path("v1/templates/<str:id>/checks", template_checks),
     path("v1/templates/<str:id>/render", render),
     path("v1/sequences/import", import_document),
     path("v1/sequences/from-recipe", from_recipe),

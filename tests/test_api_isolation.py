@@ -26,6 +26,7 @@ BODIES = {
     "remove": lambda ids: {"subscribers": [ids["subscribers"]]},
     "preview": lambda ids: {"rule": {"segment": ids["segments"]}},
     "lift": lambda ids: {"reason": "because"},
+    "snooze": lambda ids: {"until": None},
     "render": lambda ids: {"subscriber": ids["subscribers"]},
     "triggers": lambda ids: {"triggers": [{"kind": "list_joined", "list": ids["lists"]}]},
     "replay_since": lambda ids: {"since": "2026-01-01T00:00:00Z"},

@@ -4,6 +4,7 @@ from delivery.api.domains import SendingDomains
 from delivery.api.mailboxes import Mailboxes
 from delivery.api.messages import Messages
 from delivery.api.opt_in import OptInMessages
+from delivery.api.personal import PersonalData
 from delivery.api.renderings import Renderings
 from delivery.api.senders import SenderIdentities
 from delivery.api.timeline import Timeline
@@ -14,6 +15,7 @@ __all__ = [
     "Mailboxes",
     "Messages",
     "OptInMessages",
+    "PersonalData",
     "Renderings",
     "SenderIdentities",
     "SendingDomains",

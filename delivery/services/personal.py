@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Case, F, Value, When
 
+from accounts import audit
 from accounts.audit import SUBSCRIBER, SYSTEM, Actor
 from accounts.models import Workspace
 from delivery import tracking
@@ -25,6 +27,7 @@ from delivery.preference_wording import ANSWERS, REQUESTS
 from delivery.services.transactional import send_transactional
 from delivery.states import MessageClass, RequestKind
 from emailseq.lib import clock, sql
+from subscribers import dossier
 from subscribers import services as people
 from subscribers.models import Subscriber
 from templates_app import services as templates
@@ -87,6 +90,12 @@ def fulfil(request: DataRequest) -> None:
 def is_open(request: DataRequest) -> bool:
     """Whether its link is still good."""
     return request.asked_at + GOOD_FOR >= clock.now()
+
+
+def export(subscriber: Subscriber, *, by: Actor) -> Iterator[bytes]:
+    """Everything that is stored of somebody, as the pieces of a zip; that they left is audited."""
+    audit.record(subscriber.workspace_id, "subscriber.exported", by=by, on=subscriber)
+    return dossier.written(subscriber)
 
 
 @transaction.atomic

@@ -30,7 +30,7 @@ from subscribers.models import (
     TagAssignment,
 )
 from subscribers.services import Consent, Place
-from subscribers.states import SubscriptionState
+from subscribers.states import Frequency, SubscriptionState
 
 PLACES = Prefetch("subscriptions", Subscription.objects.select_related("list").order_by("id"))
 TAGS = Prefetch("tags", TagAssignment.objects.select_related("tag").order_by("id"))
@@ -51,8 +51,9 @@ class SubscriberSerializer(ResourceSerializer):
     class Meta:
         model = Subscriber
         fields = [
-            *("id", "email", "first_name", "last_name", "time_zone", "fields"),
-            *("subscriptions", "tags", "created_at", "updated_at", "archived_at"),
+            *("id", "email", "first_name", "last_name", "time_zone", "language", "fields"),
+            *("frequency", "snoozed_until", "subscriptions", "tags"),
+            *("created_at", "updated_at", "archived_at", "erased_at"),
         ]
 
     def get_tags(self, person: Subscriber) -> list[str]:
@@ -96,6 +97,10 @@ class SubscriberChanges(Strict):
     first_name = Clearable(max_length=100)
     last_name = Clearable(max_length=100)
     time_zone = Clearable(max_length=64)
+    language = Clearable(max_length=10, help_text="E.g. en or pt-BR.")
+    frequency = serializers.ChoiceField(
+        Frequency.choices, required=False, help_text="How much marketing at most."
+    )
     fields = serializers.DictField(required=False)  # type: ignore[assignment]
 
 

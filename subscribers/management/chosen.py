@@ -5,7 +5,10 @@ from __future__ import annotations
 from django.core.management.base import CommandError
 
 from accounts.models import Workspace
-from subscribers.models import List
+from emailseq.lib import ids
+from emailseq.lib.errors import Invalid
+from subscribers.models import List, Subscriber
+from subscribers.services import parse_address
 
 
 def workspace(slug: str | None) -> Workspace:
@@ -27,3 +30,18 @@ def list_of(workspace: Workspace, slug: str) -> List:
         return found
     names = ", ".join(lists.order_by("slug").values_list("slug", flat=True)) or "none yet"
     raise CommandError(f"There is no list “{slug}” in “{workspace.slug}”. There are: {names}.")
+
+
+def person_of(workspace: Workspace, name: str) -> Subscriber:
+    """Whoever has this address, or this id."""
+    people = Subscriber.objects.of(workspace).select_related("workspace")
+    uid = ids.decode(Subscriber.prefix, name)
+    try:
+        known = (
+            people.filter(uid=uid) if uid else people.filter(address_key=parse_address(name).key)
+        )
+    except Invalid as error:
+        raise CommandError(error.detail) from error
+    if found := people.filter(**which).first():
+        return found
+    raise CommandError(f"There is nobody called “{name}” in “{workspace.slug}”.")
