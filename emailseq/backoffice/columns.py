@@ -16,15 +16,16 @@ _TONES = {
         *("draft", "pending", "running", "queued", "new", "unverified", "unknown", "building"),
         "scheduled",
         "held_out",
+        *("checking", "undoing"),
     ),
     "primary": ("sending",),
     "success": (
         *("active", "confirmed", "finished", "live", "sent", "completed"),
-        *("delivered", "enabled", "verified", "good", "ready", "open"),
+        *("delivered", "enabled", "verified", "good", "ready", "open", "checked"),
     ),
     "warning": (
         *("paused", "skipped", "exited", "unsubscribed", "disabled", "advice"),
-        *("retiring", "asking", "resting", "probing", "held", "in_doubt"),
+        *("undone", "retiring", "asking", "resting", "probing", "held", "in_doubt"),
         *("soft", "soft_strict", "sender_fault", "content_fault", "deferred"),
     ),
     "danger": ("failed", "cancelled", "failing", "bad", "hard", "complained"),

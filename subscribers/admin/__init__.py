@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from subscribers.admin import audience, fields, forms, lists, segments, suppressions
+from subscribers.admin import audience, fields, forms, imports, lists, segments, suppressions
 
-__all__ = ["audience", "fields", "forms", "lists", "segments", "suppressions"]
+__all__ = ["audience", "fields", "forms", "imports", "lists", "segments", "suppressions"]

@@ -1,4 +1,4 @@
-"""The people, with a page that tells one person's story; imports."""
+"""The people, with a page that tells one person's story."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import Actor
-from emailseq.backoffice.columns import column, state_badge
+from emailseq.backoffice.columns import column
 from emailseq.backoffice.forms import VerbForm
 from emailseq.backoffice.mixins import WorkspaceAdmin
 from emailseq.backoffice.pages import Request
@@ -22,7 +22,6 @@ from subscribers import fields, services
 from subscribers.admin import timeline
 from subscribers.models import (
     CustomField,
-    Import,
     List,
     Subscriber,
     Suppression,
@@ -242,21 +241,3 @@ class SubscriberAdmin(WorkspaceAdmin):
             "enrollments": enrollments.order_by("-id")[:SHOWN_ENROLLMENTS],
             "suppression": suppressions.stopping(target.address_key).first(),
         }
-
-
-@admin.register(Import)
-class ImportAdmin(WorkspaceAdmin):
-    resource = "subscribers"
-    hint = _("Files of people: `manage.py import_subscribers FILE --list SLUG`.")
-    list_display = (
-        "file_name",
-        state_badge,
-        "list",
-        "line_count",
-        "created_count",
-        "updated_count",
-        "unchanged_count",
-        "refused_count",
-        "created_at",
-    )
-    list_select_related = ("list",)

@@ -95,9 +95,7 @@ def settings_of(layout: dict[str, Any], *, declared: Iterable[CustomField]) -> d
 def _with_address(targets: list[str], samples: list[list[str]]) -> list[str]:
     """Where no name tells it, the one column that holds nothing but addresses does."""
     found = [place for place, cells in enumerate(samples) if cells and all(map(_is_one, cells))]
-    return [
-        "email" if found == [place] else target for place, target in enumerate(targets)
-    ]
+    return ["email" if found == [place] else target for place, target in enumerate(targets)]
 
 
 def _is_one(text: str) -> bool:

@@ -40,9 +40,7 @@ def suppress_many(
     return Done(len(new), raised, len(known) - raised)
 
 
-def would_suppress(
-    keys: Collection[str], *, workspace: Workspace, reason: str
-) -> tuple[int, int]:
+def would_suppress(keys: Collection[str], *, workspace: Workspace, reason: str) -> tuple[int, int]:
     """How many are suppressed for a weaker reason, and how many for as strong a one."""
     there = Suppression.objects.of(workspace).filter(address_key__in=keys)
     found = list(there.values_list("reason", flat=True))

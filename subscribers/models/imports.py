@@ -111,9 +111,7 @@ class ImportPart(models.Model):
         REFUSED = "refused"  # the rows that it could not take, with the reason of each
         KEPT = "kept"  # what its undo has left alone
 
-    job = models.ForeignKey(
-        Import, on_delete=models.CASCADE, related_name="parts", db_index=False
-    )
+    job = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="parts", db_index=False)
     kind = models.CharField(max_length=10, choices=Kind.choices)
     number = models.IntegerField()
     content = models.BinaryField()

@@ -209,6 +209,4 @@ def test_a_cancelled_import_can_be_undone_and_an_old_one_cannot(news, monkeypatc
 
     old = {"list": news, "file_name": "old.csv", "digest": "x", "state": "finished"}
     with pytest.raises(Conflict, match="older than what could undo it"):
-        jobs.undo(
-            Import.objects.create(workspace=news.workspace, line_count=3, **old), by=SYSTEM
-        )
+        jobs.undo(Import.objects.create(workspace=news.workspace, line_count=3, **old), by=SYSTEM)

@@ -52,7 +52,9 @@ class UploadParser(MultiPartParser):
 
     def parse(self, *args: Any, **options: Any) -> Any:
         found = super().parse(*args, **options)
-        given = {name: values if len(values) > 1 else values[0] for name, values in found.data.lists()}
+        given = {
+            name: values if len(values) > 1 else values[0] for name, values in found.data.lists()
+        }
         if problems := list(_problems(given)):
             raise Invalid(problems)
         return {**given, **found.files.dict()}
