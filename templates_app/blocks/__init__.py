@@ -16,10 +16,12 @@ from templates_app.blocks.document import (
     sources,
     walk,
 )
+from templates_app.blocks.kinds import KINDS
 from templates_app.blocks.look import Look
 from templates_app.blocks.writer import to_mjml
 
 __all__ = [
+    "KINDS",
     "Block",
     "Document",
     "Look",

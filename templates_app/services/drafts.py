@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Max
@@ -19,6 +20,7 @@ from templates_app import liquid, merge_fields
 from templates_app.compiler import Compiled, compile_template
 from templates_app.liquid import TemplateError
 from templates_app.models import Template, TemplateVersion
+from templates_app.services import content
 from templates_app.states import MessageClass
 
 PARTS = ("subject", "html", "text")
@@ -32,7 +34,7 @@ _MISSING = {
     ),
     WAY_IN: ("confirm_missing", "Put {{{{ links.confirm }}}} into the {}: that is what it asks."),
 }
-_EDITABLE = ("name", "slug", *PARTS)
+_EDITABLE = ("name", "slug", *PARTS, "mode", "source", "document")
 
 
 @transaction.atomic
@@ -46,8 +48,11 @@ def create_template(
     html: str = "",
     text: str = "",
     message_class: str = MessageClass.MARKETING,
+    **made_of: Any,
 ) -> Template:
     """Make a draft; without a `text`, one is made from the `html` when it is sent.
+
+    Instead of `html`, `made_of` may be a `document` of blocks, or a `source` and its `mode`.
 
     A transactional one reads `data.…`, which comes with each message, and needs no way out. It is
     transactional for good.
@@ -55,18 +60,22 @@ def create_template(
     Raises Invalid for faulty content, Conflict when the slug is taken.
     """
     template = Template(workspace=workspace, message_class=message_class)
-    _set(template, name=name, slug=slug, subject=subject, html=html, text=text)
+    parts = {"subject": subject, "text": text, **made_of} | ({"html": html} if html else {})
+    _set(template, name=name, slug=slug, **parts)
     with taken("template", slug):
         template.save()
+    template.saved_blocks.set(content.saved_blocks(template))
     audit.record(workspace, "template.created", by=by, on=template)
     return template
 
 
 @transaction.atomic
 def save_draft(
-    template: Template, *, by: Actor, expected_revision: int | None = None, **changes: str
+    template: Template, *, by: Actor, expected_revision: int | None = None, **changes: Any
 ) -> Template:
-    """Change name, slug, subject, html or text; what is published stays as it is.
+    """Change name, slug, subject, text, or what the HTML is made of.
+
+    What is published stays as it is. Another `mode` goes on with what there is, if it can.
 
     Raises Invalid and Conflict as above, Stale when the draft is not at `expected_revision`.
     """
@@ -75,7 +84,8 @@ def save_draft(
     template.revision += 1
     template.updated_at = clock.now()
     with taken("template", template.slug):
-        template.save(update_fields=[*changes, "revision", "updated_at"])
+        template.save(update_fields=[*_EDITABLE, "revision", "updated_at"])
+    template.saved_blocks.set(content.saved_blocks(template))
     record = {"revision": template.revision, "changed": sorted(changes)}
     audit.record(template.workspace_id, "template.updated", by=by, on=template, changes=record)
     return template
@@ -95,6 +105,7 @@ def publish(
     more, and for a part with none of `ways`. Stale as above.
     """
     _lock(template, expected_revision)
+    content.make(template)  # with the brand and the saved blocks as they are now
     published = template.published_version
     if published and _sources(published) == _sources(template):
         _check_ways_of(template, ways)
@@ -108,10 +119,13 @@ def publish(
         template=template,
         number=(latest or 0) + 1,
         links=list(compiled.links),
+        mode=template.mode,
+        source=template.source,
+        document=template.document,
         **_sources(template),
     )
     template.published_version = version
-    template.save(update_fields=["published_version"])
+    template.save(update_fields=["published_version", "html"])
     changes = {"version": version.number}
     audit.record(template.workspace_id, "template.published", by=by, on=template, changes=changes)
     return version
@@ -203,12 +217,13 @@ def _lock(template: Template, expected_revision: int | None) -> None:
         raise Stale(f"Somebody else has changed “{template}”; look at it again.")
 
 
-def _set(template: Template, **changes: str) -> None:
+def _set(template: Template, **changes: Any) -> None:
     if unknown := changes.keys() - set(_EDITABLE):
         raise TypeError(f"A template has no {', '.join(unknown)} to change.")
     check_characters(**changes)
-    for name, value in changes.items():
-        setattr(template, name, value)
+    for name in {"name", "slug", "subject", "text"} & changes.keys():
+        setattr(template, name, changes[name])
+    content.change(template, changes)
     _check(template)
 
 
@@ -218,17 +233,17 @@ def _sources(row: Template | TemplateVersion) -> dict[str, str]:
 
 def _check(template: Template) -> Compiled:
     """The draft, compiled. Raises Invalid with all that its parts are refused for."""
-    sources = _sources(template)
     fields = CustomField.objects.of(template.workspace).values_list("key", flat=True)
     if problems := [
-        *_misshapen(sources["subject"]),
-        *_faults(sources, custom=set(fields), message_class=template.message_class),
+        *_misshapen(template.subject),
+        *_faults(template, custom=set(fields)),
     ]:
         raise Invalid(problems)
     try:
-        return compile_template(**sources)
+        return compile_template(**_sources(template))
     except TemplateError as error:
-        raise Invalid.field("html", "template_invalid", str(error)) from None
+        member = content.part_of(template)
+        raise Invalid.field(member, "template_invalid", str(error)) from None
 
 
 def _misshapen(subject: str) -> Iterator[Problem]:
@@ -240,18 +255,16 @@ def _misshapen(subject: str) -> Iterator[Problem]:
         yield Problem("/subject", "too_long", detail)
 
 
-def _faults(
-    sources: Mapping[str, str], *, custom: set[str], message_class: str
-) -> Iterator[Problem]:
-    takes_data = message_class == MessageClass.TRANSACTIONAL
-    for part, source in sources.items():
+def _faults(template: Template, *, custom: set[str]) -> Iterator[Problem]:
+    takes_data = template.message_class == MessageClass.TRANSACTIONAL
+    for pointer, source in content.written(template):
         try:
             analysis = liquid.check(source, reserved=merge_fields.ROOTS)
         except TemplateError as error:
-            yield Problem(f"/{part}", "template_invalid", str(error))
+            yield Problem(pointer, "template_invalid", str(error))
         else:
             for detail in merge_fields.unknown(analysis, custom=custom, takes_data=takes_data):
-                yield Problem(f"/{part}", "unknown_field", detail)
+                yield Problem(pointer, "unknown_field", detail)
 
 
 def _our_links(source: str) -> set[str]:
