@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Model
 
 from accounts.models import APIKey, AuditEntry, User, Workspace
@@ -60,16 +61,19 @@ def record(
     )
 
 
-@transaction.atomic
+@contextmanager
+def erasing() -> Iterator[None]:
+    """For erasing a person, in the caller's transaction: what is append-only gives up names."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL emailseq.erasing = 'on'")
+        yield
+        cursor.execute("SET LOCAL emailseq.erasing = 'off'")
+
+
 def forget(workspace_id: int, text: str) -> int:
     """Blank what names somebody, such as their address, in labels and changes; in how many.
 
-    Who did what to which object stays. For erasing a person, and nothing else.
+    While `erasing`, and for nothing else. Who did what to which object stays.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL emailseq.erasing = 'on'")
     query = {"workspace_id": workspace_id, "text": text.lower()}
-    forgotten = sql.run("accounts", "forget_labels", query)
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL emailseq.erasing = 'off'")
-    return forgotten
+    return sql.run("accounts", "forget_labels", query)

@@ -15,7 +15,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.utils.module_loading import import_string
 
 from emailseq.lib import clock
-from subscribers.models import Event, SignUp, Subscriber, Suppression
+from subscribers.models import ConsentEntry, Event, SignUp, Subscriber, Suppression
 
 Rows = Iterable[Mapping[str, Any]]
 Part = tuple[str, Rows]  # the name of a file, and what stands in it
@@ -50,6 +50,7 @@ def own_parts(person: Subscriber) -> Iterator[Part]:
             *("consented_at", "consent_source", "consent_text", "consent_ip"),
         ),
     )
+    yield "consents", told_consents(person)
     yield "tags", person.tags.order_by("id").values("tag__name")
     yield "segments", person.segments.values("segment__name", "entered_at")
     yield (
@@ -68,6 +69,12 @@ def own_parts(person: Subscriber) -> Iterator[Part]:
         ).values("address_key", "reason", "note", "created_at"),
     )
     yield "events", map(_event, Event.objects.filter(subscriber=person).order_by("id").iterator())
+
+
+def told_consents(person: Subscriber) -> Rows:
+    """The consent ledger of somebody: what they asked for, agreed to and left, oldest first."""
+    ledger = ConsentEntry.objects.filter(subscriber=person).order_by("id")
+    return ledger.values("list__name", "state", "at", "source", "text", "ip")
 
 
 def _profile(person: Subscriber) -> Mapping[str, Any]:

@@ -86,6 +86,18 @@ class OptIn(models.TextChoices):
     DOUBLE = "double", _("Double opt-in")
 
 
+class ConsentState(models.TextChoices):
+    """What a line of the consent ledger tells: a place as it is from then on, or that it is gone.
+
+    Values as those of `SubscriptionState`.
+    """
+
+    PENDING = "pending", _("Asked to join")
+    CONFIRMED = "confirmed", _("Agreed")
+    UNSUBSCRIBED = "unsubscribed", _("Withdrew")
+    REMOVED = "removed", _("Was taken off: an import was undone, or two people were one")
+
+
 class Frequency(models.TextChoices):
     """How often somebody wants marketing at most, from all sources together."""
 

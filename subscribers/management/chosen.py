@@ -37,9 +37,7 @@ def person_of(workspace: Workspace, name: str) -> Subscriber:
     people = Subscriber.objects.of(workspace).select_related("workspace")
     uid = ids.decode(Subscriber.prefix, name)
     try:
-        known = (
-            people.filter(uid=uid) if uid else people.filter(address_key=parse_address(name).key)
-        )
+        which = {"uid": uid} if uid else {"address_key": parse_address(name).key}
     except Invalid as error:
         raise CommandError(error.detail) from error
     if found := people.filter(**which).first():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from subscribers.models.consent import ConsentEntry
 from subscribers.models.event import Cursor, Event, EventKey, EventName, LogBase
 from subscribers.models.field import CustomField
 from subscribers.models.form import Form, SignUp
@@ -11,6 +12,7 @@ from subscribers.models.suppression import Suppression, SuppressionQuerySet
 from subscribers.models.tag import Tag, TagAssignment
 
 __all__ = [
+    "ConsentEntry",
     "Cursor",
     "CustomField",
     "Event",

@@ -13,6 +13,7 @@ from accounts.audit import Actor
 from emailseq.lib import addresses, clock, sql
 from subscribers import events, kinds
 from subscribers.models import (
+    ConsentEntry,
     SegmentMember,
     SignUp,
     Subscriber,
@@ -49,8 +50,10 @@ def erase(subscriber: Subscriber, *, by: Actor) -> bool:
     _blank(person)
     sql.run("subscribers", "forget_events", {"subscriber_id": person.pk})
     events.record(person, kinds.SUBSCRIBER_ERASED, by=by.kind)
-    for name in {email.lower(), key}:
-        audit.forget(person.workspace_id, name)
+    with audit.erasing():
+        ConsentEntry.objects.filter(subscriber=person).update(ip=None)
+        for name in {email.lower(), key}:
+            audit.forget(person.workspace_id, name)
     audit.record(person.workspace_id, "subscriber.erased", by=by, on=person)
     subscriber.refresh_from_db()
     # A backup that is restored knows them again: this line says whom to erase once more.
