@@ -30,6 +30,7 @@ class Link:
     clicked: int
     clicks: int
     machine_clicks: int
+    version_id: int
 
 
 def count(events: Sequence[Event]) -> None:
@@ -42,7 +43,8 @@ def links(kind: str, source_id: int) -> list[Link]:
     rows = (
         LinkRollup.objects.filter(source_kind=kind, source_id=source_id)
         .values_list(
-            *("step_key", "variant", "template_version__number", "template_version__links", "link")
+            *("step_key", "variant", "template_version__number", "template_version__links", "link"),
+            "template_version",
         )
         .annotate(
             clicked=Sum("first_count"),
@@ -52,8 +54,8 @@ def links(kind: str, source_id: int) -> list[Link]:
         .order_by("step_key", "variant", "template_version__number", "link")
     )
     return [
-        Link(step, variant, version, position, urls[position], *counts)
-        for step, variant, version, urls, position, *counts in rows
+        Link(step, variant, version, position, urls[position], *(people, clicks, machines), pk)
+        for step, variant, version, urls, position, pk, people, clicks, machines in rows
         if position < len(urls)  # behind the last one is what only machines find
     ]
 

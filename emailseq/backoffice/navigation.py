@@ -39,6 +39,13 @@ SECTIONS: list[tuple[Any, list[Entry]]] = [
         ],
     ),
     (
+        _("Results"),
+        [
+            Entry(_("Reports"), "monitoring", "reports", "reports:read"),
+            Entry(_("Conversions"), "sell", "analytics_conversion", "reports:read"),
+        ],
+    ),
+    (
         _("Audience"),
         [
             Entry(_("Subscribers"), "group", "subscribers_subscriber", "subscribers:read"),

@@ -7,7 +7,7 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from unfold.sites import UnfoldAdminSite
 
-from emailseq.backoffice import dashboard, inbox, navigation
+from emailseq.backoffice import dashboard, inbox, navigation, reports
 from emailseq.backoffice.mixins import WorkspaceAdmin
 from emailseq.backoffice.pages import Request
 
@@ -26,6 +26,18 @@ class BackofficeSite(UnfoldAdminSite):
     def extra_urls(self) -> list[URLPattern]:
         return [
             path("workspaces/", self.admin_view(navigation.choose_workspace), name="workspaces"),
+            path("reports/", self.admin_view(reports.index), name="reports"),
+            path("reports/<str:page>/", self.admin_view(reports.index), name="reports"),
+            path(
+                "reports/<str:kind>/<int:source_id>/",
+                self.admin_view(reports.source),
+                name="report",
+            ),
+            path(
+                "reports/<str:kind>/<int:source_id>/clicks/<int:version_id>/",
+                self.admin_view(reports.click_map),
+                name="click_map",
+            ),
             path("inbox/", self.admin_view(inbox.index), name="inbox"),
             path("inbox/<int:number>/", self.admin_view(inbox.message), name="inbox_message"),
             path("inbox/<int:number>/html/", self.admin_view(inbox.html), name="inbox_html"),

@@ -15,6 +15,7 @@ from django.urls import reverse
 from accounts.permissions import ROLES, granted
 from accounts.tests.backoffice import act, sign_in
 from accounts.tests.factories import UserFactory, WorkspaceFactory
+from campaigns.models import Campaign
 from emailseq.backoffice.navigation import SECTIONS
 from emailseq.backoffice.tests.world import list_actions, list_of, make_world, page_of, urls_of
 from sequences.models import Sequence
@@ -30,6 +31,10 @@ def every_page(world):
     yield reverse("admin:index")
     yield reverse("admin:inbox")
     yield reverse("admin:workspaces")
+    for page in ("overview", "delivery", "people"):
+        yield reverse("admin:reports", args=[page])
+    for model in (Sequence, Campaign):
+        yield reverse("admin:report", args=[model.source_kind, world[model].pk])
     for model, target in world.items():
         yield list_of(model)
         yield page_of(target)

@@ -12,6 +12,7 @@ from accounts.audit import SYSTEM
 from accounts.models import Membership, Workspace
 from accounts.services import create_api_key
 from accounts.tests.factories import MembershipFactory
+from analytics.conversions import create_conversion
 from campaigns.tests.factories import CampaignFactory
 from delivery.models import Feedback, Outbox, SendLedger
 from delivery.services import domains, mailboxes, transports, webhooks
@@ -89,12 +90,14 @@ def make_world(workspace: Workspace, *, text: str = "Harbour") -> World:
     )
     type(mailbox).objects.update(fault=text, failing_since=clock.now())
     thanks = send_transactional(workspace, template=_receipt(workspace), to=person, by=SYSTEM)
+    bought = create_conversion(workspace, name=text[:100], event_name="order_placed", by=SYSTEM)
     audited = workspace_audit(workspace)
     made = (membership, key, audited, sequence, sequence.steps.first(), run, person, template)
     made = (*made, sequence.live_version)
     rest = (sequence.list, sequence.sender, field, suppression, campaign, imported, doubtful, sent)
     known = EventName.objects.of(workspace).get()
     others = (
+        bought,
         domain,
         relay,
         lane,

@@ -1,0 +1,253 @@
+"""How the tables of reports look: their titles, the words of columns and cells, and figures."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, NamedTuple
+
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from analytics.numbers import Numbers
+from analytics.providers import Reputation
+from analytics.states import Attribution
+from analytics.tables import Cell, Table
+from delivery.states import SourceKind
+from emailseq.backoffice.columns import percent
+
+PAGES = {
+    "overview": gettext_lazy("Overview"),
+    "delivery": gettext_lazy("Deliverability"),
+    "people": gettext_lazy("Lists and people"),
+}
+LINES = (
+    ("clicked", gettext_lazy("Clicked"), "#d97706"),
+    ("opened", gettext_lazy("Opened (est.)"), "#0d9488"),
+    ("sent", gettext_lazy("Sent"), "var(--color-primary-300)"),
+)
+GROWTH = (
+    ("joined", gettext_lazy("Joined"), "#0d9488"),
+    ("left", gettext_lazy("Left"), "#d97706"),
+)
+TITLES = {
+    "days": gettext_lazy("By day"),
+    "sources": gettext_lazy("What sent most"),
+    "conversions": gettext_lazy("Conversions"),
+    "providers": gettext_lazy("Mailbox providers"),
+    "reasons": gettext_lazy("Why mail was put off or came back"),
+    "growth": gettext_lazy("Joined and left, by day"),
+    "lists": gettext_lazy("Lists"),
+    "cohorts": gettext_lazy("By week of entry: the part that opened or clicked, week by week"),
+    "steps": gettext_lazy("Emails"),
+    "links": gettext_lazy("Links"),
+    "time_to_open": gettext_lazy("Time to open (est.)"),
+}
+# What an empty table says.
+EMPTY = {
+    "sources": gettext_lazy("Nothing was sent in this time."),
+    "conversions": gettext_lazy(
+        "No conversions were counted. Say what people are to do in the end under Results → "
+        "Conversions."
+    ),
+    "providers": gettext_lazy("Nothing was sent in this time."),
+    "reasons": gettext_lazy("Nothing was put off, failed or came back."),
+    "lists": gettext_lazy("There is no list yet."),
+    "cohorts": gettext_lazy("Nobody became known in this time."),
+    "links": gettext_lazy("No link was followed yet."),
+    "steps": gettext_lazy("Nothing was sent yet."),
+}
+COLUMNS = {
+    "day": gettext_lazy("Day"),
+    "kind": gettext_lazy("Kind"),
+    "name": gettext_lazy("Name"),
+    "sent": gettext_lazy("Sent"),
+    "opened": gettext_lazy("Opened (est.)"),
+    "clicked": gettext_lazy("Clicked"),
+    "clicks": gettext_lazy("Clicks"),
+    "machine_clicks": gettext_lazy("By machines"),
+    "unsubscribed": gettext_lazy("Unsubscribed"),
+    "bounced": gettext_lazy("Bounced"),
+    "complained": gettext_lazy("Complaints"),
+    "failed": gettext_lazy("Failed"),
+    "skipped": gettext_lazy("Skipped"),
+    "deferred": gettext_lazy("Put off"),
+    "converted": gettext_lazy("Converted"),
+    "conversions": gettext_lazy("Conversions"),
+    "revenue": gettext_lazy("Revenue"),
+    "provider": gettext_lazy("Provider"),
+    "delivered_rate": gettext_lazy("Delivered"),
+    "complaint_rate": gettext_lazy("Complaint rate"),
+    "reputation": gettext_lazy("Reputation"),
+    "what": gettext_lazy("What"),
+    "why": gettext_lazy("Why"),
+    "count": gettext_lazy("How often"),
+    "joined": gettext_lazy("Joined"),
+    "left": gettext_lazy("Left"),
+    "net": gettext_lazy("Net"),
+    "list": gettext_lazy("List"),
+    "people": gettext_lazy("People"),
+    "churn": gettext_lazy("Churn"),
+    "entry": gettext_lazy("Week"),
+    "left_rate": gettext_lazy("Left"),
+    "step": gettext_lazy("Email"),
+    "variant": gettext_lazy("Variant"),
+    "template_version": gettext_lazy("Version"),
+    "position": gettext_lazy("Place"),
+    "url": gettext_lazy("Link"),
+    "within": gettext_lazy("Within"),
+    "share": gettext_lazy("Share"),
+    "attribution": gettext_lazy("Credit to"),
+    "window_days": gettext_lazy("Within days"),
+}
+WORDS: dict[str, dict[Any, Any]] = {
+    "what": {
+        "deferred": gettext_lazy("Put off"),
+        "failed": gettext_lazy("Failed"),
+        "bounced": gettext_lazy("Bounced"),
+    },
+    "kind": dict(SourceKind.choices),
+    "attribution": dict(Attribution.choices),
+    "reputation": {
+        Reputation.GOOD: gettext_lazy("Good"),
+        Reputation.WATCH: gettext_lazy("Watch"),
+        Reputation.BAD: gettext_lazy("Bad"),
+        Reputation.UNKNOWN: gettext_lazy("Too few to say"),
+    },
+}
+REPUTATION = {
+    Reputation.GOOD: gettext_lazy("Fewer than 1 in 1,000 messages are called spam. That is good."),
+    Reputation.WATCH: gettext_lazy(
+        "More than 1 in 1,000 messages are called spam: send less, and only to those who still "
+        "read. From 3 in 1,000 on, large providers turn mail away."
+    ),
+    Reputation.BAD: gettext_lazy(
+        "At least 3 in 1,000 messages are called spam: large providers turn such mail away. Stop, "
+        "and ask where these people come from."
+    ),
+    Reputation.UNKNOWN: gettext_lazy("Fewer than 1,000 messages were sent: too few to say."),
+}
+_RATES = ("delivered_rate", "complaint_rate", "churn", "left_rate", "share")
+_HIDDEN = ("source_id", "position", "opens", "machine_opened", "machine_clicked")
+_TEXT = ("name", "kind", "url", "list", "what", "why", "provider", "step", "attribution", "variant")
+
+
+class Figure(NamedTuple):
+    label: Any
+    value: str
+    note: str
+
+
+def figures(of: Numbers) -> list[Figure]:
+    """The numbers of one source, as cards."""
+    found = [
+        Figure(_("Sent"), f"{of.sent:,}", _("%s not sent") % f"{of.skipped + of.failed:,}"),
+        Figure(
+            _("Opened (est.)"),
+            percent(of.opened, of.sent),
+            _("%(people)s, %(times)s times; %(machines)s by machines")
+            % _times(of.opened, of.opens, of.machine_opened),
+        ),
+        Figure(
+            _("Clicked"),
+            percent(of.clicked, of.sent),
+            _("%(people)s, %(times)s times; %(machines)s by machines")
+            % _times(of.clicked, of.clicks, of.machine_clicked),
+        ),
+        share(_("Unsubscribed"), of.unsubscribed, of.sent),
+        share(_("Bounced"), of.bounced, of.sent),
+        share(_("Complaints"), of.complained, of.sent),
+    ]
+    if of.conversions:
+        found.append(share(_("Converted"), of.converted, of.sent))
+        found.append(Figure(_("Revenue"), money(of.revenue), _("%d conversions") % of.conversions))
+    return found
+
+
+def sums(by_day: Table) -> list[Figure]:
+    """The sums of a table of days, as cards."""
+    totals = {
+        name: sum(row[place] for row in by_day.rows)  # type: ignore[misc] # all are numbers
+        for place, name in enumerate(by_day.columns)
+        if name != "day"
+    }
+    return figures(Numbers(**totals))[: None if totals["conversions"] else 6]
+
+
+def share(label: Any, part: int, of: int) -> Figure:
+    return Figure(label, percent(part, of), f"{part:,}")
+
+
+def money(hundredths: int) -> str:
+    return f"{hundredths / 100:,.2f}"
+
+
+def table(of: Table) -> dict[str, Any]:
+    """A table as the pages show it: titled columns, and cells with their words."""
+    places = [place for place, name in enumerate(of.columns) if name not in _HIDDEN]
+    return {
+        "key": of.key,
+        "title": TITLES[of.key],
+        "columns": [(_title(of.columns[place]), of.columns[place] in _TEXT) for place in places],
+        "rows": [[_cell(of, row, place) for place in places] for row in of.rows],
+        "empty": EMPTY.get(of.key, ""),
+        "is_long": of.key in ("days", "growth"),
+    }
+
+
+def _title(column: str) -> Any:
+    if column.startswith("week_"):
+        return f"+{column.removeprefix('week_')}"
+    return COLUMNS[column]
+
+
+def _cell(of: Table, row: tuple[Cell, ...], place: int) -> dict[str, Any]:
+    name, value = of.columns[place], row[place]
+    cell: dict[str, Any] = {"text": _text(name, value), "is_text": name in _TEXT, "url": ""}
+    if name == "name" and "source_id" in of.columns:
+        kind, source_id = row[of.columns.index("kind")], row[of.columns.index("source_id")]
+        cell["url"] = reverse("admin:report", args=[kind, source_id])
+    if name.startswith("week_") and isinstance(value, float):
+        cell["heat"] = min(10, round(value * 10))
+    if name == "reputation":
+        cell["badge"] = {"bad": "bad", "watch": "paused", "good": "good"}.get(str(value), "unknown")
+    return cell
+
+
+def _text(name: str, value: Cell) -> Any:
+    if name in WORDS:
+        return WORDS[name].get(str(value), value)
+    if name == "within":
+        return _within(value)
+    if value is None:
+        return ""
+    if name in _RATES or name.startswith("week_"):
+        return _rate(float(value))  # type: ignore[arg-type] # rates are numbers
+    if name == "revenue":
+        return money(int(value))  # type: ignore[arg-type] # as above
+    if isinstance(value, date):
+        return date_format(value, "j M Y")
+    if name == "why":
+        return str(value).replace("_", " ") or _("no reason given")
+    return f"{value:,}" if isinstance(value, int) else value
+
+
+def _rate(value: float) -> str:
+    shown = 100 * value
+    digits = 0 if shown >= 10 or not shown else 1 if shown >= 1 else 2
+    return f"{shown:.{digits}f}\N{NARROW NO-BREAK SPACE}%"
+
+
+def _within(seconds: Cell) -> str:
+    if not isinstance(seconds, int):
+        return _("later")
+    if seconds < 3600:
+        return _("%d minutes") % (seconds // 60)
+    if seconds < 86_400:
+        return ngettext("%d hour", "%d hours", seconds // 3600) % (seconds // 3600)
+    return ngettext("%d day", "%d days", seconds // 86_400) % (seconds // 86_400)
+
+
+def _times(people: int, times: int, machines: int) -> dict[str, str]:
+    return {"people": f"{people:,}", "times": f"{times:,}", "machines": f"{machines:,}"}
