@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -131,8 +131,7 @@ class SetUpForm(VerbForm):
 
     @property
     def _job(self) -> Import:
-        assert isinstance(self.target, Import)
-        return self.target
+        return cast("Import", self.target)
 
     def _choices(self, place: int) -> list[Any]:
         job = self._job

@@ -24,7 +24,7 @@ from subscribers.imports.chunks import Policy
 from subscribers.imports.mapping import Column, chosen
 from subscribers.imports.read import Layout, examine, marked_encoding, rows
 from subscribers.imports.run import COUNTS, next_event_id
-from subscribers.models import CustomField, Import, ImportPart
+from subscribers.models import CustomField, Import, ImportPart, List
 from subscribers.services import Consent, evidence_of
 from subscribers.states import IMPORT_MOVES, ImportKind, ImportState, SuppressionReason
 
@@ -46,7 +46,8 @@ def upload(
 ) -> Import:
     """Store a file, see how it is written and guess what its columns mean; nobody comes in yet.
 
-    Settings as of `set_up`; `at_once` starts it. Raises Invalid for a file that people cannot be read from.
+    Settings as of `set_up`; `at_once` starts it. Raises Invalid for a file that people
+    cannot be read from.
     """
     text.check(file_name=file_name)
     job = Import.objects.create(
@@ -154,10 +155,16 @@ def check_ready(job: Import) -> None:
     columns_of_job(job)
     if job.kind == ImportKind.SUPPRESSIONS:
         return
-    if job.list is None or job.list.archived_at:
-        raise Invalid.field("list", "required", "Say on which list the people go.")
+    list_of(job)
     consent = Consent(job.consent_source) if job.consent_source else None
     evidence_of(consent, confirmed=job.confirmed)
+
+
+def list_of(job: Import) -> List:
+    """Where its people go. Raises Invalid when nobody has said so, or the list is put away."""
+    if job.list is None or job.list.archived_at:
+        raise Invalid.field("list", "required", "Say on which list the people go.")
+    return job.list
 
 
 def columns_of_job(job: Import) -> list[Column]:

@@ -72,7 +72,8 @@ def import_people(
         progress(job)
         try:
             error_file = ErrorFile(error_path, layout=layout, done_lines=job.line_count)
-            carry_on(job, layout, columns, by=by, refusals=error_file, progress=progress)
+            told = {"by": by, "refusals": error_file, "progress": progress}
+            carry_on(job, layout, columns, to=to, **told)
         except Stopped as stop:
             raise Conflict(f"“{job}” has been cancelled.") from stop
         except Exception:
@@ -86,6 +87,7 @@ def carry_on(
     layout: Layout,
     columns: Sequence[Column],
     *,
+    to: List,
     by: Actor,
     refusals: Refusals,
     until: float = inf,
@@ -95,9 +97,9 @@ def carry_on(
 
     Raises Stopped once it is cancelled: what was brought in until then stays.
     """
-    facts = _facts(job, by=by)
+    facts = _facts(job, to=to, by=by)
     for chunk in chunks_of(layout, columns, policy=job.policy, after=job.line_count):
-        _store(job, chunk, refusals, facts)
+        _store(job, chunk, refusals, facts, to=to)
         progress(job)
         if time.monotonic() > until:
             return False
@@ -161,14 +163,13 @@ def next_event_id() -> int:
     return int(last) + 1
 
 
-def _facts(job: Import, *, by: Actor) -> dict[str, Any]:
+def _facts(job: Import, *, to: List, by: Actor) -> dict[str, Any]:
     """What the statements that store a chunk are told about its import."""
-    assert job.list is not None
     consent = Consent(job.consent_source) if job.consent_source else None
-    at_once = job.confirmed or job.list.opt_in == OptIn.SINGLE
+    at_once = job.confirmed or to.opt_in == OptIn.SINGLE
     return evidence_of(consent, confirmed=job.confirmed) | {
         "workspace_id": job.workspace_id,
-        "list_id": job.list_id,
+        "list_id": to.pk,
         "created": kinds.SUBSCRIBER_CREATED,
         "updated": kinds.SUBSCRIBER_UPDATED,
         "placed": kinds.SUBSCRIPTION_CONFIRMED if at_once else kinds.SUBSCRIPTION_PENDING,
@@ -176,17 +177,18 @@ def _facts(job: Import, *, by: Actor) -> dict[str, Any]:
         "pending": SubscriptionState.PENDING,
         "at_once": at_once,
         "confirmed": job.confirmed,
-        "properties": json.dumps({"by": by.kind, "list_id": job.list_id, "import": job.public_id}),
+        "properties": json.dumps({"by": by.kind, "list_id": to.pk, "import": job.public_id}),
     }
 
 
 @transaction.atomic
-def _store(job: Import, chunk: Chunk, refusals: Refusals, facts: dict[str, Any]) -> None:
+def _store(
+    job: Import, chunk: Chunk, refusals: Refusals, facts: dict[str, Any], *, to: List
+) -> None:
     if chunk.refused:
         # On a disk before the chunk commits: a row too many is dropped by the run that resumes.
         refusals.add(chunk.refused)
-    assert job.list is not None
-    stage(chunk, to=job.list, policy=job.policy)
+    stage(chunk, to=to, policy=job.policy)
     facts = facts | {"now": clock.now()}
     [(created, updated)] = sql.fetch("subscribers", "import_people", facts)
     sql.run("subscribers", "import_places", facts)

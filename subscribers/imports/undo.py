@@ -24,6 +24,7 @@ from subscribers import events, kinds
 from subscribers.events import NewEvent
 from subscribers.imports.parts import Kept
 from subscribers.models import (
+    ConsentEntry,
     Event,
     Import,
     SegmentMember,
@@ -35,6 +36,8 @@ from subscribers.states import IMPORT_MOVES, SubscriptionState
 BATCH = 5_000
 # What the product does to people by itself, and what an undo says of them.
 _HARMLESS = (kinds.SEGMENT_ENTERED, kinds.SEGMENT_LEFT)
+# What may tell of people who are gone: the log and the proof stay, a membership goes with them.
+_STAYING = (ConsentEntry, Event, SegmentMember)
 _COUNTS = (
     *("people_removed", "people_kept", "values_restored", "values_kept"),
     *("places_removed", "places_kept", "suppressions_lifted"),
@@ -109,7 +112,7 @@ def _that_need_people() -> Iterator[tuple[type[models.Model], str]]:
     for relation in Subscriber._meta.get_fields(include_hidden=True):
         if isinstance(relation, models.ManyToOneRel):
             model: Any = relation.related_model
-            if model not in (Event, SegmentMember):
+            if model not in _STAYING:
                 yield model, relation.field.name
 
 
@@ -152,8 +155,8 @@ def _facts(job: Import, *, by: Actor) -> dict[str, Any]:
 
 
 def _count(job: Import, name: str, number: int = 1) -> None:
-    assert job.undo_report is not None
-    job.undo_report[name] += number
+    report = job.undo_report or {}
+    job.undo_report = {**report, name: report[name] + number}
 
 
 def _remember(job: Import, **changes: Any) -> None:

@@ -12,7 +12,7 @@ from django.db import DatabaseError, connection
 
 from accounts.audit import Actor
 from emailseq.lib import clock, state
-from emailseq.lib.errors import AppError, Conflict, Invalid
+from emailseq.lib.errors import AppError, Conflict
 from subscribers.imports import jobs, parts, run, suppressions, undo
 from subscribers.imports.dry_run import look_ahead, preview_suppressions
 from subscribers.imports.mapping import Column
@@ -80,8 +80,8 @@ def _preview(
     if job.kind == ImportKind.SUPPRESSIONS:
         told |= {"workspace": job.workspace, "reason": job.reason}
         return preview_suppressions(layout, columns, **told)
-    assert job.list is not None
-    return asdict(look_ahead(layout, columns, to=job.list, policy=job.policy, **told))
+    to = jobs.list_of(job)
+    return asdict(look_ahead(layout, columns, to=to, policy=job.policy, **told))
 
 
 def _run(job: Import, *, until: float) -> None:
@@ -93,9 +93,9 @@ def _run(job: Import, *, until: float) -> None:
         if job.kind == ImportKind.SUPPRESSIONS:
             suppressions.carry_on(job, layout, columns, **told)
             return
-        assert job.list is not None
-        with run.alone(job.list):
-            run.carry_on(job, layout, columns, **told)
+        to = jobs.list_of(job)
+        with run.alone(to):
+            run.carry_on(job, layout, columns, to=to, **told)
 
 
 def _actor(job: Import) -> Actor:
