@@ -34,6 +34,11 @@ class WorkspaceForm(VerbForm):
         required=False, label=_("Marketing messages to one person a day, at most")
     )
     cap_per_week = forms.IntegerField(required=False, label=_("… and a week, at most"))
+    approval_above = forms.IntegerField(
+        required=False,
+        label=_("Approval by a second person above so many recipients"),
+        help_text=_("Empty: whoever may send sends alone."),
+    )
 
     def values_of(self, target: Workspace) -> dict[str, Any]:
         return {**super().values_of(target), **(target.awake or {})}

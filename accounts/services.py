@@ -38,7 +38,8 @@ def create_workspace(*, name: str, slug: str, by: Actor, postal_address: str = "
 @transaction.atomic
 def update_workspace(workspace: Workspace, *, by: Actor, **changes: Any) -> Workspace:
     """Change name, postal_address, time_zone, awake (when marketing may reach people, as
-    `localtime.stored` has it; None: always), cap_per_day or cap_per_week (None: no cap).
+    `localtime.stored` has it; None: always), cap_per_day or cap_per_week (None: no cap), or
+    approval_above (None: nobody needs a second person).
 
     Raises Invalid.
     """
@@ -80,12 +81,18 @@ def _check_cap(name: str, value: int | None) -> None:
         raise Invalid.field(name, "out_of_range", "A cap is between 1 and 100 messages.")
 
 
+def _check_approval(name: str, value: int | None) -> None:
+    if value is not None and not 1 <= value <= 10_000_000:
+        raise Invalid.field(name, "out_of_range", "That is between 1 and 10,000,000 recipients.")
+
+
 _WORKSPACE_CHECKS: dict[str, Callable[[str, Any], None]] = {
     "name": _check_name,
     "time_zone": _check_zone,
     "awake": _check_awake,
     "cap_per_day": _check_cap,
     "cap_per_week": _check_cap,
+    "approval_above": _check_approval,
 }
 WORKSPACE_SETTINGS = {*_WORKSPACE_CHECKS, "postal_address"}
 

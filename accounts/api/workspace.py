@@ -31,12 +31,17 @@ class WorkspaceSettingsSerializer(ResourceSerializer):
         required=False, allow_null=True, help_text="Marketing messages to one person in 24 hours."
     )
     cap_per_week = serializers.IntegerField(required=False, allow_null=True)
+    approval_above = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        help_text="A campaign to more recipients is sent only once a second person approves.",
+    )
 
     class Meta:
         model = Workspace
         fields = [
             *("id", "name", "slug", "postal_address", "time_zone"),
-            *("awake", "cap_per_day", "cap_per_week", "created_at"),
+            *("awake", "cap_per_day", "cap_per_week", "approval_above", "created_at"),
         ]
         read_only_fields = ["slug"]
 

@@ -20,6 +20,8 @@ class Workspace(models.Model):
     awake = models.JSONField(null=True, blank=True)
     cap_per_day = models.PositiveSmallIntegerField(null=True, blank=True)
     cap_per_week = models.PositiveSmallIntegerField(null=True, blank=True)
+    # A campaign to more people than this needs a second person; None: none does.
+    approval_above = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     def __str__(self) -> str:

@@ -34,6 +34,7 @@ def test_settings_are_shown_and_changed(api, workspace):
         "awake": {**NIGHTS, "weekdays": [1, 2, 3, 4, 5], "zone": "workspace"},
         "cap_per_day": 2,
         "cap_per_week": 5,
+        "approval_above": None,
     }
 
     changed = api("PATCH", "/workspace", changes)
@@ -63,6 +64,7 @@ def test_caps_and_quiet_hours_can_be_taken_back(api, workspace):
         ({"name": "a\0b"}, "/name"),
         ({"cap_per_day": 0}, "/cap_per_day"),
         ({"cap_per_week": 1000}, "/cap_per_week"),
+        ({"approval_above": 0}, "/approval_above"),
         ({"awake": {"opens": "7", "closes": "22:00"}}, "/awake/opens"),
         ({"awake": {"opens": "07:00", "closes": "07:00"}}, "/awake"),
         ({"awake": {**NIGHTS, "weekdays": [8]}}, "/awake/weekdays/0"),
