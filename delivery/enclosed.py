@@ -25,8 +25,8 @@ async def read(
     if not runs:
         return {}, set()
     told, light, heavy, room = dict[int, Told](), list[int](), set[int](), MOST_BYTES - taken
-    for run, data, headers, expires_at, weight in await fetch("told_of", {"runs": [*runs]}):
-        told[runs[run]] = Told(data, headers, expires_at)
+    for run, *facts, weight in await fetch("told_of", {"runs": [*runs]}):
+        told[runs[run]] = Told(*facts)
         if weight:
             room -= weight
             light.append(run) if room >= 0 else heavy.add(runs[run])

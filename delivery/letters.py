@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache, partial
@@ -29,6 +30,7 @@ from templates_app.rendering import Addresses
 UTC = ZoneInfo("UTC")
 UNFOLLOWED = (SourceKind.CONFIRMATION, SourceKind.NOTICE, SourceKind.TRANSACTIONAL)
 NOTHING: Mapping[str, Any] = {}
+_READS_DATA = re.compile(r"\{[{%].*\bdata\b", re.DOTALL)
 
 
 class Told(NamedTuple):
@@ -37,6 +39,8 @@ class Told(NamedTuple):
     data: Mapping[str, Any] = NOTHING
     headers: Mapping[str, str] = NOTHING
     expires_at: datetime | None = None
+    to_name: str = ""  # instead of the subscriber's
+    track: bool = False
     files: Sequence[File] = ()
 
 
@@ -208,7 +212,7 @@ def write(
     if told.data:
         context["data"] = told.data
     if row.kind in UNFOLLOWED:
-        addresses = _unfollowed(row, compiled, context, paper.mint.base_url)
+        addresses = _unfollowed(row, compiled, context, paper.mint.base_url, track=told.track)
     else:
         addresses = paper.mint.addresses(
             row.id, links=len(compiled.links), trapped=paper.letterhead.one_click
@@ -218,7 +222,7 @@ def write(
     bounce, leave = _ways_back(row, paper)
     data = envelope.assemble(
         paper.letterhead,
-        to_name=f"{row.first_name} {row.last_name}".strip(),
+        to_name=told.to_name or f"{row.first_name} {row.last_name}".strip(),
         to_email=row.email,
         subject=parts.subject,
         date=now,
@@ -273,12 +277,23 @@ def _pages(row: Claimed, pages: Mapping[str, str], base_url: str) -> Mapping[str
 
 
 def _unfollowed(
-    row: Claimed, compiled: Compiled, context: Mapping[str, Any], base_url: str
+    row: Claimed, compiled: Compiled, context: Mapping[str, Any], base_url: str, *, track: bool
 ) -> Addresses:
-    """The addresses of a message that nobody follows, such as one that asks for a yes."""
+    """The addresses of a message that nobody follows, such as one that asks for a yes.
+
+    Whoever wants to `track` it hears of opens and clicks, but for links that read `data`: these are
+    keys and the like, which are none of ours and will be forgotten.
+    """
     links = Links(base_url, row.id)
     ours = {"confirm": links.confirm, "not_me": links.not_me}
-    return rendering.untracked(compiled, context, links=ours)
+    addresses = rendering.untracked(compiled, context, links=ours)
+    if not track:
+        return addresses
+    ends = [
+        end if _READS_DATA.search(link) else rendering.address(links.click(number))
+        for number, (link, end) in enumerate(zip(compiled.links, addresses.ends, strict=True))
+    ]
+    return addresses._replace(ends=ends, pixel=rendering.address(links.open_pixel))
 
 
 def sign(letters: Iterable[Letter], *, now: datetime) -> list[Letter]:

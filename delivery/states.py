@@ -50,6 +50,17 @@ class Outcome(models.TextChoices):
     FAILED = "failed", _("Failed")
 
 
+class MessageState(models.TextChoices):
+    """How far a transactional message has come: how it waits, or its outcome."""
+
+    QUEUED = "queued", _("Queued")
+    HELD = "held", _("Held")
+    IN_DOUBT = "in_doubt", _("In doubt")
+    SENT = "sent", _("Sent")
+    SKIPPED = "skipped", _("Skipped")
+    FAILED = "failed", _("Failed")
+
+
 class Failure(models.TextChoices):
     """Why a message failed or came back, where that speaks against its source; an event's verdict.
 

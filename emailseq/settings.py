@@ -254,6 +254,7 @@ SPECTACULAR_SETTINGS = {
         "EnrollmentState": "sequences.states.EnrollmentState",
         "ImportKind": "subscribers.states.ImportKind",
         "ImportState": "subscribers.states.ImportState",
+        "MessageState": "delivery.states.MessageState",
         "KeyState": "delivery.states.KeyState",
         "SequenceState": "sequences.states.SequenceState",
         "SourceKind": "delivery.states.SourceKind",

@@ -6,24 +6,16 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from delivery.models import TransactionalMessage
-from delivery.services.transactional import cancel_transactional
+from delivery.services.transactional import cancel_transactional, retry_transactional
+from delivery.states import MessageState
 from emailseq.backoffice.columns import BADGES, column, subscriber_link
 from emailseq.backoffice.mixins import WorkspaceAdmin
 from emailseq.backoffice.pages import Request
 from emailseq.backoffice.verbs import Verb
 
-STATES = {
-    "queued": _("Queued"),
-    "held": _("Held"),
-    "in_doubt": _("In doubt"),
-    "sent": _("Sent"),
-    "skipped": _("Skipped"),
-    "failed": _("Failed"),
-}
-
 
 def _state(row: Any) -> tuple[str, Any]:
-    return row.state, STATES.get(row.state, "–")
+    return row.state, dict(MessageState.choices).get(row.state, "–")
 
 
 @admin.register(TransactionalMessage)
@@ -47,6 +39,14 @@ class TransactionalMessageAdmin(WorkspaceAdmin):
             icon="cancel",
             title=_("Cancel this message?"),
             done=_("Cancelled, unless it was on its way."),
+        ),
+        Verb(
+            retry_transactional,
+            name="retry",
+            label=_("Send it again"),
+            icon="send",
+            title=_("Send again what was not sent?"),
+            done=_("It is queued again."),
         ),
     )
 

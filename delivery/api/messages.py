@@ -12,8 +12,9 @@ from rest_framework.response import Response
 from accounts.api.resources import Resource, Verb, reads
 from accounts.authentication import ApiRequest
 from delivery.enclosures import File
-from delivery.models import SenderIdentity, TransactionalMessage
+from delivery.models import Outbox, SenderIdentity, SendLedger, TransactionalMessage, Transport
 from delivery.services import transactional as services
+from delivery.states import MessageState
 from emailseq.lib.api import problems
 from emailseq.lib.api.fields import Email, Reference, ResourceSerializer, Strict
 from emailseq.lib.api.parsers import FilesParser
@@ -33,7 +34,7 @@ class MessageSerializer(ResourceSerializer):
     subscriber = Reference(Subscriber.objects.all(), read_only=True)
     sender = Reference(SenderIdentity.objects.all(), read_only=True)
     email = serializers.CharField(source="subscriber.email", read_only=True)
-    state = serializers.ChoiceField(["queued", "held", "in_doubt", "sent", "skipped", "failed"])
+    state = serializers.ChoiceField(MessageState.choices)
     reason = serializers.CharField(read_only=True, help_text="Why it was not sent.")
     finished_at = serializers.DateTimeField(read_only=True, allow_null=True)
 
@@ -41,8 +42,33 @@ class MessageSerializer(ResourceSerializer):
         model = TransactionalMessage
         fields = [
             *("id", "template", "subscriber", "email", "sender", "send_at", "expires_at"),
+            "track",
             *("state", "reason", "created_at", "finished_at"),
         ]
+
+
+class AttemptSerializer(serializers.Serializer[Any]):
+    """Once that a message was queued, and what came of it."""
+
+    queued_at = serializers.DateTimeField()
+    state = serializers.SerializerMethodField()
+    tries = serializers.IntegerField(source="attempts", help_text="How often it was handed over.")
+    transport = Reference(Transport.objects.all(), allow_null=True)
+    reply = serializers.SerializerMethodField()
+    reason = serializers.CharField(default="")
+    finished_at = serializers.DateTimeField(default=None, allow_null=True)
+
+    @extend_schema_field(serializers.ChoiceField(MessageState.choices))
+    def get_state(self, row: Outbox | SendLedger) -> str:
+        return row.outcome if isinstance(row, SendLedger) else row.place
+
+    def get_reply(self, row: Outbox | SendLedger) -> str:
+        """What the server said last."""
+        return row.reply if isinstance(row, SendLedger) else row.last_reply
+
+
+class Attempts(serializers.Serializer[Any]):
+    data = AttemptSerializer(many=True)
 
 
 class Recipient(Strict):
@@ -50,9 +76,12 @@ class Recipient(Strict):
 
     subscriber = Reference(Subscriber.objects.all(), required=False)
     email = Email(max_length=254, required=False)
+    name = serializers.CharField(
+        max_length=100, required=False, help_text="Else the subscriber's, if that is known."
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if len(attrs) != 1:
+        if len(attrs.keys() & {"subscriber", "email"}) != 1:
             detail = "Say to whom: either `subscriber` or `email`."
             raise serializers.ValidationError(detail, "required")
         return attrs
@@ -97,6 +126,9 @@ class NewTransactionalMessage(Strict):
         child=serializers.CharField(trim_whitespace=False),
         required=False,
         help_text="`X-…`, `References` and `In-Reply-To`.",
+    )
+    track = serializers.BooleanField(
+        required=False, help_text="Count opens and clicks, but for links that read `data`."
     )
     attachments = serializers.ListField(
         child=AttachedFile(), required=False, help_text="5 at most, and 5 MB in all."
@@ -149,10 +181,13 @@ class Messages(Resource):
     serializer_class = MessageSerializer
     inputs = {"create": NewTransactionalMessage, "batch": MessageBatch}
     parser_classes = (FilesParser,)
-    permissions = reads("delivery", create="messages:send", batch="messages:send")
+    permissions = reads(
+        "delivery", create="messages:send", batch="messages:send", attempts="delivery:read"
+    )
     verbs = {
         "cancel": Verb(services.cancel_transactional, "messages:send"),
         "resolve": Verb(services.resolve_transactional, "messages:send", Resolution),
+        "retry": Verb(services.retry_transactional, "messages:send"),
     }
 
     def create(self, request: ApiRequest) -> Response:
@@ -179,11 +214,19 @@ class Messages(Resource):
         summary = {"queued": len(results) - errors, "error": errors}
         return Response({"results": results, "summary": summary})
 
+    @extend_schema(responses=Attempts)
+    @action(detail=True)
+    def attempts(self, request: ApiRequest, **_: Any) -> Response:
+        """Each time that it was queued, the first one first: tries, transport, answer."""
+        return Response(Attempts({"data": self.get_object().attempts()}).data)
+
 
 def _arguments(asked: dict[str, Any]) -> dict[str, Any]:
     """A body as the arguments of the verb."""
-    (to,) = asked.pop("to").values()
-    return {**asked, "to": to}
+    to = asked.pop("to")
+    name = to.pop("name", "")
+    (person,) = to.values()
+    return {**asked, "to": person, "to_name": name}
 
 
 def _judged(judge: NewTransactionalMessage, item: Any) -> dict[str, Any] | Invalid:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from django.conf import settings
@@ -15,9 +16,16 @@ from accounts.audit import Actor
 from accounts.models import Workspace
 from delivery import enclosures
 from delivery.enclosures import File
-from delivery.models import Attachment, Outbox, SenderIdentity, Source, TransactionalMessage
+from delivery.models import (
+    Attachment,
+    Outbox,
+    SenderIdentity,
+    SendLedger,
+    Source,
+    TransactionalMessage,
+)
 from delivery.services.messages import NewMessage, cancel, mirror, queue_many, resolve_in_doubt
-from delivery.states import MessageClass, Priority, SourceKind
+from delivery.states import MessageClass, Outcome, Priority, SourceKind
 from emailseq.lib import clock, sql
 from emailseq.lib.errors import AppError, Invalid, Problem, StateConflict
 from subscribers import services as people
@@ -41,12 +49,16 @@ def send_transactional(
     expires_at: datetime | None = None,
     headers: Mapping[str, str] | None = None,
     attachments: Sequence[File] = (),
+    to_name: str = "",
+    track: bool = False,
 ) -> TransactionalMessage:
     """Queue a message to a person, or to an address: who is new there becomes a subscriber, without
     any consent.
 
     It leaves before all others, at once or at `send_at`, but not at `expires_at` or later. `data`
     is what the template reads as `data.…`; without a sender the workspace's first one writes.
+    `to_name` stands beside the address, instead of the subscriber's name. With `track` opens and
+    clicks are counted.
     Raises Invalid: for a template that is not transactional or not published, for all that `data`
     lacks, and for headers and attachments that `enclosures` does not let pass.
     """
@@ -54,6 +66,8 @@ def send_transactional(
     _check_data(version, data or {})
     _check_enclosures(headers or {}, attachments)
     _check_times(send_at, expires_at)
+    if not to_name.isprintable():
+        raise Invalid.field("to/name", "invalid_characters", "A name is one line of plain text.")
     sender = sender or SenderIdentity.objects.of(workspace).order_by("id").first()
     if sender is None:
         raise Invalid.field("sender", "required", "The workspace has no sender.")
@@ -67,28 +81,13 @@ def send_transactional(
         headers=headers or {},
         send_at=send_at,
         expires_at=expires_at,
+        to_name=to_name,
+        track=track,
     )
     Attachment.objects.bulk_create(
         [Attachment(message=made, **file._asdict()) for file in attachments]
     )
-    source: dict[str, Any] = {"kind": SourceKind.TRANSACTIONAL, "source_id": template.pk}
-    if not Source.objects.filter(**source).exists():
-        mirror(workspace=workspace, name=template.name, **source)
-    message = NewMessage(
-        workspace_id=workspace.pk,
-        step_key="",
-        run=made.pk,
-        variant="",
-        subscriber_id=person.pk,
-        list_id=None,
-        template_version_id=version.pk,
-        sender_id=sender.pk,
-        message_class=MessageClass.TRANSACTIONAL,
-        priority=Priority.TRANSACTIONAL,
-        run_at=send_at,
-        **source,
-    )
-    queue_many([message], now=clock.now())
+    _queue(made, version)
     return made
 
 
@@ -99,9 +98,18 @@ def send_many(
     """Queue a message for each of these, the arguments of `send_transactional`; what is wrong with
     one does not stop the others, and what was wrong before stays in its place.
     """
-    return [
-        each if isinstance(each, AppError) else _tried(workspace, each, by=by) for each in asked
-    ]
+    results = dict(enumerate(asked))
+    good = {index: each for index, each in results.items() if not isinstance(each, AppError)}
+    # Rows are locked in one order by everybody: templates' sources, then people by address.
+    for template in sorted({each["template"] for each in good.values()}, key=attrgetter("pk")):
+        _mirror(template)
+    for index in sorted(good, key=lambda index: _address(good[index]["to"])):
+        results[index] = _tried(workspace, good[index], by=by)
+    return list(results.values())
+
+
+def _address(to: Subscriber | str) -> str:
+    return to.address_key if isinstance(to, Subscriber) else to.strip().lower()
 
 
 def _tried(
@@ -128,8 +136,8 @@ def cancel_transactional(message: TransactionalMessage, *, by: Actor) -> bool:
 
 
 def forget(limit: int = 1000) -> int:
-    """Delete the attachments of messages that are finished, and some time later the data and
-    headers, which may be secrets or about people; how many rows that were.
+    """Delete the attachments of messages that were sent, and some time after their end the data,
+    headers and files of all, which may be secrets or about people; how many rows that were.
     """
     query = {"limit": limit, "before": clock.now() - settings.TRANSACTIONAL_DATA_FOR}
     names = ("forget_files", "forget_data")
@@ -141,17 +149,58 @@ def resolve_transactional(message: TransactionalMessage, *, outcome: str, by: Ac
     """Decide what nobody can know: whether a message in doubt counts as `sent`, or is to be sent
     once more (`resend`), with the same Message-ID. Raises StateConflict where there is no doubt.
     """
-    doubtful = Outbox.objects.in_doubt().filter(
-        kind=SourceKind.TRANSACTIONAL,
-        source_id=message.template_id,
-        subscriber=message.subscriber_id,
-        run=message.pk,
-    )
-    row = doubtful.first()
+    row = Outbox.objects.in_doubt().filter(**message.key).first()
     if row is None or not resolve_in_doubt(row, as_sent=outcome == "sent", by=by):
         state = TransactionalMessage.objects.with_state().get(pk=message.pk).state  # type: ignore[attr-defined]
         allowed = ["cancel"] if state in ("queued", "held") else []
         raise StateConflict("The message is not in doubt.", state=state, allowed=allowed)
+
+
+@transaction.atomic
+def retry_transactional(message: TransactionalMessage, *, by: Actor) -> None:
+    """Queue once more what was not sent, by the template as it is published now.
+
+    Raises StateConflict unless it has failed or was skipped, and once its data may be forgotten;
+    Invalid if the template reads what is not among them.
+    """
+    TransactionalMessage.objects.select_for_update(no_key=True).get(pk=message.pk)
+    now = TransactionalMessage.objects.with_state().get(pk=message.pk)
+    if now.state not in (Outcome.FAILED, Outcome.SKIPPED) or now.finished_at is None:
+        allowed = ["cancel"] if now.state in ("queued", "held") else []
+        raise StateConflict("It did not fail.", state=now.state, allowed=allowed)
+    if now.finished_at < clock.now() - settings.TRANSACTIONAL_DATA_FOR:
+        raise StateConflict("What it said is forgotten.", state=now.state, allowed=[])
+    version = _published(message.template)
+    _check_data(version, message.data)
+    _queue(message, version, step_key=f"again-{SendLedger.objects.filter(**message.key).count()}")
+    audit.record(message.workspace_id, "message.retried", by=by, on=message)
+
+
+def _queue(message: TransactionalMessage, version: TemplateVersion, *, step_key: str = "") -> None:
+    _mirror(message.template)
+    place = NewMessage(
+        workspace_id=message.workspace_id,
+        kind=SourceKind.TRANSACTIONAL,
+        source_id=message.template_id,
+        step_key=step_key,
+        run=message.pk,
+        variant="",
+        subscriber_id=message.subscriber_id,
+        list_id=None,
+        template_version_id=version.pk,
+        sender_id=message.sender_id,
+        message_class=MessageClass.TRANSACTIONAL,
+        priority=Priority.TRANSACTIONAL,
+        run_at=message.send_at,
+    )
+    queue_many([place], now=clock.now())
+
+
+def _mirror(template: Template) -> None:
+    """Its source, where that is not known yet."""
+    source: dict[str, Any] = {"kind": SourceKind.TRANSACTIONAL, "source_id": template.pk}
+    if not Source.objects.filter(**source).exists():
+        mirror(workspace=template.workspace, name=template.name, **source)
 
 
 def _published(template: Template) -> TemplateVersion:
