@@ -6,20 +6,22 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import Actor
 from emailseq.backoffice.columns import column
 from emailseq.backoffice.forms import VerbForm
 from emailseq.backoffice.mixins import WorkspaceAdmin
-from emailseq.backoffice.pages import Request
+from emailseq.backoffice.pages import Request, allows
 from emailseq.backoffice.verbs import Verb, create, edit
 from emailseq.lib import clock
 from emailseq.lib.errors import Invalid
 from sequences.models import Enrollment, Sequence
 from sequences.services import enroll
 from subscribers import fields, services
-from subscribers.admin import timeline
+from subscribers.admin import personal, timeline
 from subscribers.models import (
     CustomField,
     List,
@@ -28,7 +30,7 @@ from subscribers.models import (
     Tag,
 )
 from subscribers.services import Consent
-from subscribers.states import FieldKind, SuppressionReason
+from subscribers.states import FieldKind, Frequency, SuppressionReason
 
 SHOWN_ENROLLMENTS = 20
 
@@ -43,6 +45,13 @@ class ProfileForm(VerbForm):
     last_name = forms.CharField(max_length=100, required=False)
     time_zone = forms.CharField(
         max_length=64, required=False, help_text=_("For example Europe/Berlin")
+    )
+    language = forms.CharField(max_length=10, required=False, help_text=_("For example en or de"))
+    frequency = forms.ChoiceField(
+        choices=Frequency.choices,
+        required=False,
+        label=_("Marketing"),
+        help_text=_("What they want at most, from all sources together."),
     )
 
     def extra_fields(self) -> dict[str, forms.Field]:
@@ -63,6 +72,7 @@ class ProfileForm(VerbForm):
 
     def arguments(self) -> dict[str, Any]:
         given = super().arguments()
+        given["frequency"] = given["frequency"] or Frequency.ALL
         custom = {field: given.pop(f"field_{field.key}") for field in self.custom}
         touched = {
             field.key: _value(field, text)
@@ -219,7 +229,34 @@ class SubscriberAdmin(WorkspaceAdmin):
             sentence=_("Nothing is sent to {} any more, whatever it is on."),
             done=_("Nothing is sent to {} any more."),
         ),
+        *personal.VERBS,
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        own = {"proof": self.proof, "export": self.export}
+        return [
+            *(
+                path(
+                    f"<path:object_id>/{name}/",
+                    self.admin_site.admin_view(view),
+                    name=f"subscribers_subscriber_{name}",
+                )
+                for name, view in own.items()
+            ),
+            *super().get_urls(),
+        ]
+
+    def proof(self, request: Request, object_id: str) -> HttpResponseBase:
+        """What they have agreed to, to be printed."""
+        return personal.proof(request, self.get_object(request, object_id))
+
+    def export(self, request: Request, object_id: str) -> HttpResponseBase:
+        """Everything that is stored of them, as a file."""
+        return personal.export(request, self.get_object(request, object_id))
+
+    def is_open(self, target: Any) -> bool:
+        """Nothing can be done to who is forgotten."""
+        return target.erased_at is None
 
     def page_context(self, request: Request, target: Subscriber) -> dict[str, Any]:
         shown = request.GET.get("show", "")
@@ -239,5 +276,7 @@ class SubscriberAdmin(WorkspaceAdmin):
             "subscriptions": target.subscriptions.select_related("list").order_by("-id"),
             "tags": target.tags.select_related("tag").order_by("tag__name"),
             "enrollments": enrollments.order_by("-id")[:SHOWN_ENROLLMENTS],
+            "snoozed": bool(target.snoozed_until and target.snoozed_until > clock.now()),
+            "may_export": allows(request, "exports:create"),
             "suppression": suppressions.stopping(target.address_key).first(),
         }
