@@ -10,6 +10,7 @@ from emailseq.lib.errors import Problem
 from templates_app import mjml
 from templates_app.blocks.fields import Address, Condition, Some, Words, faults_of, schema_of
 from templates_app.blocks.kinds import (
+    BRAND,
     KINDS,
     MAX_BLOCKS,
     NESTED,
@@ -116,6 +117,25 @@ def _repeated(document: Document, at: str) -> list[Problem]:
             found.append(Problem(f"{pointer}/id", "duplicate", detail))
         seen.add(block["id"])
     return found
+
+
+def faults_of_saved(blocks: Any, *, at: str = "") -> list[Problem]:
+    """All that is wrong with blocks that are saved to be put into documents."""
+    inside = tuple(kind for kind in KINDS if kind != "saved")
+    made = {"v": VERSION, "blocks": blocks}
+    found = list(faults_of_blocks(blocks, at, kinds=inside))
+    return found or [
+        Problem(each.pointer.replace("/blocks", at, 1), each.code, each.detail)
+        for each in _repeated(made, "")
+    ]
+
+
+def faults_of_brand(members: dict[str, Any]) -> Iterator[Problem]:
+    """What is wrong with the members of a brand; colours may not be empty."""
+    yield from faults_of(members, BRAND, "")
+    for key in ("accent", "canvas", "paper", "text"):
+        if members.get(key) == "":
+            yield Problem(f"/{key}", "required", "Write a colour as six digits, such as #2457d6.")
 
 
 def walk(

@@ -66,7 +66,8 @@ class Address(Field):
     """Where a link leads or an image lies: scheme and host written out, Liquid behind them."""
 
     default: str = ""
-    is_image: bool = False
+    max: int = 2000
+    on_web: bool = False  # a page or file on the web, and nothing else
 
     def faults(self, value: Any, at: str) -> Iterator[Problem]:
         if not isinstance(value, str):
@@ -74,16 +75,16 @@ class Address(Field):
         elif not value.strip():
             if self.required:
                 yield Problem(at, "required", "Say where it leads, such as https://example.com/.")
-        elif len(value) > 2000:
-            yield Problem(at, "too_long", "An address has at most 2000 characters.")
-        elif not (_WEB.match(value) or (not self.is_image and _OTHER.match(value))):
+        elif len(value) > self.max:
+            yield Problem(at, "too_long", f"This address is longer than {self.max} characters.")
+        elif not (_WEB.match(value) or (not self.on_web and _OTHER.match(value))):
             detail = f"“{value[:60]}” is no address: write it out, such as https://example.com/."
             yield Problem(at, "invalid_address", detail)
         else:
             yield from _liquid(value, at)
 
     def schema(self) -> Json:
-        return {"type": "string", "maxLength": 2000}
+        return {"type": "string", "maxLength": self.max}
 
 
 @dataclass(frozen=True)

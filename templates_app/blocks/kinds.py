@@ -38,7 +38,7 @@ _MEMBERS: dict[str, dict[str, Field]] = {
     },
     "text": {"text": Words(required=True, max=20_000, lines=True), "align": _ALIGN},
     "image": {
-        "src": Address(required=True, is_image=True),
+        "src": Address(required=True, on_web=True),
         "alt": Words(required=True, max=300),
         "href": Address(),
         "width": Whole(min=16, max=600, default=544),
@@ -94,6 +94,14 @@ THEME: dict[str, Field] = {
     "font": Choice(values=FONTS),
     "heading_font": Choice(values=FONTS),
     "corners": Choice(values=CORNERS),
+}
+
+BRAND: dict[str, Field] = {
+    **THEME,
+    "website": Address(max=200, on_web=True),
+    "logo": Address(on_web=True),
+    "logo_alt": Words(max=300),
+    "logo_width": Whole(min=16, max=544),
 }
 
 _COMMON: dict[str, Field] = {
