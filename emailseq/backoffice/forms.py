@@ -39,6 +39,8 @@ class VerbForm(forms.Form):
         for field in self.fields.values():
             look = next(look for kind, look in _LOOKS.items() if isinstance(field.widget, kind))
             field.widget.attrs.setdefault("class", " ".join(look))
+            if hasattr(field.widget, "of_workspace"):
+                field.widget.of_workspace(request.workspace)
             if isinstance(field, forms.ModelChoiceField):
                 choices: Any = field.queryset
                 field.queryset = choices.of(request.workspace)

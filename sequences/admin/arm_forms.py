@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, cast
 
 from django import forms
@@ -15,7 +14,7 @@ from sequences import draft
 from sequences.admin.fields import OptionalRule, emails_of, place_of, readable
 from sequences.models import Sequence, Step
 from sequences.states import LAST_ARM, StepKind
-from subscribers.admin.segments import read_json
+from subscribers.admin.rule_form import RuleField, WhereWidget
 
 WHAT = {
     "event": _("They do something"),
@@ -39,18 +38,12 @@ class WhenFields(VerbForm):
         return {
             "what": forms.ChoiceField(choices=list(WHAT.items()), label=_("When?")),
             "event": forms.CharField(required=False, max_length=100, label=_("Event")),
-            "where": forms.CharField(
-                required=False,
-                label=_("Where"),
-                help_text=_("As JSON: how properties of the event compare."),
-                widget=forms.Textarea({"rows": 3, "class": "bo-code", "spellcheck": "false"}),
+            "where": RuleField(
+                required=False, label=_("Where"), widget=WhereWidget(with_entry=True)
             ),
             "email": forms.ChoiceField(choices=emails, required=False, label=_("Email")),
             "rule": OptionalRule(),
         }
-
-    def clean_where(self) -> Any:
-        return read_json(self.cleaned_data["where"]) if self.cleaned_data["where"] else None
 
     def shown(self, when: dict[str, Any] | None) -> dict[str, Any]:
         """What the fields show of a condition."""
@@ -63,7 +56,7 @@ class WhenFields(VerbForm):
         if isinstance(key := when.get(kind), str) and kind in ("opened", "clicked"):
             found["email"] = key
         if "where" in when:
-            found["where"] = json.dumps(when["where"], indent=2, ensure_ascii=False)
+            found["where"] = when["where"]
         return found
 
     def when(self) -> dict[str, Any]:

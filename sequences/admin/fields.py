@@ -15,27 +15,20 @@ from emailseq.lib.errors import Invalid
 from sequences import draft
 from sequences.models import Sequence, Step
 from sequences.states import StepKind
-from subscribers.admin.segments import RuleField
+from subscribers.admin.rule_form import RuleField
 from subscribers.models import CustomField, List
 from subscribers.segments import rules
 from subscribers.segments.references import exported
 from subscribers.states import FieldKind
 
 LISTS = List.objects.filter(archived_at=None)
-RULES = _("As JSON; the language is described in docs/integrators/rules.md.")
 
 
 class OptionalRule(RuleField):
     """A rule, or nothing."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(required=False, label=_("Rule"), help_text=RULES, **options)
-
-    def prepare_value(self, value: Any) -> Any:
-        return super().prepare_value(value) if value else ""
-
-    def clean(self, value: Any) -> Any:
-        return super().clean(value) if value and value.strip() else None
+        super().__init__(required=False, label=_("Rule"), **options)
 
 
 def readable(rule: Any, workspace: Workspace) -> Any:

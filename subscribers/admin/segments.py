@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import Actor
@@ -20,9 +21,17 @@ from emailseq.backoffice.pages import Request, allows, require
 from emailseq.backoffice.verbs import Verb, archive, create, edit
 from emailseq.lib.errors import AppError, Invalid, Problem
 from subscribers import services
+from subscribers.admin.rule_form import (
+    RuleField,
+    RuleWidget,
+    place_faults,
+    read_json,
+    redrawn,
+)
 from subscribers.models import Segment, Subscriber
 from subscribers.segments import rules
 from subscribers.segments.explain import explain, explain_all
+from subscribers.segments.lines import Line, complete, written
 from subscribers.segments.preview import preview
 from subscribers.segments.references import exported
 from subscribers.services.segments import used_by
@@ -32,32 +41,17 @@ EXAMPLE = {"all": [{"field": "email", "op": "exists"}, {"message": "clicked", "w
 SHOWN_MEMBERS = 10
 
 
-class RuleField(forms.CharField):
-    """A rule as JSON, with slugs for people to read and write."""
-
-    widget = forms.Textarea({"rows": 16, "class": "bo-code", "spellcheck": "false"})
-
-    def prepare_value(self, value: Any) -> Any:
-        return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
-
-    def clean(self, value: Any) -> Any:
-        return read_json(super().clean(value))
-
-
-def read_json(text: str) -> Any:
-    """What the text says. Raises ValidationError with the place where it is no JSON."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise forms.ValidationError(_("This is not JSON: %s") % error) from error
-
-
 class RuleForm(VerbForm):
-    rule = RuleField(help_text=_("The language is described in docs/integrators/rules.md."))
+    rule = RuleField(label=_("Who?"))
 
     def refuse(self, error: AppError) -> None:
-        if isinstance(error, Invalid):
+        if isinstance(error, Invalid) and "rule" in self.data:  # as JSON
             error = Invalid([_with_place(problem) for problem in error.errors])
+        elif isinstance(error, Invalid):
+            left = place_faults(self.fields["rule"].widget, error, below="/rule")
+            if len(left) < len(error.errors):
+                self.add_error("rule", gettext("Look at what is marked."))
+            error = Invalid(left)
         super().refuse(error)
 
 
@@ -177,8 +171,16 @@ class SegmentAdmin(WorkspaceAdmin):
     )
 
     def get_urls(self) -> list[URLPattern]:
-        fragment = self.admin_site.admin_view(self.preview_fragment)
-        return [path("preview/", fragment, name="subscribers_segment_preview"), *super().get_urls()]
+        own = {"preview": self.preview_fragment, "rule": self.rule_fragment}
+        return [
+            *(
+                path(
+                    f"{name}/", self.admin_site.admin_view(view), name=f"subscribers_segment_{name}"
+                )
+                for name, view in own.items()
+            ),
+            *super().get_urls(),
+        ]
 
     def get_queryset(self, request: Request) -> Any:
         return super().get_queryset(request).filter(archived_at=None).select_related("workspace")
@@ -211,13 +213,31 @@ class SegmentAdmin(WorkspaceAdmin):
         """What the rule that somebody is writing comes to, beside it."""
         require(request, "segments:read")
         context: dict[str, Any] = {"may_see": allows(request, "subscribers:read")}
+        given = RuleWidget().value_from_datadict(request.POST, {}, "rule")
         try:
-            context["preview"] = preview(read_json(request.POST.get("rule", "")), request.workspace)
+            if isinstance(given, Line):
+                rule = written(whole := complete(given))
+                context["left_out"] = whole.count() < given.count()
+            else:
+                rule = read_json(given or "")
+            if rule:
+                context["preview"] = preview(rule, request.workspace)
         except forms.ValidationError as error:
             context["faults"] = error.messages
         except Invalid as error:
             context["faults"] = [_with_place(problem).detail for problem in error.errors]
         return render(request, "subscribers/segment_preview.html", context)
+
+    def rule_fragment(self, request: Request) -> HttpResponse:
+        """The field of a rule, in whatever form, after a press of one of its buttons."""
+        if not (allows(request, "segments:read") or allows(request, "sequences:read")):
+            raise PermissionDenied
+        try:
+            answer = HttpResponse(redrawn(request.POST, request.workspace))
+        except Invalid as error:
+            return HttpResponse(error.detail, status=400, content_type="text/plain")
+        answer["HX-Trigger-After-Settle"] = "rule-drawn"
+        return answer
 
     def _editor(self, request: Request, target: Segment) -> EditorForm | None:
         may_edit = self.may_write(request, target) and target.kind == SegmentKind.DYNAMIC

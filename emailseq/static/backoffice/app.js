@@ -31,7 +31,8 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   if (document.hidden && event.detail.elt.hasAttribute("data-poll")) event.preventDefault();
   if (event.detail.target.id === "modal-content") opener = event.detail.elt;
 });
-document.addEventListener("htmx:afterSettle", () => {
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.detail.elt.closest(".bo-rule")) return; // a part of it was drawn anew: the focus stays
   const dialog = document.querySelector("#modal-content #dialog");
   if (!dialog) return;
   const first = dialog.querySelector("[aria-invalid=true], input:not([type=hidden]), select, textarea") || dialog.querySelector("h2");
