@@ -170,6 +170,8 @@ def redrawn(data: Mapping[str, Any], workspace: Workspace) -> str:
     value = widget.value_from_datadict(data, {}, name)
     if isinstance(value, Line):
         value = _done(widget, value, verb, path)
+    elif value and verb == "as_lines":
+        value = _as_lines(value)
     widget.of_workspace(workspace)
     return widget.render(name, value)
 
@@ -197,23 +199,23 @@ ADDED: dict[str, Callable[[], Line]] = {
 
 
 def _root(value: Any) -> Line | None:
-    """The lines of a rule; None for JSON that no lines can be made of."""
-    if isinstance(value, Line):
-        return value
+    """The lines of a rule; None for what somebody writes as JSON."""
+    if isinstance(value, str):
+        return None
+    return value if isinstance(value, Line) else lines.shown(value)
+
+
+def _as_lines(text: str) -> Any:
+    """The lines of JSON; the text itself, if none can be made of it."""
     try:
-        data = json.loads(value) if isinstance(value, str) else value
-        if isinstance(value, str):
-            _check(data)
+        data = json.loads(text)
+        if isinstance(data, list):
+            rules.parse_where(data, entry=True)
+        else:
+            rules.parse(data)
         return lines.shown(data)
     except (ValueError, RecursionError, Invalid):
-        return None
-
-
-def _check(data: Any) -> None:
-    if isinstance(data, list):
-        rules.parse_where(data, entry=True)
-    else:
-        rules.parse(data)
+        return text
 
 
 def _json(value: Any) -> str:

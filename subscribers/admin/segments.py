@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.urls import URLPattern, path
 from django.utils.translation import gettext
@@ -230,6 +230,8 @@ class SegmentAdmin(WorkspaceAdmin):
 
     def rule_fragment(self, request: Request) -> HttpResponse:
         """The field of a rule, in whatever form, after a press of one of its buttons."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
         if not (allows(request, "segments:read") or allows(request, "sequences:read")):
             raise PermissionDenied
         try:
