@@ -244,7 +244,8 @@ def _shown_property(given: dict[str, Any]) -> Line:
 
 
 def _compared(given: dict[str, Any]) -> dict[str, str]:
-    op, value = given["op"], given.get("value")
+    op = given["op"]
+    value: Any = given.get("value")
     if "entry" in given:
         return {"op": f"{op}:entry", "value": given["entry"]}
     if op in SPANS:
