@@ -51,16 +51,12 @@ class AttemptSerializer(serializers.Serializer[Any]):
     """Once that a message was queued, and what came of it."""
 
     queued_at = serializers.DateTimeField()
-    state = serializers.SerializerMethodField()
+    state = serializers.ChoiceField(MessageState.choices)
     tries = serializers.IntegerField(source="attempts", help_text="How often it was handed over.")
     transport = Reference(Transport.objects.all(), allow_null=True)
     reply = serializers.SerializerMethodField()
     reason = serializers.CharField(default="")
     finished_at = serializers.DateTimeField(default=None, allow_null=True)
-
-    @extend_schema_field(serializers.ChoiceField(MessageState.choices))
-    def get_state(self, row: Outbox | SendLedger) -> str:
-        return row.outcome if isinstance(row, SendLedger) else row.place
 
     def get_reply(self, row: Outbox | SendLedger) -> str:
         """What the server said last."""
@@ -68,7 +64,7 @@ class AttemptSerializer(serializers.Serializer[Any]):
 
 
 class Attempts(serializers.Serializer[Any]):
-    data = AttemptSerializer(many=True)
+    data = AttemptSerializer(many=True)  # type: ignore[assignment]
 
 
 class Recipient(Strict):

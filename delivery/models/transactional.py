@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
-from django.db.models import Case, OuterRef, Subquery, Value, When
+from django.db.models import Case, F, OuterRef, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from accounts.models import WorkspaceModel, WorkspaceQuerySet
@@ -96,9 +96,11 @@ class TransactionalMessage(WorkspaceModel):
         }
 
     def attempts(self) -> list[Outbox | SendLedger]:
-        """Its rows in ledger and outbox, the first time first."""
-        waiting = Outbox.objects.filter(**self.key).annotate(place=PLACE)
-        ledger = SendLedger.objects.filter(**self.key)  # asked last, as messages move there
+        """Its rows in ledger and outbox, each with its `state`, the first time first."""
+        waiting = Outbox.objects.filter(**self.key).annotate(state=PLACE)
+        ledger = SendLedger.objects.filter(**self.key).annotate(
+            state=F("outcome")
+        )  # asked last, as messages move there
         found = {
             row.pk: row for rows in (waiting, ledger) for row in rows.select_related("transport")
         }

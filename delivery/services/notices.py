@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 from django.db import transaction
 
 from accounts.audit import SYSTEM, Actor
 from accounts.models import Workspace
-from delivery.services.messages import NewMessage, mirror, queue_many
-from delivery.states import MessageClass, Priority, SourceKind
-from emailseq.lib import clock
-from subscribers import services as people
+from delivery.models import SenderIdentity
+from delivery.services.transactional import send_transactional
+from delivery.states import MessageClass
 from templates_app import services as templates
 from templates_app.models import Template
 
-SLUG = "notices-to-teammates"
+SLUG = "teammate-notices"
+HTML = "{% for paragraph in data.paragraphs %}<p>{{ paragraph }}</p>\n{% endfor %}"
 
 
 @transaction.atomic
@@ -26,45 +25,36 @@ def send_notice(
     to: str,
     subject: str,
     paragraphs: Sequence[str],
-    sender_id: int,
-    about: str,
+    sender: SenderIdentity,
     by: Actor,
 ) -> None:
-    """Queue a mail to the teammate with the address `to`, `about` a step or the like.
+    """Queue a transactional message to the teammate with the address `to`, in plain text.
 
-    What it says is plain text, and a version of the template of all notices. The teammate becomes
-    known like anybody who is written to, and is on no list by that. Raises Invalid.
+    The teammate becomes known like anybody who is written to, and is on no list by that. Raises
+    Invalid.
     """
-    teammate, _ = people.upsert(workspace, email=to, by=by)
-    html = "\n".join(f"<p>{escape(_plain(each))}</p>" for each in paragraphs)
-    version = templates.freeze(_template(workspace), subject=_plain(subject), html=html)
-    kind = SourceKind.NOTICE
-    mirror(workspace=workspace, kind=kind, source_id=workspace.pk, name=str(kind.label))
-    message = NewMessage(
-        workspace_id=workspace.pk,
-        kind=kind,
-        source_id=workspace.pk,
-        step_key=about,
-        run=version.pk,  # each is a message of its own
-        variant="",
-        subscriber_id=teammate.pk,
-        list_id=None,
-        template_version_id=version.pk,
-        sender_id=sender_id,
-        message_class=MessageClass.TRANSACTIONAL,
-        priority=Priority.TRANSACTIONAL,
-    )
-    queue_many([message], now=clock.db_now())
+    data = {"subject": subject, "paragraphs": [" ".join(each.split()) for each in paragraphs]}
+    template = _template(workspace)
+    send_transactional(workspace, template=template, to=to, data=data, sender=sender, by=by)
 
 
 def _template(workspace: Workspace) -> Template:
-    """The template whose versions are the notices: made when it is first needed."""
-    own = Template.objects.of(workspace).filter(slug=SLUG).first()
-    return own or templates.create_template(
-        workspace, name="Notices to teammates", slug=SLUG, subject="Notice", by=SYSTEM
+    """The template that says what it is given: made when it is first needed."""
+    rows = Template.objects.of(workspace).filter(
+        slug=SLUG, message_class=MessageClass.TRANSACTIONAL
     )
-
-
-def _plain(text: str) -> str:
-    """One line in which nothing means anything to the language of templates."""
-    return " ".join(text.replace("{", "(").replace("}", ")").split())
+    own = rows.select_related("published_version").first()
+    if own is None:
+        own = templates.create_template(
+            workspace,
+            name="Notices to teammates",
+            slug=SLUG,
+            subject="{{ data.subject }}",
+            html=HTML,
+            message_class=MessageClass.TRANSACTIONAL,
+            by=SYSTEM,
+        )
+    if own.published_version is None:
+        templates.publish(own, by=SYSTEM)
+        own.refresh_from_db()
+    return own

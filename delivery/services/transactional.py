@@ -98,14 +98,18 @@ def send_many(
     """Queue a message for each of these, the arguments of `send_transactional`; what is wrong with
     one does not stop the others, and what was wrong before stays in its place.
     """
-    results = dict(enumerate(asked))
-    good = {index: each for index, each in results.items() if not isinstance(each, AppError)}
+    results, good = dict[int, TransactionalMessage | AppError](), dict[int, Mapping[str, Any]]()
+    for index, each in enumerate(asked):
+        if isinstance(each, AppError):
+            results[index] = each
+        else:
+            good[index] = each
     # Rows are locked in one order by everybody: templates' sources, then people by address.
     for template in sorted({each["template"] for each in good.values()}, key=attrgetter("pk")):
         _mirror(template)
     for index in sorted(good, key=lambda index: _address(good[index]["to"])):
         results[index] = _tried(workspace, good[index], by=by)
-    return list(results.values())
+    return [results[index] for index in sorted(results)]
 
 
 def _address(to: Subscriber | str) -> str:
@@ -164,7 +168,7 @@ def retry_transactional(message: TransactionalMessage, *, by: Actor) -> None:
     Invalid if the template reads what is not among them.
     """
     TransactionalMessage.objects.select_for_update(no_key=True).get(pk=message.pk)
-    now = TransactionalMessage.objects.with_state().get(pk=message.pk)
+    now: Any = TransactionalMessage.objects.with_state().get(pk=message.pk)
     if now.state not in (Outcome.FAILED, Outcome.SKIPPED) or now.finished_at is None:
         allowed = ["cancel"] if now.state in ("queued", "held") else []
         raise StateConflict("It did not fail.", state=now.state, allowed=allowed)

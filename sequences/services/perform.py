@@ -176,8 +176,7 @@ def _notify(action: actions.Notify, group: Group, sequence: models.Sequence) -> 
         to=action.to,
         subject=f"{sequence.name}: {named[0] if len(group) == 1 else f'{len(group):,} people'}",
         paragraphs=[action.text, who, f"Sent by the sequence “{sequence.name}”."],
-        sender_id=sequence.sender_id,
-        about=group[0].step_key,
+        sender=sequence.sender,
         by=_actor(sequence),
     )
     return None
