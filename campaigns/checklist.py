@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from django.db import transaction
 
@@ -11,19 +11,15 @@ from accounts.audit import SYSTEM
 from campaigns import audience, services
 from campaigns.models import Campaign
 from campaigns.states import CAMPAIGN_MOVES
+from delivery import rehearsal
 from delivery.models import SendingDomain
 from emailseq.lib.errors import AppError, Invalid, Problem
+from subscribers.models import Subscriber
+from templates_app import review
+from templates_app.lint import Checks
 
 # An audience is unusual if it has so many times the people of the largest before.
 UNUSUAL = 3
-
-
-@dataclass(frozen=True)
-class Checks:
-    """`blocks` stop it from being sent; `warnings` do not."""
-
-    blocks: list[Problem] = field(default_factory=list)
-    warnings: list[Problem] = field(default_factory=list)
 
 
 def check(campaign: Campaign) -> Checks:
@@ -44,13 +40,29 @@ def check(campaign: Campaign) -> Checks:
 
 def warnings(campaign: Campaign) -> list[Problem]:
     """What may well be meant, and is worth a second look."""
-    return [*_unusual(campaign), *_unsigned(campaign)]
+    count = audience.count(campaign).recipients
+    return [
+        *_unusual(campaign, count),
+        *_unsigned(campaign),
+        *_content(campaign, count),
+    ]
 
 
-def _unusual(campaign: Campaign) -> Iterator[Problem]:
+def _content(campaign: Campaign, count: int) -> Iterator[Problem]:
+    """What is odd about what it says, to those who would get it."""
+    places = audience.places(campaign).values("subscriber")
+    people = Subscriber.objects.filter(pk__in=places)
+    found = [
+        *review.warnings(campaign.template, to=people),
+        *rehearsal.rehearse(campaign.template, people, count=count),
+    ]
+    for problem in found:
+        yield replace(problem, pointer=f"/template{problem.pointer}")
+
+
+def _unusual(campaign: Campaign, people: int) -> Iterator[Problem]:
     before = Campaign.objects.of(campaign.workspace).exclude(started_at=None)
     largest = before.order_by("-recipient_count").values_list("recipient_count", flat=True).first()
-    people = audience.count(campaign).recipients
     if largest and people > UNUSUAL * largest:
         detail = f"It goes to {people} people; the largest campaign so far went to {largest}."
         yield Problem("/list", "larger_than_usual", detail)

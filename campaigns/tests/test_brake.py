@@ -53,7 +53,7 @@ def test_a_campaign_that_nobody_can_render_is_paused(tmp_path):
     wire = Wire(tmp_path)
     campaign = CampaignFactory(
         template__text="{% for i in (1..900) %}{% for j in (1..900) %}x{% endfor %}{% endfor %}"
-        "{{ links.unsubscribe }}"
+        "{{ links.unsubscribe }} {{ workspace.postal_address }}"
     )
     make_audience(50, on=campaign.list)
     services.send(campaign, by=SYSTEM)

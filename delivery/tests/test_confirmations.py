@@ -30,7 +30,7 @@ from subscribers.suppressed import pepper
 from subscribers.tests.factories import ListFactory, SubscriberFactory, SubscriptionFactory
 from templates_app import services as templates
 from templates_app.models import Template
-from templates_app.tests.factories import TemplateFactory
+from templates_app.tests.factories import HTML, TemplateFactory
 
 pytestmark = pytest.mark.django_db
 READER = {"HTTP_USER_AGENT": "Mozilla/5.0 Firefox/145.0", "REMOTE_ADDR": "203.0.113.7"}
@@ -471,7 +471,7 @@ def test_a_list_asks_in_german_by_its_own_sender(ada, news, workspace):
 
 
 def test_a_list_asks_with_a_template_of_its_own(ada, news, workspace):
-    letter = TemplateFactory(workspace=workspace, html="<a href='{{ links.unsubscribe }}'>x</a>")
+    letter = TemplateFactory(workspace=workspace, html=HTML)
     api, path = Api(workspace), "/lists/news/opt-in-message"
     refused = api("PATCH", path, {"template": letter.public_id})
     assert refused.json()["errors"][0]["code"] == "confirm_missing"
@@ -505,9 +505,7 @@ def test_the_built_in_template_is_made_once_and_then_theirs(news, workspace):
 def test_a_template_that_leads_nowhere_asks_nobody(ada, news, workspace):
     own = TemplateFactory(workspace=workspace, html="<a href='{{ links.confirm }}'>Aye</a>")
     confirmations.set_opt_in(news, by=SYSTEM, template=own)
-    templates.save_draft(
-        Template.objects.get(pk=own.pk), by=SYSTEM, html="<a href='{{ links.unsubscribe }}'>x</a>"
-    )
+    templates.save_draft(Template.objects.get(pk=own.pk), by=SYSTEM, html=HTML)
     templates.publish(Template.objects.get(pk=own.pk), by=SYSTEM)
 
     join(ada, news)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 from itertools import takewhile
 from typing import Any, NamedTuple
 
@@ -23,10 +23,14 @@ class Use(NamedTuple):
 
 
 class Analysis(NamedTuple):
-    """What a template reads from outside and which names it makes itself."""
+    """What a template reads from outside and which names it makes itself.
+
+    `bare` is what it prints without a `default`, and without having asked whether it is there.
+    """
 
     uses: tuple[Use, ...]
     made: frozenset[str]
+    bare: frozenset[tuple[str, ...]]
 
 
 def check(source: str, *, reserved: frozenset[str] = frozenset()) -> Analysis:
@@ -37,7 +41,7 @@ def check(source: str, *, reserved: frozenset[str] = frozenset()) -> Analysis:
     pieces(source)
     walk = Walk(FILTERS, reserved=reserved)
     walk.visit_all(parse(source))
-    return Analysis(tuple(walk.uses), frozenset(walk.made))
+    return Analysis(tuple(walk.uses), frozenset(walk.made), frozenset(walk.bare))
 
 
 class Walk:
@@ -50,6 +54,8 @@ class Walk:
         self.made: set[str] = set()
         self.outputs: list[OutputNode] = []
         self.loops: list[LoopExpression] = []
+        self.bare: set[tuple[str, ...]] = set()
+        self._asked: list[tuple[str, ...]] = []
         self._known: list[set[str]] = [set()]
         self._context = Scope({}).context
 
@@ -64,12 +70,24 @@ class Walk:
             raise TemplateError(f"“{node.token.value}” outside of a loop.", line=line)
         if isinstance(node, OutputNode):
             self.outputs.append(node)
+            self._print(node.expression)
         for expression in node.expressions():
             self._inspect(expression)
         self._known[0] |= self._make(node.template_scope(), node)
         self._known.append(self._make(node.block_scope(), node))
+        asked = [path for expression in node.expressions() for path in _paths(expression)]
+        self._asked += asked
         self.visit_all(node.children(self._context))
+        del self._asked[len(self._asked) - len(asked) :]
         self._known.pop()
+
+    def _print(self, expression: Any) -> None:
+        """Note a path that prints nothing for whoever has nothing there."""
+        value, filters = getattr(expression, "left", None), expression.filters or ()
+        if isinstance(value, Path) and all(used.name != "default" for used in filters):
+            path = _written(value)
+            if path and path not in self._asked and not self._knows(path[0]):
+                self.bare.add(path)
 
     def _make(self, names: Iterable[str], node: Node) -> set[str]:
         made = {str(name) for name in names}
@@ -95,13 +113,23 @@ class Walk:
             self._inspect(child, is_looped=in_loop and child is expression.iterable)
 
     def _use(self, path: Path) -> None:
-        names = takewhile(lambda segment: isinstance(segment, str), path.path)
-        written = tuple(map(str, names))
+        written = _written(path)
         if not (written and self._knows(written[0])):
             self.uses.append(Use(written, line_of(path.token)))
 
     def _knows(self, name: str) -> bool:
         return any(name in names for names in self._known)
+
+
+def _written(path: Path) -> tuple[str, ...]:
+    return tuple(map(str, takewhile(lambda segment: isinstance(segment, str), path.path)))
+
+
+def _paths(expression: Any) -> Iterator[tuple[str, ...]]:
+    if isinstance(expression, Path):
+        yield _written(expression)
+    for child in expression.children():
+        yield from _paths(child)
 
 
 def _unknown_filter(name: str) -> str:

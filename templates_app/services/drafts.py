@@ -16,7 +16,7 @@ from emailseq.lib.errors import InUse, Invalid, Problem, Stale
 from emailseq.lib.text import check as check_characters
 from emailseq.lib.unique import taken
 from subscribers.models import CustomField
-from templates_app import liquid, merge_fields
+from templates_app import lint, liquid, merge_fields
 from templates_app.compiler import Compiled, compile_template
 from templates_app.liquid import TemplateError
 from templates_app.models import Template, TemplateVersion
@@ -102,7 +102,7 @@ def publish(
     """Freeze the draft into a version, or return the published one when nothing has changed.
 
     Raises Invalid: for an archived template, for no content, for content that does not compile any
-    more, and for a part with none of `ways`. Stale as above.
+    more, and for a part with none of `ways`, or without the postal address. Stale as above.
     """
     _lock(template, expected_revision)
     content.make(template)  # with the brand and the saved blocks as they are now
@@ -112,8 +112,7 @@ def publish(
         return published
     if template.archived_at:
         raise Invalid([Problem("", "archived", f"The template “{template}” is archived.")])
-    compiled = _check(template)
-    _check_ways_of(template, ways)
+    compiled = check(template, ways=ways)
     latest = template.versions.aggregate(number=Max("number"))["number"]
     version = TemplateVersion.objects.create(
         template=template,
@@ -173,16 +172,16 @@ def archive(template: Template, *, by: Actor, expected_revision: int | None = No
     return True
 
 
+def check(template: Template, *, ways: Collection[str] = WAYS) -> Compiled:
+    """The draft, compiled, if it may be published. Raises Invalid with all that is in the way."""
+    compiled = _check(template)
+    _check_ways_of(template, ways)
+    return compiled
+
+
 def check_ways(content: Template | TemplateVersion, ways: Collection[str]) -> None:
     """Raise Invalid unless there is content, and each part of it has one of the `ways`."""
-    bodies = _bodies(content)
-    code, why = _MISSING[next(iter(ways))]
-    problems = [
-        Problem(f"/{part}", code, why.format(part))
-        for part, source in bodies.items()
-        if not _our_links(source).intersection(ways)
-    ]
-    if problems:
+    if problems := list(_wayless(content, ways)):
         raise Invalid(problems)
 
 
@@ -201,14 +200,35 @@ def _bodies(content: Template | TemplateVersion) -> dict[str, str]:
 
 
 def _check_ways_of(template: Template, ways: Collection[str]) -> None:
-    """Like `check_ways`; a transactional template needs none, and serves nobody who needs one."""
+    """Like `check_ways`, and what leads out of something says who sends it, too.
+
+    A transactional template needs no way, and serves nobody who needs one.
+    """
     if template.message_class != MessageClass.TRANSACTIONAL:
-        check_ways(template, ways)
+        if problems := [*_wayless(template, ways), *_unaddressed(template)]:
+            raise Invalid(problems)
     elif ways is not WAYS:
         detail = f"“{template}” is for transactional messages: choose a marketing template."
         raise Invalid.field("template", "transactional", detail)
     else:
         _bodies(template)
+
+
+def _wayless(content: Template | TemplateVersion, ways: Collection[str]) -> Iterator[Problem]:
+    code, why = _MISSING[next(iter(ways))]
+    for part, source in _bodies(content).items():
+        if not _our_links(source).intersection(ways):
+            yield Problem(f"/{part}", code, why.format(part))
+
+
+def _unaddressed(template: Template) -> Iterator[Problem]:
+    leading = {
+        part: source
+        for part, source in _bodies(template).items()
+        if WAY_IN not in _our_links(source)
+    }
+    if leading:
+        yield from lint.unaddressed(leading, template.workspace.postal_address)
 
 
 def _lock(template: Template, expected_revision: int | None) -> None:

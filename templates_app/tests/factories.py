@@ -9,6 +9,7 @@ from templates_app.rendering import Addresses, address
 HTML = (
     "<html><body><p>Hello {{ subscriber.first_name | default: 'you' }},</p>"
     '<p><a href="https://example.com/start">Start here</a></p>'
+    "<p>{{ workspace.postal_address }}</p>"
     '<p><a href="{{ links.unsubscribe }}">Unsubscribe</a></p></body></html>'
 )
 

@@ -128,7 +128,9 @@ def test_a_draft_is_published(api, workspace):
 
 
 def test_what_cannot_be_sent_cannot_be_published(api, workspace):
-    TemplateFactory(workspace=workspace, slug="welcome", html="<p>No way out</p>")
+    TemplateFactory(
+        workspace=workspace, slug="welcome", html="<p>No way out of 1 Main Street, Springfield</p>"
+    )
 
     answer = api("POST", "/templates/welcome/publish", match='"r1"')
 

@@ -11,6 +11,7 @@ from templates_app import services
 from templates_app.models import Template, TemplateVersion
 from templates_app.tests.factories import HTML, TemplateFactory
 
+LEAVE = "{{ links.unsubscribe }}"
 NAMELESS = "Line 1: subscriber needs a written name after it, such as subscriber.email."
 
 pytestmark = pytest.mark.django_db
@@ -204,12 +205,19 @@ def test_versions_are_numbered():
     ("content", "expected"),
     [
         ({"html": "", "text": " "}, [("/html", "required")]),
-        ({"html": "<p>x</p>"}, [("/html", "unsubscribe_missing")]),
-        ({"html": HTML, "text": "x"}, [("/text", "unsubscribe_missing")]),
         (
-            {"html": "<p>{% comment %}{{ links.unsubscribe }}{% endcomment %}</p>", "text": "x"},
-            [("/html", "unsubscribe_missing"), ("/text", "unsubscribe_missing")],
+            {"html": "<p>x</p>"},
+            [("/html", "unsubscribe_missing"), ("/html", "address_missing")],
         ),
+        (
+            {"html": HTML, "text": "{{ workspace.postal_address }}"},
+            [("/text", "unsubscribe_missing")],
+        ),
+        (
+            {"html": f"<p>{{% comment %}}{LEAVE}{{% endcomment %}}1 Main Street,\nSpringfield</p>"},
+            [("/html", "unsubscribe_missing")],
+        ),
+        ({"html": "", "text": f"{LEAVE} 1 Main Street"}, [("/text", "address_missing")]),
     ],
 )
 def test_a_message_without_content_or_way_out_is_not_published(content, expected):
@@ -219,6 +227,15 @@ def test_a_message_without_content_or_way_out_is_not_published(content, expected
         services.publish(template, by=SYSTEM)
 
     assert [(error.pointer, error.code) for error in refusal.value.errors] == expected
+    assert not TemplateVersion.objects.exists()
+
+
+def test_marketing_of_nowhere_is_not_published():
+    template = TemplateFactory(workspace__postal_address="")
+
+    with pytest.raises(Invalid, match="put a postal address into the settings"):
+        services.publish(template, by=SYSTEM)
+
     assert not TemplateVersion.objects.exists()
 
 
@@ -240,7 +257,7 @@ def test_what_asks_for_a_yes_needs_no_way_out_but_serves_nothing_else():
 
 
 def test_text_alone_may_be_published():
-    template = TemplateFactory(html="", text="Leave: {{ links.unsubscribe }}")
+    template = TemplateFactory(html="", text=f"{LEAVE} 1 Main Street, Springfield")
 
     assert services.publish(template, by=SYSTEM).links == []
 

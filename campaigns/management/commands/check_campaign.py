@@ -17,6 +17,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("campaign", help="its id (cmp_…)")
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+        parser.add_argument("--fail-on", choices=("block", "warn"), default="block")
 
     def handle(self, *args: Any, **options: Any) -> None:
         uid = ids.decode(Campaign.prefix, options["campaign"])
@@ -24,13 +25,7 @@ class Command(BaseCommand):
         if campaign is None:
             raise CommandError(f"There is no campaign {options['campaign']}.", returncode=2)
         found = checklist.check(campaign)
-        if options["json"]:
-            self.stdout.write(json.dumps(asdict(found)))
-        else:
-            for mark, problems in (("✗", found.blocks), ("!", found.warnings)):
-                for problem in problems:
-                    self.stdout.write(f"{mark} {problem.code}: {problem.detail}")
-        if found.blocks:
+        lines = [json.dumps(asdict(found))] if options["json"] else found.lines()
+        self.stdout.write("\n".join(lines))
+        if found.fails(options["fail_on"]):
             raise SystemExit(1)
-        if not options["json"] and not found.warnings:
-            self.stdout.write("✓ nothing stands in its way")
