@@ -11,10 +11,10 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from analytics.numbers import numbers, numbers_by_source
-from campaigns import audience, checklist, copies, services
+from campaigns import approvals, audience, checklist, copies, services
 from campaigns.models import Campaign
 from campaigns.progress import progress, progress_by_campaign
-from campaigns.states import CAMPAIGN_MOVES, CampaignState
+from campaigns.states import CAMPAIGN_MOVES, CampaignState, Ignored
 from delivery import services as delivery
 from delivery.models import SenderIdentity
 from delivery.states import SourceKind
@@ -22,7 +22,7 @@ from emailseq.backoffice.columns import NUMBERS, column, progress_bar, state_bad
 from emailseq.backoffice.forms import VerbForm
 from emailseq.backoffice.mixins import WorkspaceAdmin
 from emailseq.backoffice.pages import Request, require
-from emailseq.backoffice.verbs import Verb, create, edit, pause, resume
+from emailseq.backoffice.verbs import Verb, archive, create, edit, pause, resume
 from emailseq.lib import localtime
 from emailseq.lib.errors import AppError, Invalid, Problem
 from subscribers.models import List, Segment
@@ -30,6 +30,29 @@ from templates_app.models import Template
 
 # An answer with this status makes htmx stop asking.
 STOP_POLLING = 286
+MANY = 1000  # people: who sends to more types how many they are
+# What is offered of verbs that move no state.
+OFFERED = {
+    "finish_rest": (CampaignState.SENT,),
+    "resend": (CampaignState.SENT,),
+    "request_approval": (CampaignState.DRAFT,),
+    "approve": (CampaignState.DRAFT,),
+    "archive": services.ARCHIVABLE,
+    "unarchive": services.ARCHIVABLE,
+}
+
+
+class Archived(admin.SimpleListFilter):
+    """What is put away is out of sight unless one asks for it."""
+
+    title = _("archived")
+    parameter_name = "archived"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("Put away"))]
+
+    def queryset(self, request: Any, queryset: Any) -> Any:
+        return queryset.filter(archived_at__isnull=self.value() != "yes")
 
 
 class CampaignForm(VerbForm):
@@ -69,7 +92,30 @@ class CampaignForm(VerbForm):
         return super().values_of(target) | several
 
 
-class ScheduleForm(VerbForm):
+class SendForm(VerbForm):
+    """Who sends to many types how many they are: what has left cannot be called back."""
+
+    def extra_fields(self) -> dict[str, forms.Field]:
+        people = _people(self.target)
+        if people <= MANY:
+            return {}
+        label = _("Type how many people it goes to")
+        return {"expected_recipients": forms.IntegerField(label=label)}
+
+    def clean_expected_recipients(self) -> int:
+        typed: int = self.cleaned_data["expected_recipients"]
+        if typed != _people(self.target):
+            raise forms.ValidationError(
+                _("It goes to %d people.") % _people(self.target), code="other"
+            )
+        return typed
+
+
+class ResendForm(VerbForm):
+    to = forms.ChoiceField(choices=Ignored.choices, label=_("To"))
+
+
+class ScheduleForm(SendForm):
     day = forms.DateField(widget=forms.DateInput({"type": "date"}))
     time = forms.TimeField(
         widget=forms.TimeInput({"type": "time"}), help_text=_("On the clock of the workspace.")
@@ -96,6 +142,15 @@ class ScheduleForm(VerbForm):
         super().refuse(error)
 
 
+def _people(campaign: Any) -> int:
+    return audience.count(campaign).recipients
+
+
+def _approved(campaign: Campaign) -> str:
+    said = _("Says yes to “%(name)s” as it is, to %(count)d people. Somebody else then sends it.")
+    return said % {"name": campaign, "count": _people(campaign)}
+
+
 def _what_is_sent(campaign: Campaign) -> str:
     facts = {
         "count": audience.count(campaign).recipients,
@@ -105,6 +160,11 @@ def _what_is_sent(campaign: Campaign) -> str:
     }
     said = _("Sends “%(template)s” from %(sender)s to %(count)d people on “%(list)s”.") % facts
     return " ".join([said, *(warning.detail for warning in checklist.warnings(campaign))])
+
+
+def _needs_second(campaign: Campaign) -> bool:
+    limit = campaign.workspace.approval_above
+    return limit is not None and _people(campaign) > limit
 
 
 def _audience(campaign: Campaign) -> dict[str, Any]:
@@ -129,7 +189,7 @@ class CampaignAdmin(WorkspaceAdmin):
         column(_("Progress"), lambda row: progress_bar(row.progress.done, row.progress.recipients)),
         *NUMBERS,
     )
-    list_filter = ("state",)
+    list_filter = ("state", Archived)
     list_select_related = ("list", "template", "sender")
     change_form_template = "campaigns/page.html"
     list_verbs = (create(services.create_campaign, label=_("New campaign"), form=CampaignForm),)
@@ -140,6 +200,7 @@ class CampaignAdmin(WorkspaceAdmin):
             label=_("Send now"),
             right="campaigns:send",
             icon="send",
+            form=SendForm,
             sentence=_what_is_sent,
             done=_("“{}” is on its way."),
             primary=True,
@@ -176,6 +237,32 @@ class CampaignAdmin(WorkspaceAdmin):
             done=_("The rest of “{}” is on its way, as a campaign of its own."),
         ),
         Verb(
+            copies.resend,
+            name="resend",
+            label=_("Send again"),
+            icon="forward_to_inbox",
+            form=ResendForm,
+            sentence=_("Makes a draft to those who have got it and paid it no attention."),
+            done=_("“{}” is a draft: give it another subject, and send it."),
+        ),
+        Verb(
+            approvals.request_approval,
+            name="request_approval",
+            label=_("Request approval"),
+            icon="how_to_reg",
+            sentence=_("Somebody else who may send campaigns is asked to look at it."),
+            done=_("A second person is asked to approve it."),
+        ),
+        Verb(
+            approvals.approve,
+            name="approve",
+            label=_("Approve"),
+            right="campaigns:send",
+            icon="verified",
+            sentence=_approved,
+            done=_("It is approved; somebody else may send it now."),
+        ),
+        Verb(
             copies.duplicate,
             name="duplicate",
             label=_("Duplicate"),
@@ -191,6 +278,14 @@ class CampaignAdmin(WorkspaceAdmin):
             sentence=_("Whoever has not got it yet does not get it. This cannot be undone."),
             done=_("“{}” is cancelled."),
         ),
+        archive(services.archive),
+        Verb(
+            services.unarchive,
+            name="unarchive",
+            label=_("Unarchive"),
+            icon="unarchive",
+            done=_("“{}” is back."),
+        ),
     )
 
     def get_urls(self) -> list[URLPattern]:
@@ -199,8 +294,13 @@ class CampaignAdmin(WorkspaceAdmin):
         return [path(route, fragment, name="campaigns_campaign_progress"), *super().get_urls()]
 
     def offers(self, verb: Verb, target: Any) -> bool:
-        if verb.name == "finish_rest":
-            return bool(target.state == CampaignState.SENT)
+        if verb.name in ("archive", "unarchive"):
+            away = target.archived_at is not None
+            return target.state in OFFERED[verb.name] and away == (verb.name == "unarchive")
+        if verb.name in ("request_approval", "approve") and not _needs_second(target):
+            return False
+        if verb.name in OFFERED:
+            return target.state in OFFERED[verb.name]
         return super().offers(verb, target)
 
     def read_beside(self, rows: list[Any]) -> None:
@@ -213,6 +313,8 @@ class CampaignAdmin(WorkspaceAdmin):
         prefetch_related_objects([target], *services.NARROWING)
         return {
             "campaign": target,
+            "approval": getattr(target, "approval", None),
+            "approved": approvals.standing(target),
             "numbers": numbers(SourceKind.CAMPAIGN, target.pk),
             "progress": progress(target),
             "audience": _audience(target) if not target.started_at else None,

@@ -8,6 +8,7 @@ from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Value, 
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import Campaign
+from campaigns.states import Ignored
 from delivery.explain import Gate
 from delivery.models import Outbox, SendLedger
 from delivery.states import Outcome, SourceKind
@@ -20,6 +21,7 @@ REASONS = {
     "archived": _("Archived"),
     "suppressed": _("Suppressed"),
     "not_failed": _("Was not failed by the campaign whose rest it is"),
+    "not_ignored": _("Has paid attention to the campaign that is sent again, or never got it"),
     "not_in_segments": _("In none of the segments"),
     "on_excluded_list": _("On a list that is left out"),
     "in_excluded_segment": _("In a segment that is left out"),
@@ -86,6 +88,8 @@ def _narrowing(campaign: Campaign) -> dict[str, Q]:
     rules: dict[str, Q] = {}
     if campaign.rest_of_id:
         rules["not_failed"] = _finished([campaign.rest_of_id], Outcome.FAILED)
+    if campaign.resend_of_id:
+        rules["not_ignored"] = _ignored(campaign.resend_of_id, campaign.resend_to)
     if segments := [row.pk for row in campaign.segments.all()]:
         inside = _members(segments)
         if campaign.started_at:
@@ -113,6 +117,14 @@ def _finished(campaigns: list[int], outcome: Outcome) -> Q:
     own = {"kind": SourceKind.CAMPAIGN, "source_id__in": campaigns}
     finished = SendLedger.objects.filter(**own, outcome=outcome)
     return Q(Exists(finished.filter(subscriber=OuterRef("subscriber_id"))))
+
+
+def _ignored(campaign: int, what: str) -> Q:
+    sent = SendLedger.objects.filter(kind=SourceKind.CAMPAIGN, source_id=campaign)
+    sent = sent.filter(outcome=Outcome.SENT, clicked_at=None)
+    if what == Ignored.NOT_OPENED:
+        sent = sent.filter(opened_at=None)
+    return Q(Exists(sent.filter(subscriber=OuterRef("subscriber_id"))))
 
 
 def _waiting(campaigns: list[int]) -> Q:

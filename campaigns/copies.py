@@ -64,6 +64,28 @@ def finish_rest(campaign: Campaign, *, by: Actor) -> Campaign:
     return rest
 
 
+@transaction.atomic
+def resend(campaign: Campaign, *, to: str, by: Actor) -> Campaign:
+    """Make a draft to those who have got a campaign and paid it no attention, `Ignored` says which.
+
+    Who opens or clicks before it is sent does not get it. Raises StateConflict until it is sent.
+    """
+    sources.lock(campaign)
+    if campaign.state != CampaignState.SENT:
+        raise state.refusal("resend", CAMPAIGN_MOVES, state=campaign.state)
+    again = services.create_campaign(
+        campaign.workspace,
+        name=_named(campaign, "again"),
+        list=campaign.list,
+        template=campaign.template,
+        sender=campaign.sender,
+        by=by,
+    )
+    again.resend_of, again.resend_to = campaign, to
+    again.save(update_fields=["resend_of", "resend_to"])
+    return again
+
+
 def _named(campaign: Campaign, what: str) -> str:
     suffix = f" ({what})"
     return campaign.name[: LONGEST - len(suffix)] + suffix

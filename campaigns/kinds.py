@@ -10,3 +10,5 @@ CAMPAIGN_RESUMED = "campaign.resumed"  # it goes on
 CAMPAIGN_CANCELLED = "campaign.cancelled"  # whoever was left gets nothing
 CAMPAIGN_SENT = "campaign.sent"  # every recipient has an outcome
 CAMPAIGN_VARIANT_PROMOTED = "campaign.variant_promoted"  # `variant` is what the rest gets
+CAMPAIGN_APPROVAL_REQUESTED = "campaign.approval_requested"  # somebody asks for a second person
+CAMPAIGN_APPROVED = "campaign.approved"  # a second person has looked at it, and says yes

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import models
 
 from accounts.models import WorkspaceQuerySet
-from campaigns.states import CampaignState, Metric, Otherwise
+from campaigns.states import CampaignState, Ignored, Metric, Otherwise
 from campaigns.timing import TOO_LATE
 from delivery.models import MessageSource, SenderIdentity
 from delivery.states import SourceKind
@@ -59,6 +59,18 @@ class Campaign(MessageSource):
     rest_of = models.OneToOneField(
         "self", null=True, editable=False, on_delete=models.PROTECT, related_name="rest"
     )
+    # It goes to those who have got this one, and have not done that.
+    resend_of = models.ForeignKey(
+        "self", null=True, editable=False, on_delete=models.PROTECT, related_name="resends"
+    )
+    resend_to = models.CharField(
+        max_length=12,
+        blank=True,
+        choices=Ignored.choices,
+        default="",
+        db_default="",
+        editable=False,
+    )
     template = models.ForeignKey(Template, on_delete=models.PROTECT, related_name="campaigns")
     template_version = models.ForeignKey(
         TemplateVersion, null=True, editable=False, on_delete=models.PROTECT, related_name="+"
@@ -78,6 +90,7 @@ class Campaign(MessageSource):
     started_at = models.DateTimeField(null=True, editable=False)
     filled_at = models.DateTimeField(null=True, editable=False)
     ended_at = models.DateTimeField(null=True, editable=False)
+    archived_at = models.DateTimeField(null=True, editable=False)
 
     objects = CampaignQuerySet.as_manager()
 
@@ -116,6 +129,26 @@ class Campaign(MessageSource):
         """Whether it has missed its time by so much that it waits for somebody to say yes."""
         waits = self.starts_at if self.state == CampaignState.SCHEDULED else None
         return waits is not None and waits <= clock.now() - TOO_LATE
+
+
+class Approval(models.Model):
+    """That somebody asks for a second person, and who that was: for what the campaign is then.
+
+    `of` says what was approved (`approvals.py`), for so many `people`: once either has changed, it
+    does not count any more.
+    """
+
+    campaign = models.OneToOneField(Campaign, on_delete=models.CASCADE, related_name="approval")
+    asked_at = models.DateTimeField(null=True)
+    asked_by = models.CharField(max_length=254, blank=True, default="")
+    given_at = models.DateTimeField(null=True)
+    given_by = models.CharField(max_length=254, blank=True, default="")
+    given_by_id = models.BigIntegerField(default=0)  # of a user
+    of = models.CharField(max_length=64, blank=True, default="")
+    people = models.IntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"Approval of {self.campaign}"
 
 
 class Trial(models.Model):

@@ -11,7 +11,7 @@ from django.db import transaction
 from accounts import audit
 from accounts.audit import Actor
 from accounts.models import Workspace
-from campaigns import audience, kinds, timing, variants
+from campaigns import approvals, audience, kinds, timing, variants
 from campaigns.models import Campaign, Trial
 from campaigns.states import CAMPAIGN_MOVES, FINISH, CampaignState
 from delivery import services as delivery
@@ -26,6 +26,7 @@ from templates_app.models import Template, TemplateVersion
 
 # No time to wait for.
 AT_ONCE = {"scheduled_at": None, "starts_at": None, "local_time": False, "spread_minutes": 0}
+ARCHIVABLE = (CampaignState.DRAFT, CampaignState.SENT, CampaignState.CANCELLED)
 # What narrows an audience: several of each.
 NARROWING = ("segments", "excluded_lists", "excluded_segments", "excluded_campaigns")
 
@@ -87,6 +88,7 @@ def schedule(
     at: datetime,
     local_time: bool = False,
     spread_minutes: int = 0,
+    expected_recipients: int | None = None,
     by: Actor,
 ) -> bool:
     """Freeze the content, and start at a time; again, for another time.
@@ -94,7 +96,7 @@ def schedule(
     With `local_time` everybody gets it when their own clock shows what the workspace's shows at
     `at`; with `spread_minutes` over so long a time. False when that is so already.
 
-    Raises Invalid as `send` does, and when the time is past, for anybody; StateConflict.
+    Raises what `send` does, and Invalid when the time is past, for anybody.
     """
     sources.lock(campaign)
     plan: dict[str, Any] = {"scheduled_at": at, "local_time": local_time}
@@ -107,6 +109,7 @@ def schedule(
         raise Invalid.field("local_time", "has_trial", detail)
     if campaign.state == CampaignState.DRAFT:
         plan |= {"template_version": _freeze_content(campaign, by=by), "refusal": ""}
+        approvals.check(campaign, by=by, expected=expected_recipients)
     state.move_one(campaign, "schedule", CAMPAIGN_MOVES, **plan)
     sources.record(campaign, kinds.CAMPAIGN_SCHEDULED, by=by, at=at.isoformat())
     return True
@@ -138,15 +141,19 @@ def start(campaign: Campaign) -> bool:
 
 
 @transaction.atomic
-def send(campaign: Campaign, *, by: Actor) -> bool:
+def send(campaign: Campaign, *, by: Actor, expected_recipients: int | None = None) -> bool:
     """Freeze content and audience, and begin to send to all. False when somebody else just did.
 
     Whatever time it was scheduled for does not count any more.
 
     Raises Invalid when the template or list is archived, the template cannot be published or
-    nobody would get the campaign; StateConflict when it is past sending.
+    nobody would get the campaign; StateConflict when it is past sending; ConfirmationNeeded for
+    many more people than usual, or than are expected, and ApprovalNeeded for more than one person
+    may decide on.
     """
     sources.lock(campaign)  # two who press the button take turns, and the second finds it sending
+    if campaign.state in CAMPAIGN_MOVES["send"].sources:
+        approvals.check(campaign, by=by, expected=expected_recipients)
     return _start(campaign, by=by, **AT_ONCE)
 
 
@@ -182,12 +189,36 @@ def cancel(campaign: Campaign, *, by: Actor) -> bool:
 
 
 @transaction.atomic
+def archive(campaign: Campaign, *, by: Actor) -> bool:
+    """Put a draft, or what has ended, out of sight. False when it was. Raises StateConflict."""
+    return _put_away(campaign, clock.now(), verb="archive", by=by)
+
+
+@transaction.atomic
+def unarchive(campaign: Campaign, *, by: Actor) -> bool:
+    """The opposite of `archive`. False when it is in sight."""
+    return _put_away(campaign, None, verb="unarchive", by=by)
+
+
+@transaction.atomic
 def finish(campaign: Campaign) -> bool:
     """Call a campaign sent, once every recipient has an outcome."""
     finished = state.move(Campaign.objects.filter(pk=campaign.pk), FINISH, ended_at=clock.now())
     if finished:
         sources.record(campaign, kinds.CAMPAIGN_SENT, by=audit.SYSTEM)
     return bool(finished)
+
+
+def _put_away(campaign: Campaign, at: datetime | None, *, verb: str, by: Actor) -> bool:
+    sources.lock(campaign)
+    if campaign.state not in ARCHIVABLE:
+        raise state.refusal(verb, CAMPAIGN_MOVES, state=campaign.state)
+    if (campaign.archived_at is None) == (at is None):
+        return False
+    campaign.archived_at = at
+    campaign.save(update_fields=["archived_at"])
+    audit.record(campaign.workspace_id, f"campaign.{verb}d", by=by, on=campaign)
+    return True
 
 
 def _narrow(campaign: Campaign, narrowing: Mapping[str, Sequence[Any]]) -> None:
@@ -240,6 +271,8 @@ def _check(campaign: Campaign, *, empty: bool) -> None:
 
 
 def _problems(campaign: Campaign, *, empty: bool) -> Iterator[Problem]:
+    if campaign.archived_at:
+        yield Problem("", "archived", f"“{campaign}” is archived itself.")
     if campaign.template.archived_at:
         detail = f"The template “{campaign.template}” is archived; choose another one."
         yield Problem("/template", "archived", detail)

@@ -40,3 +40,10 @@ class Otherwise(models.TextChoices):
 
     ASK = "ask", _("Ask which one to send")
     FIRST = "first", _("Send the first one")
+
+
+class Ignored(models.TextChoices):
+    """Who gets a campaign a second time; a click tells of an open that was not seen."""
+
+    NOT_OPENED = "not_opened", _("Who has not opened it")
+    NOT_CLICKED = "not_clicked", _("Who has not clicked in it")

@@ -12,15 +12,21 @@ from accounts.api.resources import Resource, Verb, reads
 from accounts.authentication import ApiRequest, require
 from analytics.api import FinerNumbersSerializer, NumbersSerializer, finer
 from analytics.numbers import numbers
-from campaigns import audience, checklist, copies, services
+from campaigns import approvals, audience, checklist, copies, services
 from campaigns.models import Campaign
 from campaigns.progress import progress
-from campaigns.states import CampaignState
+from campaigns.states import CampaignState, Ignored
 from delivery import explain
 from delivery.api.explanations import Explained
 from delivery.models import SenderIdentity
 from delivery.states import SourceKind
-from emailseq.lib.api.fields import Reference, References, ResourceSerializer, Strict
+from emailseq.lib.api.fields import (
+    ArchivedFilter,
+    Reference,
+    References,
+    ResourceSerializer,
+    Strict,
+)
 from subscribers.models import List, Segment
 from templates_app.models import Template
 
@@ -56,12 +62,21 @@ class CampaignSerializer(ResourceSerializer):
         read_only=True, help_text="It missed its time, and waits for `send` or `schedule`."
     )
 
+    resend_of = Reference(Campaign.objects.all(), read_only=True)
+    approval = serializers.SerializerMethodField(
+        help_text="approved, asked, outdated (it has changed since), or nothing."
+    )
+
+    def get_approval(self, campaign: Campaign) -> str:
+        return approvals.standing(campaign)
+
     class Meta:
         model = Campaign
         fields = [
             *("id", "name", "state", "list", *services.NARROWING, "template", "sender"),
             *("scheduled_at", "local_time", "spread_minutes", "is_overdue", "refusal"),
-            *("recipient_count", "created_at", "started_at", "ended_at"),
+            *("resend_of", "resend_to", "approval"),
+            *("recipient_count", "created_at", "started_at", "ended_at", "archived_at"),
         ]
 
 
@@ -74,9 +89,24 @@ class ScheduleSerializer(Strict):
     spread_minutes = serializers.IntegerField(
         default=0, min_value=0, max_value=1440, help_text="Over how long it is sent, evenly."
     )
+    expected_recipients = serializers.IntegerField(
+        required=False, min_value=1, help_text="As for `send`."
+    )
 
 
-class CampaignFilters(Strict):
+class SendSerializer(Strict):
+    expected_recipients = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        help_text="How many people are meant; needed when that is much more than usual.",
+    )
+
+
+class ResendSerializer(Strict):
+    to = serializers.ChoiceField(Ignored.choices)
+
+
+class CampaignFilters(ArchivedFilter):
     state = serializers.ChoiceField(CampaignState.choices, required=False)
     list = Reference(List.objects.all(), required=False)
 
@@ -110,17 +140,19 @@ class Campaigns(Resource):
     """One message to those on a list when it starts, or to some of them."""
 
     queryset = (
-        Campaign.objects.select_related("list", "template", "sender")
+        Campaign.objects.select_related("list", "template", "sender", "resend_of", "approval")
         .prefetch_related(*services.NARROWING)
         .defer("template__html", "template__text")
     )
     serializer_class = CampaignSerializer
     filters = CampaignFilters
+    inputs = {"resend": ResendSerializer}
     permissions = reads(
         "campaigns",
         create="campaigns:write",
         duplicate="campaigns:write",
         finish_rest="campaigns:send",
+        resend="campaigns:write",
         audience="campaigns:read",
         checks="campaigns:read",
         stats="reports:read",
@@ -130,7 +162,11 @@ class Campaigns(Resource):
         "destroy": Verb(services.delete_campaign, "campaigns:write", guarded=True, gone=True),
         "schedule": Verb(services.schedule, "campaigns:send", body=ScheduleSerializer),
         "unschedule": Verb(services.unschedule, "campaigns:send"),
-        "send": Verb(services.send, "campaigns:send"),
+        "send": Verb(services.send, "campaigns:send", body=SendSerializer),
+        "archive": Verb(services.archive, "campaigns:write"),
+        "unarchive": Verb(services.unarchive, "campaigns:write"),
+        "request_approval": Verb(approvals.request_approval, "campaigns:write"),
+        "approve": Verb(approvals.approve, "campaigns:send"),
         "pause": Verb(services.pause, "delivery:pause"),
         "resume": Verb(services.resume, "delivery:pause"),
         "cancel": Verb(services.cancel, "campaigns:send"),
@@ -149,6 +185,11 @@ class Campaigns(Resource):
     def finish_rest(self, request: ApiRequest, **_: Any) -> Response:
         """Send to exactly those whom it failed to reach, by a campaign of its own."""
         return self.made(copies.finish_rest(self.get_object(), by=request.actor))
+
+    @action(detail=True, methods=["post"])
+    def resend(self, request: ApiRequest, **_: Any) -> Response:
+        """Make a draft to those who have got it, and have not opened or clicked."""
+        return self.made(copies.resend(self.get_object(), by=request.actor, **self.body()))
 
     @action(detail=True, serializer_class=AudienceSerializer)
     def audience(self, request: ApiRequest, **_: Any) -> Response:

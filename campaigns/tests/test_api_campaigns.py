@@ -70,10 +70,14 @@ def test_a_draft_is_made(api, workspace):
         "spread_minutes": 0,
         "is_overdue": False,
         "refusal": "",
+        "resend_of": None,
+        "resend_to": "",
+        "approval": "",
         "recipient_count": 0,
         "created_at": "2026-03-01T00:00:00Z",
         "started_at": None,
         "ended_at": None,
+        "archived_at": None,
     }
     assert api("GET", made.headers["Location"]).json() == made.json()
 

@@ -9,6 +9,8 @@ from accounts.tests.backoffice import act, is_done, sign_in
 from campaigns import engine, tasks
 from campaigns.models import Campaign
 from campaigns.tests.factories import CampaignFactory, finish_messages, make_sending, queued
+from delivery.models import SendLedger
+from emailseq.lib import clock
 from subscribers import services as people
 from subscribers.models import Subscriber
 from subscribers.tests.factories import ListFactory, make_audience
@@ -101,3 +103,30 @@ def test_the_back_office_finishes_the_rest_of_what_is_sent_and_copies():
     assert url("finish_rest") in client.get(url("change")).content.decode()
     assert is_done(act(client, url("finish_rest")))
     assert Campaign.objects.get(rest_of=campaign).state == "sending"
+
+
+@pytest.mark.parametrize(
+    ("to", "expected"), [("not_opened", ["quiet"]), ("not_clicked", ["quiet", "opened"])]
+)
+def test_it_is_sent_again_to_who_paid_it_no_attention_until_then(to, expected):
+    campaign, people_ids = make_sent("sent", "sent", "sent", "sent", "failed")
+    names = dict(zip(["quiet", "opened", "clicked", "late"], people_ids[:4], strict=True))
+    ledger = SendLedger.objects.filter(source_id=campaign.pk)
+    ledger.filter(subscriber=names["opened"]).update(opened_at=clock.now())
+    ledger.filter(subscriber=names["clicked"]).update(clicked_at=clock.now())
+    make_audience(2, on=campaign.list)
+    api = Api(campaign.workspace)
+
+    made = api("POST", f"/campaigns/{campaign.public_id}/resend", {"to": to}).json()
+    ledger.filter(subscriber=names["late"]).update(opened_at=clock.now(), clicked_at=clock.now())
+    assert api("GET", f"/campaigns/{made['id']}/audience").json()["recipients"] == len(expected)
+    api("POST", f"/campaigns/{made['id']}/send")
+    tasks.fill()
+
+    assert (made["state"], made["name"], made["resend_to"]) == (
+        "draft",
+        "November news (again)",
+        to,
+    )
+    again = Campaign.objects.get(resend_of=campaign)
+    assert queued(again) == [names[name] for name in expected]

@@ -35,6 +35,8 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "idempotency_in_flight": (409, "The same request is under way."),
     "in_use": (409, "It is still in use."),
     "state_conflict": (409, "The state forbids it."),
+    "confirmation_needed": (409, "Say that this is meant."),
+    "approval_needed": (409, "A second person has to approve."),
     "transport_unusable": (409, "The mail server does not let us in."),
     "mailbox_unreadable": (409, "The mailbox cannot be read."),
     "stale": (412, "Somebody else changed it first."),
