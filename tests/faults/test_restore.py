@@ -34,7 +34,7 @@ def test_f45_a_restored_database_waits_until_somebody_says_that_it_may_send(lab,
             known = SendLedger.objects.count()
             time.sleep(8)
             sent_behind_the_fence, moved = restored.accepted(), SendLedger.objects.count() - known
-            assert "restored into another server" in stops.fence()
+            assert "was restored" in stops.fence()
             call_command("release_fence", "--yes")
             restored.settle(campaign)
 
