@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from accounts.audit import SYSTEM
 from delivery import groups, kinds, opt_in
-from delivery.services import confirmations, webhooks
+from delivery.services import confirmations, webhooks, welcomes
 from delivery.webhooks import tell
 from emailseq.lib import clock
 from subscribers import services as people
@@ -41,19 +42,28 @@ def on_confirmed(batch: Sequence[Event]) -> None:
 def on_pending(batch: Sequence[Event]) -> None:
     """Who is pending is asked whether they mean it; whoever brings a file of people asks nobody."""
     now = clock.now()
-    confirmations.ask(
-        {
-            (event.subscriber_id, event.properties["list_id"])
-            for event in batch
-            if event.subscriber_id
-            and "import" not in event.properties
-            and now - event.recorded_at < opt_in.GOOD_FOR  # a backlog is no news
-        },
-        now=now,
-    )
+    confirmations.ask(_news(batch, now), now=now)
+
+
+@consumer("welcomes", kinds=[SUBSCRIPTION_CONFIRMED])
+def on_joined(batch: Sequence[Event]) -> None:
+    """Who joins a list is welcomed; whom a file has brought has been there before."""
+    now = clock.now()
+    welcomes.greet(_news(batch, now), now=now)
 
 
 @consumer(webhooks.CONSUMER)
 def on_anything(batch: Sequence[Event]) -> None:
     """Tell whoever wants to hear of it; nobody reads this cursor while nobody listens."""
     tell(batch)
+
+
+def _news(batch: Sequence[Event], now: datetime) -> set[tuple[int, int]]:
+    """Who has come to which list, but by an import, and not so long ago that it is no news."""
+    return {
+        (event.subscriber_id, event.properties["list_id"])
+        for event in batch
+        if event.subscriber_id
+        and "import" not in event.properties
+        and now - event.recorded_at < opt_in.GOOD_FOR
+    }

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from accounts.models import Workspace
 from delivery.carriers import safe_mode
 from delivery.models import Outbox, SendLedger
 from delivery.safety import Withheld
 from delivery.services import stops
+from delivery.states import SourceKind
 from emailseq.lib import clock, localtime, sql
 from subscribers.models import List, Subscriber
+from subscribers.states import Frequency
 from subscribers.suppressed import pepper
 
 
@@ -35,6 +36,7 @@ class _Answers(NamedTuple):
     paused: str | None
     sent_in_a_day: int
     sent_in_a_week: int
+    sent_in_a_month: int
 
 
 def gates(
@@ -63,7 +65,8 @@ def gates(
         Gate("running", not held, f"the {kind} {'is held' if held else 'may send'}"),
         *_of_all(subscriber.email, found.paused),
         *_of_time(subscriber, found.window),
-        *_of_caps(subscriber.workspace, found),
+        _of_break(subscriber, kind),
+        *_of_caps(subscriber, found),
     ]
 
 
@@ -99,10 +102,26 @@ def _of_time(subscriber: Subscriber, window: dict[str, Any] | None) -> Iterator[
             yield Gate(name, opens_at <= now, "open" if opens_at <= now else later)
 
 
-def _of_caps(workspace: Workspace, found: _Answers) -> Iterator[Gate]:
+def _of_break(subscriber: Subscriber, kind: str) -> Gate:
+    until = subscriber.snoozed_until
+    if until is None or until <= clock.now():
+        return Gate("break", True, "they take none")
+    then = "left out" if kind == SourceKind.CAMPAIGN else "put off"
+    return Gate("break", False, f"they take one until {until:%F %T}, and are {then}")
+
+
+def _of_caps(subscriber: Subscriber, found: _Answers) -> Iterator[Gate]:
+    """Those of the workspace, and what they have chosen themselves."""
+    workspace, wants = subscriber.workspace, subscriber.frequency
     for most, sent, term in (
         (workspace.cap_per_day, found.sent_in_a_day, "24 hours"),
         (workspace.cap_per_week, found.sent_in_a_week, "7 days"),
+        (1 if wants == Frequency.WEEKLY else None, found.sent_in_a_week, "7 days, as they want it"),
+        (
+            1 if wants == Frequency.MONTHLY else None,
+            found.sent_in_a_month,
+            "30 days, as they want it",
+        ),
     ):
         if most is not None:
             yield Gate("frequency cap", sent < most, f"{sent} of {most} in {term}")

@@ -22,6 +22,7 @@ from delivery.api import (
     Transports,
     WebhookCalls,
     WebhookEndpoints,
+    WelcomeMessages,
 )
 from emailseq.lib.api.schema import Generator
 from sequences.api import (
@@ -54,7 +55,7 @@ from subscribers.api import (
     Suppressions,
     Tags,
 )
-from templates_app.api import TemplateChecks, Templates
+from templates_app.api import BrandSettings, SavedBlocks, Starters, TemplateChecks, Templates
 
 router = SimpleRouter(trailing_slash=False)
 router.register("v1/lists", Lists, "lists")
@@ -66,6 +67,7 @@ router.register("v1/subscribers", Subscribers, "subscribers")
 router.register("v1/suppressions", Suppressions, "suppressions")
 router.register("v1/imports", PeopleImports, "imports")
 router.register("v1/templates", Templates, "templates")
+router.register("v1/saved-blocks", SavedBlocks, "saved-blocks")
 router.register("v1/messages", Messages, "messages")
 router.register("v1/sender-identities", SenderIdentities, "sender-identities")
 router.register("v1/sending-domains", SendingDomains, "sending-domains")
@@ -96,8 +98,14 @@ event_batch = Events.as_view({"post": "batch"}, basename="events")
 opt_in = OptInMessages.as_view(
     {"get": "retrieve", "patch": "partial_update"}, basename="opt-in-message"
 )
+welcome = WelcomeMessages.as_view(
+    {"get": "retrieve", "patch": "partial_update"}, basename="welcome-message"
+)
 catalogue = EventCatalogue.as_view({"get": "list"}, basename="event-catalogue")
 segment_members = SegmentMembers.as_view({"get": "list"}, basename="segment-members")
+brand = BrandSettings.as_view({"get": "retrieve", "patch": "partial_update"}, basename="brand")
+starters = Starters.as_view({"get": "starters"}, basename="templates")
+from_starter = Starters.as_view({"post": "from_starter"}, basename="templates")
 template_checks = TemplateChecks.as_view({"get": "checks"}, basename="templates")
 render = Renderings.as_view({"post": "render"}, basename="templates")
 draft = Drafts.as_view({"get": "retrieve", "put": "replace"}, basename="drafts")
@@ -137,10 +145,14 @@ urlpatterns = [
     path("v1/subscribers/<str:id>/erase", erase),
     path("v1/subscribers/<str:id>/enrollments", enrollments),
     path("v1/lists/<str:id>/opt-in-message", opt_in),
+    path("v1/lists/<str:id>/welcome-message", welcome),
     path("v1/events", events),
     path("v1/events/batch", event_batch),
     path("v1/events/catalogue", catalogue),
     path("v1/segments/<str:id>/members", segment_members),
+    path("v1/brand", brand),
+    path("v1/templates/starters", starters),
+    path("v1/templates/from-starter", from_starter),
     path("v1/templates/<str:id>/checks", template_checks),
     path("v1/templates/<str:id>/render", render),
     path("v1/sequences/import", import_document),

@@ -50,6 +50,7 @@ TICKS: dict[str, tuple[str, float, tuple[Any, ...]]] = {
     "drain-hits": ("delivery.tasks.drain_hits", 1, ()),
     "feed-sequences": ("subscribers.tasks.feed_consumer", 1, ("sequences",)),
     "feed-confirmations": ("subscribers.tasks.feed_consumer", 1, ("confirmations",)),
+    "feed-welcomes": ("subscribers.tasks.feed_consumer", 1, ("welcomes",)),
     "feed-bounces": ("subscribers.tasks.feed_consumer", 1, ("bounces",)),
     "take-sign-ups": ("subscribers.tasks.take_sign_ups", 1, ()),
     "import-people": ("subscribers.tasks.import_people", 1, ()),

@@ -9,7 +9,7 @@ come back exactly once and in order, or the template is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import unescape
 
 from templates_app import liquid
@@ -29,7 +29,7 @@ _REFUSED_ATTRIBUTES = frozenset({"srcdoc", "srcset", "action", "formaction", "pi
 _REFUSED_ELEMENTS = frozenset({"meta", "base", "link"})
 _WEB = re.compile(r"https?://[\w.:\[\]-]+(?=[/?#]|\Z)", re.IGNORECASE)
 _OTHER_LINK = re.compile(r"(?:mailto:|tel:|sms:|#|\Z)", re.IGNORECASE)
-_OUR_LINK = re.compile(r"\{\{-?\s*links\.(?:unsubscribe|confirm|not_me)\s*-?\}\}")
+_OUR_LINK = re.compile(r"\{\{-?\s*links\.(?:unsubscribe|preferences|confirm|not_me)\s*-?\}\}")
 # Nobody sees the first one, tabs to it or hears of it: whoever follows it is a machine.
 _WATCHED = (
     '{% if _trap %}<a href="{{ _click | _ready }}{{ _trap | _ready }}" style="display:none" '
@@ -43,9 +43,13 @@ _URL_BREAKS = re.compile(r"[\t\r\n]")
 class Page:
     """`source` is the document as Liquid, `links` the targets of its numbered links."""
 
-    def __init__(self, html: str) -> None:
-        """Raises TemplateError when the HTML, or the place of something in it, is unsafe."""
-        self.links: list[str] = []
+    def __init__(self, html: str, *, known: Sequence[str] = ()) -> None:
+        """Links that are `known` from other languages keep their numbers; new ones follow.
+
+        Raises TemplateError when the HTML, or the place of something in it, is unsafe.
+        """
+        self.links = list(known)
+        self._free = list(range(len(known)))
         self._made = liquid.check(html, reserved=ROOTS).made
         self._shield = Shield(html)
         self._inlined = inline_styles(self._shield.document())
@@ -143,13 +147,20 @@ class Page:
             if not is_link or roots & {(name,) for name in self._made}:
                 return self._restored(value, "_url")
             self._found += self._shield.tokens(value)
-            self.links.append(url)
-            if len(self.links) > MAX_LINKS:
-                raise TemplateError(f"The HTML has more than {MAX_LINKS} links.")
-            return f"{{{{ _click | _ready }}}}{{{{ _ends[{len(self.links) - 1}] | _ready }}}}"
+            return f"{{{{ _click | _ready }}}}{{{{ _ends[{self._number(url)}] | _ready }}}}"
         if is_link and _OTHER_LINK.match(url):
             return self._restored(value, "_url")
         raise TemplateError(f"Write out the scheme and host of the address “{url[:60]}”.")
+
+    def _number(self, url: str) -> int:
+        for number in self._free:
+            if self.links[number] == url:
+                self._free.remove(number)
+                return number
+        self.links.append(url)
+        if len(self.links) > MAX_LINKS:
+            raise TemplateError(f"The HTML has more than {MAX_LINKS} links.")
+        return len(self.links) - 1
 
     def _check_closed(self, text: str) -> None:
         """No block may reach out of a place, and no name may be made in it."""

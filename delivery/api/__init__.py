@@ -10,6 +10,7 @@ from delivery.api.senders import SenderIdentities
 from delivery.api.timeline import Timeline
 from delivery.api.transports import Transports
 from delivery.api.webhooks import WebhookCalls, WebhookEndpoints
+from delivery.api.welcome import WelcomeMessages
 
 __all__ = [
     "Mailboxes",
@@ -23,4 +24,5 @@ __all__ = [
     "Transports",
     "WebhookCalls",
     "WebhookEndpoints",
+    "WelcomeMessages",
 ]

@@ -14,13 +14,14 @@ SELECT subscriber.archived_at,
          ORDER BY pause.workspace_id NULLS FIRST
          LIMIT 1) AS paused,
        count(*) FILTER (WHERE sent.finished_at > now() - interval '1 day') AS sent_in_a_day,
-       count(sent.id) AS sent_in_a_week
+       count(*) FILTER (WHERE sent.finished_at > now() - interval '7 days') AS sent_in_a_week,
+       count(sent.id) AS sent_in_a_month
   FROM subscribers_subscriber AS subscriber
   LEFT JOIN delivery_source AS source
          ON (source.kind, source.source_id) = (%(kind)s, %(source_id)s)
   LEFT JOIN delivery_ledger AS sent
          ON sent.subscriber_id = subscriber.id
-        AND sent.finished_at > now() - interval '7 days'
+        AND sent.finished_at > now() - interval '30 days'
         AND sent.outcome = 'sent'
         AND sent.message_class = 'marketing'
  WHERE subscriber.id = %(subscriber_id)s

@@ -38,7 +38,7 @@ def test_every_gate_of_a_campaign_is_answered():
 
     assert set(gates) == {
         *("archived", "suppressed", "consent", "running"),
-        *("paused", "fence", "safe mode", "window", "quiet hours", "audience"),
+        *("paused", "fence", "safe mode", "window", "quiet hours", "break", "audience"),
     }
     assert all(gates.values())
     assert len(messages) == 1

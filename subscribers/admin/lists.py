@@ -10,8 +10,8 @@ from django.contrib import admin
 from django.db.models import Count
 from django.utils.translation import gettext_lazy as _
 
-from delivery.models import OptInMessage, SenderIdentity
-from delivery.services import confirmations
+from delivery.models import OptInMessage, SenderIdentity, WelcomeMessage
+from delivery.services import confirmations, welcomes
 from delivery.wording import LANGUAGES
 from emailseq.backoffice.columns import column
 from emailseq.backoffice.forms import NamedForm, VerbForm
@@ -22,6 +22,7 @@ from subscribers import services
 from subscribers.models import List, Subscription
 from subscribers.states import OptIn
 from templates_app.models import Template
+from templates_app.states import MessageClass
 
 
 class ListForm(VerbForm):
@@ -57,6 +58,21 @@ class OptInForm(VerbForm):
         return super().values_of(own)
 
 
+class WelcomeForm(VerbForm):
+    template = forms.ModelChoiceField(
+        Template.objects.filter(archived_at=None, message_class=MessageClass.MARKETING),
+        help_text=_("Who joins gets it once; who is on the list already does not."),
+    )
+    sender = forms.ModelChoiceField(
+        SenderIdentity.objects.all(), required=False, help_text=_("By default the first one.")
+    )
+    sends = forms.BooleanField(required=False, initial=True, label=_("Send it"))
+
+    def values_of(self, target: List) -> dict[str, Any]:
+        own = WelcomeMessage.objects.filter(list=target).first()
+        return super().values_of(own) if own else {"sends": True}
+
+
 @admin.register(List)
 class ListAdmin(WorkspaceAdmin):
     resource = "lists"
@@ -80,6 +96,15 @@ class ListAdmin(WorkspaceAdmin):
             label=_("Opt-in message"),
             icon="mark_email_read",
             form=OptInForm,
+            submit=_("Save"),
+            done=_("Saved."),
+        ),
+        Verb(
+            welcomes.set_welcome,
+            name="welcome_message",
+            label=_("Welcome message"),
+            icon="waving_hand",
+            form=WelcomeForm,
             submit=_("Save"),
             done=_("Saved."),
         ),
