@@ -58,7 +58,7 @@ class ImportAdmin(WorkspaceAdmin):
     hint = _(
         "Bring people in from a file or from a spreadsheet, or addresses that must not be sent to."
     )
-    moves = {**IMPORT_MOVES, "dry_run": IMPORT_MOVES["check"]}
+    moves = IMPORT_MOVES
     list_before_template = "subscribers/imports_hint.html"
     change_form_template = "subscribers/import.html"
     list_display = (
@@ -82,14 +82,6 @@ class ImportAdmin(WorkspaceAdmin):
             sentence=_("“{}” is brought in, in the background. You can undo it later."),
             done=_("“{}” is on its way in. You may close the page."),
             primary=True,
-        ),
-        Verb(
-            jobs.check,
-            name="dry_run",
-            label=_("Check first"),
-            icon="fact_check",
-            sentence=_("See what “{}” would do; nothing is stored."),
-            done=_("“{}” is being checked."),
         ),
         Verb(
             jobs.resume,
@@ -136,9 +128,10 @@ class ImportAdmin(WorkspaceAdmin):
         ]
 
     def offers(self, verb: Verb, target: Import) -> bool:
-        """The list's own buttons are for what lies ready; a command has its file elsewhere."""
-        is_ready = verb.name != "resume" or target.stored
-        return is_ready and super().offers(verb, target)
+        """What was not checked does not start here, and what a command reads does not go on."""
+        if verb.name == "start" and target.state != ImportState.CHECKED:
+            return False
+        return super().offers(verb, target) and (verb.name != "resume" or target.stored)
 
     def upload(self, request: Request) -> HttpResponseBase:
         """The first step: a file or pasted rows."""
@@ -231,4 +224,9 @@ def _shown(job: Import) -> dict[str, Any]:
 
 
 def _figures(words: dict[str, Any], numbers: dict[str, Any]) -> list[tuple[Any, int]]:
-    return [(words[name], numbers[name]) for name in words if name in numbers]
+    """What is always told, and of the rest what there is."""
+    return [
+        (words[name], numbers[name])
+        for name in words
+        if numbers.get(name) or (name in numbers and name in _OF_SUPPRESSIONS)
+    ]

@@ -20,7 +20,9 @@ _LETTERS = {
     "cp1251": "абвгдеёжзийклмнопрстуфхцчшщъыьэюяєіїґ",
 }
 _USUAL = "’‘“”„«»–—…·°€§©®\xa0"
-_JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]")
+_FOREIGN = re.compile("[^\\x00-\\x7f]+")
+_KANA = re.compile("[\u3040-\u30ff]")
+_JAPANESE = re.compile("[\u3000-\u30ff\u4e00-\u9fff\uff00-\uff60]+")
 
 
 def guess(sample: bytes) -> str:
@@ -64,10 +66,13 @@ def _decoded(sample: bytes, encoding: str) -> str | None:
 
 
 def _is_japanese(text: str) -> bool:
-    """Kana and kanji, and not the half-width kana that any bytes would be."""
-    foreign = [letter for letter in text if not letter.isascii()]
-    full = [letter for letter in foreign if not "\uff61" <= letter <= "\uff9f"]
-    return len(full) * 2 > len(foreign) and all(map(_JAPANESE.match, full))
+    """Full-width letters and nothing else, with kana among them or never one alone: Latin text
+    reads as a kanji here and there, and as the half-width kana that any bytes would be.
+    """
+    words = _FOREIGN.findall(text)
+    if not all(map(_JAPANESE.fullmatch, words)):
+        return False
+    return any(map(_KANA.search, words)) or min(map(len, words), default=0) > 1
 
 
 def _score(sample: bytes, encoding: str) -> int:
