@@ -43,6 +43,7 @@ from sequences.api import (
     Versions,
 )
 from subscribers.api import (
+    Consents,
     EventCatalogue,
     Events,
     Fields,
@@ -90,6 +91,7 @@ workspace = WorkspaceSettings.as_view(
 )
 schema = SpectacularJSONAPIView.as_view(generator_class=Generator)
 export_person = PersonalData.as_view({"post": "export"}, basename="subscribers")
+consents = Consents.as_view({"get": "list"}, basename="consents")
 snooze = PersonalData.as_view({"post": "snooze"}, basename="subscribers")
 erase = PersonalData.as_view({"post": "erase"}, basename="subscribers")
 timeline = Timeline.as_view({"get": "list"}, basename="timeline")
@@ -141,6 +143,7 @@ urlpatterns = [
     path("v1/auth/token/revoke", Auth.as_view({"post": "revoke"}, basename="auth")),
     path("v1/subscribers/<str:id>/timeline", timeline),
     path("v1/subscribers/<str:id>/export", export_person),
+    path("v1/subscribers/<str:id>/consents", consents),
     path("v1/subscribers/<str:id>/snooze", snooze),
     path("v1/subscribers/<str:id>/erase", erase),
     path("v1/subscribers/<str:id>/enrollments", enrollments),

@@ -246,8 +246,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "BrandFont": "templates_app.blocks.kinds.FONTS",
         "CallState": "delivery.states.CallState",
         "CampaignMetric": "campaigns.states.Metric",
+        "ContentMode": "templates_app.states.ContentMode",
         "DomainState": "delivery.states.DomainState",
         "EndpointState": "delivery.states.EndpointState",
         "CampaignState": "campaigns.states.CampaignState",

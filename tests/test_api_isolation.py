@@ -55,6 +55,7 @@ def test_the_matrix_holds_every_route(names):
         "lists",
         "mailboxes",
         "messages",
+        "saved-blocks",
         "segments",
         "sender-identities",
         "sending-domains",

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from templates_app.api.brand import BrandSettings, SavedBlocks
 from templates_app.api.checks import TemplateChecks
+from templates_app.api.starters import Starters
 from templates_app.api.templates import Templates
 
-__all__ = ["TemplateChecks", "Templates"]
+__all__ = ["BrandSettings", "SavedBlocks", "Starters", "TemplateChecks", "Templates"]

@@ -11,7 +11,11 @@ from accounts.api.resources import Resource, Verb, reads
 from accounts.authentication import ApiRequest
 from emailseq.lib.api.fields import ArchivedFilter, Named, ResourceSerializer
 from templates_app import services
+from templates_app.api.fields import DocumentField
 from templates_app.models import Template
+
+_CONTENT = ("html", "text", "source", "document")
+_PUBLISHED = tuple(f"published_version__{name}" for name in _CONTENT)
 
 
 class TemplateLine(Named, ResourceSerializer):
@@ -24,7 +28,7 @@ class TemplateLine(Named, ResourceSerializer):
     class Meta:
         model = Template
         fields = [
-            *("id", "name", "slug", "message_class", "subject", "version"),
+            *("id", "name", "slug", "message_class", "mode", "subject", "version"),
             *("created_at", "updated_at", "archived_at"),
         ]
 
@@ -32,9 +36,11 @@ class TemplateLine(Named, ResourceSerializer):
 class TemplateSerializer(TemplateLine):
     """A template. `version` is the published one's number."""
 
+    document = DocumentField(required=False, allow_null=True)
+
     class Meta(TemplateLine.Meta):
-        fields = [*TemplateLine.Meta.fields, "html", "text"]
-        extra_kwargs = {"html": {"trim_whitespace": False}, "text": {"trim_whitespace": False}}
+        fields = [*TemplateLine.Meta.fields, "document", "source", "html", "text"]
+        extra_kwargs = {name: {"trim_whitespace": False} for name in ("source", "html", "text")}
 
 
 class TemplateChanges(TemplateSerializer):
@@ -45,9 +51,7 @@ class TemplateChanges(TemplateSerializer):
 class Templates(Resource):
     """What messages say: a draft, and the version that was published last."""
 
-    queryset = Template.objects.select_related("published_version").defer(
-        "published_version__html", "published_version__text"
-    )
+    queryset = Template.objects.select_related("published_version").defer(*_PUBLISHED)
     serializer_class = TemplateSerializer
     filters = ArchivedFilter
     inputs = {"partial_update": TemplateChanges}
@@ -67,4 +71,4 @@ class Templates(Resource):
 
     def filtered(self, rows: QuerySet[Any], **values: Any) -> QuerySet[Any]:
         shown = super().filtered(rows, **values)
-        return shown.defer("html", "text", "published_version__html", "published_version__text")
+        return shown.defer(*_CONTENT, *_PUBLISHED)

@@ -56,8 +56,9 @@ from subscribers.services import (
     tag_people,
 )
 from subscribers.states import SuppressionReason
-from templates_app.models import Template
+from templates_app.models import Brand, SavedBlock, Template
 from templates_app.services import create_template, publish
+from templates_app.services.brand import save_block
 from templates_app.states import MessageClass
 
 WEBHOOK = "https://93.184.216.34/hook"
@@ -112,6 +113,7 @@ class World:
             for model in (
                 *(List, Subscriber, Suppression, Template, Sequence, Campaign),
                 *(Import, Tag, CustomField, EventName, Segment, Form, Conversion),
+                *(Brand, SavedBlock),
                 *(
                     SenderIdentity,
                     SendingDomain,
@@ -183,12 +185,15 @@ def make_world() -> World:
         by=SYSTEM,
     )
     publish(receipt, by=SYSTEM)
+    open_from = [{"id": "a", "kind": "text", "text": "Open from nine"}]
+    hours = save_block(workspace, name="Hours", slug="hours", blocks=open_from, by=SYSTEM)
     thanks = send_transactional(workspace, template=receipt, to=run.subscriber, by=SYSTEM)
     bought = create_conversion(workspace, name="Bought", event_name="order_placed", by=SYSTEM)
     return World(
         workspace,
         {
             "conversions": bought.public_id,
+            "saved-blocks": hours.public_id,
             "tags": vip.public_id,
             "fields": boat.public_id,
             "forms": form.public_id,
