@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 from django import forms
+from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext_lazy as _
 
 from emailseq.backoffice.forms import VerbForm
@@ -46,7 +47,7 @@ class UploadForm(VerbForm):
 
     def __init__(self, *args: Any, files: Any = None, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.files = files or {}
+        self.files = files or MultiValueDict()
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
@@ -111,7 +112,7 @@ class SetUpForm(VerbForm):
         """The fields that are about the whole file."""
         return (self[name] for name in self.fields if not name.startswith("target_"))
 
-    def columns(self) -> Iterator[tuple[str, list[str], forms.BoundField]]:
+    def columns(self) -> Iterator[tuple[str, Sequence[str], forms.BoundField]]:
         """For each column its name, some of its values, and the field that says where it goes."""
         layout = self._job.layout
         samples = layout.get("samples") or [[] for _ in layout["header"]]
@@ -133,7 +134,7 @@ class SetUpForm(VerbForm):
     def _job(self) -> Import:
         return cast("Import", self.target)
 
-    def _choices(self, place: int) -> list[Any]:
+    def _choices(self, place: int) -> Sequence[Any]:
         job = self._job
         known = [(CUSTOM + field.key, field.label) for field in self.declared]
         current = job.targets[place]

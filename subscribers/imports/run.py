@@ -72,7 +72,7 @@ def import_people(
         progress(job)
         try:
             error_file = ErrorFile(error_path, layout=layout, done_lines=job.line_count)
-            told = {"by": by, "refusals": error_file, "progress": progress}
+            told: dict[str, Any] = {"by": by, "refusals": error_file, "progress": progress}
             carry_on(job, layout, columns, to=to, **told)
         except Stopped as stop:
             raise Conflict(f"“{job}” has been cancelled.") from stop

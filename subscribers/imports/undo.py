@@ -99,8 +99,8 @@ def _let_go(job: Import, people: list[int], facts: dict[str, Any]) -> None:
     for model, name in _that_need_people():
         free = free.exclude(Exists(model._base_manager.filter(**{name: OuterRef("pk")})))
     going = set(free.values_list("pk", flat=True))
-    SegmentMember.objects.filter(subscriber__in=going)._raw_delete("default")  # type: ignore[attr-defined]
-    Subscriber.objects.filter(pk__in=going)._raw_delete("default")  # type: ignore[attr-defined]
+    SegmentMember.objects.filter(subscriber__in=going)._raw_delete("default")
+    Subscriber.objects.filter(pk__in=going)._raw_delete("default")
     _count(job, "people_removed", len(going))
     _count(job, "people_kept", len(found) - len(going))
     why = "Something has been sent to them or was done by them since."
@@ -126,7 +126,7 @@ def _turn(job: Import) -> None:
 @transaction.atomic
 def _finish(job: Import, *, by: Actor) -> None:
     lifted = Suppression.objects.filter(imported=job)
-    _count(job, "suppressions_lifted", lifted._raw_delete("default"))  # type: ignore[attr-defined]
+    _count(job, "suppressions_lifted", lifted._raw_delete("default"))
     _remember(job)
     state.move_one(job, "end_undo", IMPORT_MOVES)
     audit.record(job.workspace_id, "import.undone", by=by, on=job, changes=job.undo_report)

@@ -99,13 +99,12 @@ def _run(job: Import, *, until: float) -> None:
 
 
 def _actor(job: Import) -> Actor:
-    return Actor(**job.started_by)
+    return Actor(**(job.started_by or {}))
 
 
 def _fail(job: Import, why: str) -> None:
     """Say why it cannot go on; a check goes back to who asked for it."""
-    verb = {ImportState.CHECKING: "send_back", ImportState.RUNNING: "fail"}.get(job.state)
-    if verb:
+    for verb in ("send_back", "fail"):
         state.move(Import.objects.filter(pk=job.pk), IMPORT_MOVES[verb], fault=why[:500])
 
 
