@@ -22,7 +22,6 @@ from emailseq.lib import clock
 
 WINDOW = timedelta(days=7)
 UNSENDABLE_PERCENT, UNSENDABLE_OF = 5.0, 50  # messages that cannot be rendered, or nobody takes
-UNWANTED_PERCENT, UNWANTED_OF = 20.0, 50  # what came back because servers do not want us
 
 
 class Tally(NamedTuple):
@@ -33,7 +32,6 @@ class Tally(NamedTuple):
     bounced: int
     unsendable: int
     complained: int
-    unwanted: int
 
 
 def found(kind: str, source_ids: Collection[int]) -> dict[int, str]:
@@ -55,7 +53,6 @@ def _harm(tally: Tally) -> Iterator[str]:
         (tally.bounced, tried, settings.BRAKE_AFTER, settings.BRAKE_BOUNCES, "bounced"),
         (tally.complained, tally.sent, settings.BRAKE_AFTER, settings.BRAKE_COMPLAINTS, "annoyed"),
         (tally.unsendable, tried, UNSENDABLE_OF, UNSENDABLE_PERCENT, "could not be sent"),
-        (tally.unwanted, tally.sent, UNWANTED_OF, UNWANTED_PERCENT, "came back because of you"),
     ):
         if of >= least and 100 * count > most * of:
             yield f"{100 * count / of:.1f} % of {of:,} messages {what}: more than {most:g} %."
@@ -94,7 +91,6 @@ def _tally(counts: Counter[tuple[str, str]]) -> Tally:
         + counts[kinds.MESSAGE_BOUNCED, Failure.HARD],
         unsendable=counts[kinds.MESSAGE_FAILED, Failure.CONTENT]
         + counts[kinds.MESSAGE_BOUNCED, Failure.CONTENT],
-        unwanted=counts[kinds.MESSAGE_BOUNCED, Failure.SENDER],
         complained=sum(
             count for (kind, _), count in counts.items() if kind == kinds.MESSAGE_COMPLAINED
         ),

@@ -168,6 +168,7 @@ class Lane(models.Model):
     day_count = models.IntegerField(default=0, db_default=0)
     day_fault_count = models.IntegerField(default=0, db_default=0)
     warm_day = models.IntegerField(default=0, db_default=0)
+    released_at = models.DateTimeField(null=True)  # what left before is forgiven
 
     objects = LaneQuerySet.as_manager()
 

@@ -17,6 +17,7 @@ from delivery import kinds, return_path
 from delivery.bounces import score
 from delivery.bounces.score import Soft
 from delivery.models import Feedback, Outbox, SendLedger
+from delivery.services import refusals
 from delivery.services.messages import find_message, finish, record_unsubscribe
 from delivery.states import Failure, FeedbackKind, Outcome
 from emailseq.lib import addresses, clock, sql
@@ -94,6 +95,11 @@ def record_feedback(told: Iterable[NewFeedback]) -> int:
     events.record_many(_events(fresh))
     settle_doubts()
     _act(fresh, persons)
+    refusals.brake_lanes(
+        (message, f"{row.status} {row.reason}".strip())
+        for row, message in fresh
+        if row.kind == FeedbackKind.SENDER_FAULT and isinstance(message, SendLedger)
+    )
     return len(fresh)
 
 

@@ -143,7 +143,8 @@ def release_lane(lane: Lane, *, by: Actor) -> bool:
     _lock(lane.transport, by=by)
     found = Lane.objects.select_for_update().get(pk=lane.pk)
     released = found.state != State.OPEN
-    found.brakes = brakes.release(found.brakes, now=clock.db_now())
+    found.released_at = clock.db_now()
+    found.brakes = brakes.release(found.brakes, now=found.released_at)
     found.save()
     if released:
         changes = {"lane": lane.domain_group, "was": lane.reason}

@@ -266,7 +266,7 @@ class Rig:
         return self._peaks
 
     def _note_peak(self, name: str) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, IndexError):  # it has gone, or nobody has waited for it
             status = Path(f"/proc/{self._children.running[name].pid}/status").read_text()
             peak = int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) / 1024
             kind = name.partition("-")[0]
