@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from subscribers.api.consents import Consents
 from subscribers.api.events import EventCatalogue, Events
 from subscribers.api.fields import Fields
 from subscribers.api.forms import Forms
@@ -11,6 +12,7 @@ from subscribers.api.suppressions import Suppressions
 from subscribers.api.tags import Tags
 
 __all__ = [
+    "Consents",
     "EventCatalogue",
     "Events",
     "Fields",

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.utils import ProgrammingError
 
 from accounts.audit import SUBSCRIBER, SYSTEM
+from accounts.tests.api import Api
 from emailseq.lib import clock
 from subscribers import services
 from subscribers.models import ConsentEntry, Subscription
@@ -74,3 +75,18 @@ def test_no_line_can_be_changed_or_deleted():
         ledger.delete()
 
     assert lines(ada) == [("confirmed", "fair", "", "192.0.2.7")]
+
+
+def test_the_api_tells_it_newest_first():
+    news = ListFactory()
+    ada = SubscriberFactory(workspace=news.workspace)
+    consent = Consent("form: Join, version 1", "Yes, mail me.", "192.0.2.7")
+    place = services.subscribe(ada, to=news, by=SYSTEM, consent=consent)
+    services.confirm(place, by=SUBSCRIBER)
+
+    told = Api(news.workspace)("GET", f"/subscribers/{ada.public_id}/consents").json()["data"]
+
+    assert [line.pop("state") for line in told] == ["confirmed", "pending"]
+    assert all(line.pop("at") for line in told)
+    evidence = {"source": consent.source, "text": consent.text, "ip": consent.ip}
+    assert told == [{"list": news.public_id, **evidence}] * 2
