@@ -23,7 +23,7 @@ Part = tuple[str, Rows]  # the name of a file, and what stands in it
 
 def written(person: Subscriber) -> Iterator[bytes]:
     """The zip, piece by piece; no more of it is in memory than a row and what zip holds back."""
-    out = _Pipe()
+    out: Any = _Pipe()  # zipfile asks for no more of a file than that
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, rows in parts(person):
             with archive.open(f"{name}.json", "w") as file:

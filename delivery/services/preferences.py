@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -48,7 +49,7 @@ def choose(
     Leaving counts for the message whose link led here, where it was of that list. Returns whether
     a mail asks them to confirm what they have joined. Raises Invalid.
     """
-    given = {"frequency": frequency, "language": language}
+    given: dict[str, Any] = {"frequency": frequency, "language": language}
     people.upsert(subscriber.workspace, email=subscriber.email, by=SUBSCRIBER, **given)
     for each, state in places(subscriber):
         wanted = each.public_id in lists
@@ -72,9 +73,11 @@ def snooze(subscriber: Subscriber, *, until: datetime | None, by: Actor) -> bool
     before = people.snooze(subscriber, until=until, by=by)
     if before == until:
         return False
+    if before is None:
+        return True
     waiting = Outbox.objects.filter(
         subscriber=subscriber,
-        run_at=before,  # by the snooze that ends; where there was none, nothing
+        run_at=before,
         lease_token=None,
         message_class=MessageClass.MARKETING,
     )
