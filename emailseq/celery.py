@@ -58,6 +58,7 @@ TICKS: dict[str, tuple[str, float, tuple[Any, ...]]] = {
     "refresh-segments": ("subscribers.tasks.refresh_segments", 5, ()),
     "feed-domains": ("subscribers.tasks.feed_consumer", 1, ("domains",)),
     "feed-links": ("subscribers.tasks.feed_consumer", 1, ("links",)),
+    "feed-engagement": ("subscribers.tasks.feed_consumer", 5, ("engagement",)),
     "feed-rollups": ("subscribers.tasks.feed_consumer", 1, ("rollups",)),
     "feed-shares": ("subscribers.tasks.feed_consumer", 1, ("shares",)),
     "feed-conversions": ("subscribers.tasks.feed_consumer", 5, ("conversions",)),

@@ -24,6 +24,7 @@ from subscribers import fields, services
 from subscribers.admin import personal, timeline
 from subscribers.models import (
     CustomField,
+    Engagement,
     List,
     Subscriber,
     Suppression,
@@ -264,8 +265,10 @@ class SubscriberAdmin(WorkspaceAdmin):
         enrollments = Enrollment.objects.filter(subscriber=target).select_related("sequence")
         labels = dict(CustomField.objects.of(request.workspace).values_list("key", "label"))
         suppressions = Suppression.objects.of(request.workspace)
+        scores = Engagement.objects.scores([target.pk], now=clock.now())
         return {
             "person": target,
+            "engagement": scores.get(target.pk, 0),
             "zone_is_lost": target.time_zone and target.time_zone not in clock.zones(),
             "timeline": timeline.read(
                 target, show=shown, before=int(before) if before.isdecimal() else None

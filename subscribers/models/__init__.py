@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from subscribers.models.consent import ConsentEntry
+from subscribers.models.engagement import Engagement
 from subscribers.models.event import Cursor, Event, EventKey, EventName, LogBase
 from subscribers.models.field import CustomField
 from subscribers.models.form import Form, SignUp
@@ -15,6 +16,7 @@ __all__ = [
     "ConsentEntry",
     "Cursor",
     "CustomField",
+    "Engagement",
     "Event",
     "EventKey",
     "EventName",

@@ -67,6 +67,12 @@ JOINS = {
 }
 
 
+ENGAGEMENT = SQL(
+    "LEFT JOIN subscribers_engagement AS engagement ON engagement.subscriber_id = subscriber.id"
+)
+SCORE = SQL("subscribers_engagement_score(engagement.points, engagement.as_of, {})::numeric")
+
+
 class Statement(NamedTuple):
     """SQL and its parameters, all of them called `rule_…`: it may stand inside other SQL."""
 
@@ -119,7 +125,7 @@ class _Compiler:
         now: datetime,
         ids: Collection[int] | None = None,
     ) -> None:
-        self._found = found
+        self._found, self._now = found, now
         self._compare = partial(
             operators.compare,
             bind=self._bind,
@@ -176,6 +182,10 @@ class _Compiler:
     def _field(self, name: str) -> Value:
         if name in COLUMNS:
             return operators.text_column(COLUMNS[name])
+        if name == "engagement":
+            self._joins["engagement", 0] = ENGAGEMENT
+            score = SCORE.format(self._bind(self._now))
+            return Value(given=SQL("({}::text)").format(score), number=score)
         if name == "created_at":
             return operators.instant_column(SQL("subscriber.created_at"))
         return operators.json_member(SQL("subscriber.fields"), self._bind(name))

@@ -34,6 +34,7 @@ LABELS = {
     "last_name": gettext_lazy("Last name"),
     "time_zone": gettext_lazy("Time zone"),
     "created_at": gettext_lazy("Known since"),
+    "engagement": gettext_lazy("Engagement"),
 }
 COMPARED = {
     "exists": gettext_lazy("%(what)s is there"),

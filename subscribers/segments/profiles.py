@@ -9,8 +9,16 @@ from typing import Any
 from django.apps import apps
 
 from accounts.models import Workspace
+from emailseq.lib import clock
 from emailseq.lib import ids as public_ids
-from subscribers.models import Event, SegmentMember, Subscriber, Subscription, TagAssignment
+from subscribers.models import (
+    Engagement,
+    Event,
+    SegmentMember,
+    Subscriber,
+    Subscription,
+    TagAssignment,
+)
 from subscribers.segments.evaluate import Fact, Profile
 from subscribers.segments.references import BUILT_IN, MODELS
 
@@ -26,10 +34,15 @@ def load(workspace: Workspace, ids: Collection[int]) -> dict[int, Profile]:
     ).values_list("subscriber", "segment__uid")
     events = list(Event.objects.of(workspace).filter(subscriber__in=ids))
     tags_of, lists_of = _grouped("tag", tags), _grouped("list", lists)
+    scores = Engagement.objects.scores(ids, now=clock.now())
     segments_of, facts_of = _grouped("segment", segments), _facts(events)
     return {
         person.pk: Profile(
-            values={**person.fields, **{name: getattr(person, name) for name in BUILT_IN}},
+            values={
+                **person.fields,
+                **{name: getattr(person, name) for name in BUILT_IN if name != "engagement"},
+                "engagement": scores.get(person.pk, 0),
+            },
             tags=tags_of[person.pk].keys(),
             lists={ref: state for ref, (state,) in lists_of[person.pk].items()},
             segments=segments_of[person.pk].keys(),

@@ -34,6 +34,7 @@ BUILT_IN = {
     "last_name": FieldKind.TEXT,
     "time_zone": FieldKind.TEXT,
     "created_at": FieldKind.DATETIME,
+    "engagement": FieldKind.NUMBER,
 }
 COMPARED_LIKE = {FieldKind.DATETIME.value: FieldKind.DATE, FieldKind.CHOICE.value: FieldKind.TEXT}
 _SLUG = re.compile(r"[-a-zA-Z0-9_]+")

@@ -19,7 +19,10 @@ from subscribers.states import FieldKind
 
 MAX_CHOICES, MAX_CHOICE = 100, 100
 # What people have anyway: a rule or a template could not tell the two apart.
-RESERVED = ("id", "email", "first_name", "last_name", "name", "time_zone", "created_at", "fields")
+RESERVED = (
+    *("id", "email", "first_name", "last_name", "name", "time_zone", "created_at", "fields"),
+    "engagement",
+)
 
 
 @transaction.atomic
