@@ -37,6 +37,7 @@ from subscribers.states import SubscriptionState
 Cell = str | int | float | date | None
 TOP = 50  # sources of a table
 COHORT_WEEKS = 12
+INTERNAL = ("source_id",)  # columns that stay in the house
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,9 @@ class Table:
 
     def csv(self) -> Iterator[str]:
         """The lines of the file; text that a spreadsheet would run is made inert."""
-        yield from lines([self.columns, *self.rows])
+        places = [place for place, name in enumerate(self.columns) if name not in INTERNAL]
+        for row in [self.columns, *self.rows]:
+            yield from lines([[row[place] for place in places]])
 
 
 class _Echo:

@@ -138,7 +138,7 @@ def run(*, size: int, say: Callable[[str], object]) -> dict[str, Any]:
     """Move on DUE runs, ROUNDS times in each table; what was measured. `say` hears of progress."""
     began = time.monotonic()
     with new_database() as urls:
-        workspace, sequences = _world()
+        workspace, sequences = world()
         say(f"Making {SMALL:,} runs …")
         _grow(workspace, sequences, SMALL)
         with copy_of(urls) as small_urls:
@@ -183,12 +183,14 @@ def _measured(small: Sequence[Turn], large: Sequence[Turn]) -> dict[str, Any]:
     }
 
 
-def _world() -> tuple[Workspace, list[Automation]]:
-    workspace = accounts.create_workspace(name="Harbour", slug="harbour", by=BENCH)
+def world() -> tuple[Workspace, list[Automation]]:
+    workspace = accounts.create_workspace(
+        name="Harbour", slug="harbour", postal_address="1 Quay Street, Copenhagen", by=BENCH
+    )
     to = people.create_list(workspace, name="Harbour news", slug="news", by=BENCH)
     people.create_tag(workspace, name="VIP", slug="vip", by=BENCH)
     delivery.create_sender(workspace, name="Harbour", email="news@harbour.example", by=BENCH)
-    html = "<p>Hello. {{ links.unsubscribe }}</p>"
+    html = "<p>Hello. {{ links.unsubscribe }} {{ workspace.postal_address }}</p>"
     templates.create_template(
         workspace, name="Hello", slug="hello", subject="Hello", html=html, by=BENCH
     )

@@ -8,7 +8,7 @@ from rest_framework.routers import SimpleRouter
 
 from accounts.api.sign_in import Auth, Me
 from accounts.api.workspace import WorkspaceSettings
-from analytics.api import Conversions
+from analytics.api import Conversions, Reports
 from campaigns.api import CampaignExplanations, Campaigns, CampaignTrials
 from delivery.api import (
     Mailboxes,
@@ -103,6 +103,9 @@ opt_in = OptInMessages.as_view(
 welcome = WelcomeMessages.as_view(
     {"get": "retrieve", "patch": "partial_update"}, basename="welcome-message"
 )
+event_export = Reports.as_view({"get": "events"}, basename="reports")
+reports = Reports.as_view({"get": "table"}, basename="reports")
+reports_csv = Reports.as_view({"get": "csv"}, basename="reports")
 catalogue = EventCatalogue.as_view({"get": "list"}, basename="event-catalogue")
 segment_members = SegmentMembers.as_view({"get": "list"}, basename="segment-members")
 brand = BrandSettings.as_view({"get": "retrieve", "patch": "partial_update"}, basename="brand")
@@ -152,6 +155,9 @@ urlpatterns = [
     path("v1/events", events),
     path("v1/events/batch", event_batch),
     path("v1/events/catalogue", catalogue),
+    path("v1/events/export", event_export),
+    path("v1/reports", reports),
+    path("v1/reports/csv", reports_csv),
     path("v1/segments/<str:id>/members", segment_members),
     path("v1/brand", brand),
     path("v1/templates/starters", starters),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -78,8 +78,8 @@ def source(request: Request, kind: str, source_id: int) -> HttpResponseBase:
         original=target,
         kind=kind,
         figures=shown.figures(numbers(kind, source_id)),
-        maps=_maps(kind, source_id),
-        tables=[shown.table(table) for table in found],
+        maps=_maps(kind, source_id, names := _names(target)),
+        tables=[shown.table(table, names) for table in found],
     )
 
 
@@ -125,11 +125,20 @@ def _health(every: Provider) -> list[Figure]:
     return [shown.share(label, part, of) for label, part, of in rows]
 
 
-def _maps(kind: str, source_id: int) -> list[dict[str, Any]]:
+def _names(target: Campaign | Sequence) -> dict[str, str]:
+    """What the emails of a sequence are called, by the keys of their steps."""
+    if isinstance(target, Campaign):
+        return {}
+    steps = target.steps.exclude(template=None)
+    return dict(steps.values_list("key", "template__name"))
+
+
+def _maps(kind: str, source_id: int, names: Mapping[str, str]) -> list[dict[str, Any]]:
     """The messages of a source in which somebody followed a link, each once."""
     seen: dict[int, dict[str, Any]] = {}
     for link in links.links(kind, source_id):
-        name = " · ".join(filter(None, (link.step, link.variant, f"v{link.template_version}")))
+        step = names.get(link.step, link.step)
+        name = " · ".join(filter(None, (step, link.variant, f"v{link.template_version}")))
         seen.setdefault(link.version_id, {"id": link.version_id, "name": name})
     return list(seen.values())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -183,14 +184,15 @@ def money(hundredths: int) -> str:
     return f"{hundredths / 100:,.2f}"
 
 
-def table(of: Table) -> dict[str, Any]:
-    """A table as the pages show it: titled columns, and cells with their words."""
+def table(of: Table, names: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """A table as the pages show it: titled columns, and cells with their words; `names` are those
+    of the emails in it."""
     places = [place for place, name in enumerate(of.columns) if name not in _HIDDEN]
     return {
         "key": of.key,
         "title": TITLES[of.key],
         "columns": [(_title(of.columns[place]), of.columns[place] in _TEXT) for place in places],
-        "rows": [[_cell(of, row, place) for place in places] for row in of.rows],
+        "rows": [[_cell(of, row, place, names or {}) for place in places] for row in of.rows],
         "empty": EMPTY.get(of.key, ""),
         "is_long": of.key in ("days", "growth"),
     }
@@ -202,8 +204,10 @@ def _title(column: str) -> Any:
     return COLUMNS[column]
 
 
-def _cell(of: Table, row: tuple[Cell, ...], place: int) -> dict[str, Any]:
+def _cell(of: Table, row: tuple[Cell, ...], place: int, names: Mapping[str, str]) -> dict[str, Any]:
     name, value = of.columns[place], row[place]
+    if name == "step":
+        value = names.get(str(value), value)
     cell: dict[str, Any] = {"text": _text(name, value), "is_text": name in _TEXT, "url": ""}
     if name == "name" and "source_id" in of.columns:
         kind, source_id = row[of.columns.index("kind")], row[of.columns.index("source_id")]

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 
-from benchmarks import advance, fill, imports, ingest, mixed, render, segments, send, tracking
+from benchmarks import advance, fill, imports, ingest, mixed, render, segments, send, stats, tracking
 
 
 class Bench(NamedTuple):
@@ -34,6 +34,7 @@ BENCHES = {
     "mixed": Bench(mixed.run, 100_000, ("senders", "postfix")),
     "render": Bench(render.run, 40_000, ("rounds",)),
     "segments": Bench(segments.run, 1_000_000),
+    "stats": Bench(stats.run, 10_000_000),
     "tracking": Bench(tracking.run, 24_000, ("rounds",)),
 }
 
