@@ -22,22 +22,16 @@ instant leads back to "due" or to "in doubt", never to a loss or a silent repeat
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import socket
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
-from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import connection as django_connection
-from psycopg import AsyncConnection, OperationalError
+from psycopg import OperationalError
 from psycopg.rows import dict_row
-from psycopg_pool import AsyncConnectionPool
 
 from delivery import carriers, enclosed, letters, outcomes
 from delivery.brakes import heard
@@ -45,6 +39,7 @@ from delivery.carriers import Carrier
 from delivery.claims import Claims
 from delivery.journal import Journal
 from delivery.lanes import Lanes
+from delivery.lease import RETRIES, Lease, LeaseLost, Pool, in_thread, pool_of
 from delivery.letters import Claimed, Letter, Stationery
 from delivery.ready import Batch, Ready
 from delivery.replies import Reply
@@ -71,11 +66,7 @@ IDLE_SECONDS = 0.2
 HANG_UP_SECONDS = 5  # a wire with nothing to do for so long closes its connection
 MARK_SECONDS = 5  # nothing is written under a wire mark that is older
 HEAVY_WAIT = timedelta(seconds=1)  # until there may be room for more files
-DATABASE_RETRIES = (0.1, 0.5, 2, 5, 10)
 
-T = TypeVar("T")
-R = TypeVar("R")
-Database = AsyncConnection[Any]
 Wire = Connection | HttpConnection
 Caps = Mapping[int, tuple[str, datetime]]  # what a source wants of its capped messages, until when
 Stop = tuple[str | None, datetime | None]  # why it may not leave, and until when if that ends
@@ -84,27 +75,21 @@ Verdicts = tuple[Caps, Mapping[int, Stop]]
 log = structlog.get_logger(__name__)
 
 
-class LeaseLost(Exception):
-    """The lease ran out: what this pump held belongs to the reaper now."""
-
-
 async def pump(server: Server, *, seconds: float, stopping: Callable[[], bool]) -> int:
     """Send what is due for `seconds`, or until `stopping`; returns how many messages were sent.
 
     `server` is where the transport leads that all workspaces share. Any number of pumps may run,
     on any number of hosts.
     """
-    transports = await sync_to_async(_in_thread)(carriers.load, server)
-    async with AsyncConnectionPool(
-        kwargs=_database_parameters(), min_size=1, max_size=WIRES + 2, open=False
-    ) as pool:
+    transports = await in_thread(carriers.load, server)
+    async with pool_of(WIRES + 2) as pool:
         return await _Pump(transports, pool).run(seconds=seconds, stopping=stopping)
 
 
 class _Pump:
-    def __init__(self, transports: Iterable[Carrier], pool: AsyncConnectionPool[Database]) -> None:
+    def __init__(self, transports: Iterable[Carrier], pool: Pool) -> None:
         self._pool = pool
-        self._token = uuid.uuid4()
+        self._lease = Lease(pool)
         self._lanes = Lanes(transports, wires=WIRES)
         self._claims = Claims(self._lanes)
         self._ready = Ready(self._lanes)
@@ -123,11 +108,11 @@ class _Pump:
         self._sent_count = 0
 
     async def run(self, *, seconds: float, stopping: Callable[[], bool]) -> int:
-        await self._take_lease()
-        self._journal, settled = Journal(settings.WIRES_DIR, self._token), False
+        await self._lease.take()
+        self._journal, settled = Journal(settings.WIRES_DIR, self._lease.token), False
         try:
             async with asyncio.TaskGroup() as group:
-                renewal = group.create_task(self._renew_lease())
+                renewal = group.create_task(self._keep_lease())
                 wires = [
                     group.create_task(self._wire(carrier, number))
                     for carrier in self._lanes.carriers.values()
@@ -139,10 +124,10 @@ class _Pump:
                 renewal.cancel()
             settled = not self._lost_database
         except* LeaseLost:
-            log.error("lease_lost", token=str(self._token))
+            log.error("lease_lost", token=str(self._lease.token))
         finally:
             self._journal.close(settled=settled)
-            await self._give_up_lease()
+            await self._lease.give_up()
         return self._sent_count
 
     # Claim and render
@@ -172,13 +157,17 @@ class _Pump:
     async def _claim(self) -> list[Claimed]:
         """A fair share of what is due, for lanes that are open."""
         async with self._pool.connection() as database:
-            await self._claims.look(database, token=self._token)
+            await self._claims.look(database, token=self._lease.token)
             shares = await self._claims.plan(database, ready=len(self._ready))
         back = [letter.row for letter in await self._ready.withdraw()]
         claimed: list[Claimed] = []
         if shares:
-            query = {**self._claims.places(shares), "token": self._token, "now": clock.held_at()}
-            rows = [Claimed(*row) for row in await self._fetch("claim", query)]
+            query = {
+                **self._claims.places(shares),
+                "token": self._lease.token,
+                "now": clock.held_at(),
+            }
+            rows = [Claimed(*row) for row in await self._lease.fetch("claim", query)]
             claimed, misfits = self._claims.assign(shares, rows)
             back += misfits
         await self._put_back(back)
@@ -188,8 +177,8 @@ class _Pump:
         """Rows to letters; those that nobody can or may get are settled, the others go on."""
         version_ids = {row.template_version_id for row in rows} - self._compiled.keys()
         if version_ids:
-            self._compiled |= await sync_to_async(_in_thread)(versions.compiled, version_ids)
-        told, heavy = await enclosed.read(self._fetch, rows, taken=self._ready.weight)
+            self._compiled |= await in_thread(versions.compiled, version_ids)
+        told, heavy = await enclosed.read(self._lease.fetch, rows, taken=self._ready.weight)
         rendered, failed, now = [], Settlement(), clock.now()
         for row in rows:
             if row.id in heavy:
@@ -342,17 +331,17 @@ class _Pump:
         """What caps say of the letters of some wires; of the others, which are marked, the look."""
         letters = [letter for letters in turns for letter in letters]
         caps, ids = await self._mark(letters, transport_id)
-        query = {"ids": ids, "token": self._token, "now": clock.held_at(), "pepper": pepper()}
-        looked = await self._fetch("look", query)
+        query = {"ids": ids, "token": self._lease.token, "now": clock.held_at(), "pepper": pepper()}
+        looked = await self._lease.fetch("look", query)
         return caps, {message_id: (stop, until) for message_id, stop, until in looked}
 
     async def _mark(self, letters: Sequence[Letter], transport_id: int) -> tuple[Caps, list[int]]:
         """The messages that bear a committed wire mark now, and what holds back the capped."""
         ids = [letter.row.id for letter in letters]
-        query = {"transport_id": transport_id, "token": self._token}
+        query = {"transport_id": transport_id, "token": self._lease.token}
         capped = [letter.row.subscriber_id for letter in letters if letter.is_capped]
         if not capped:
-            marked = await self._fetch("mark", {"ids": ids, **query})
+            marked = await self._lease.fetch("mark", {"ids": ids, **query})
             return {}, [message_id for (message_id,) in marked]
         async with self._pool.connection() as database, database.transaction():
             await database.execute(sql.load("delivery", "lock_people"), {"ids": capped})
@@ -396,7 +385,7 @@ class _Pump:
     async def _write_down(self, settlements: Sequence[Settlement]) -> None:
         """Settle all that, in one transaction; a lost database is waited for."""
         settlement = Settlement.of_all(settlements)
-        for pause in DATABASE_RETRIES:
+        for pause in RETRIES:
             try:
                 await self._write(settlement)
             except OperationalError as error:
@@ -410,7 +399,7 @@ class _Pump:
         async with self._pool.connection() as database, database.transaction():
             news: list[NewEvent] = []
             for name, parameters in settlement.statements():
-                query = {**sql.packed(parameters), "token": self._token}
+                query = {**sql.packed(parameters), "token": self._lease.token}
                 cursor = await database.execute(sql.load("delivery", name), query)
                 news += outcomes.news(await cursor.fetchall(), failures=settlement.failures)
             if news:
@@ -438,63 +427,11 @@ class _Pump:
         except OperationalError as error:
             self._lose_database(error)
 
-    # The lease
-
-    async def _take_lease(self) -> None:
-        worker = f"{socket.gethostname()}:{os.getpid()}"
-        await self._execute("take_lease", {"worker": worker, "seconds": settings.LEASE_SECONDS})
-
-    async def _renew_lease(self) -> None:
+    async def _keep_lease(self) -> None:
+        """Renew it for as long as this pump lives. Raises LeaseLost."""
         while True:
             await asyncio.sleep(IDLE_SECONDS if self._lost_database else settings.LEASE_SECONDS / 3)
             try:
-                renewed = await self._execute("renew_lease", {"seconds": settings.LEASE_SECONDS})
+                await self._lease.renew()
             except OperationalError as error:
                 self._lose_database(error)
-            else:
-                if not renewed:
-                    raise LeaseLost
-
-    async def _give_up_lease(self) -> None:
-        """Give back what was not marked; the lease stays as long as something is in doubt."""
-        for pause in DATABASE_RETRIES:
-            try:
-                await self._execute("give_up_lease", {})
-            except OperationalError as error:
-                log.warning("give_up_retried", error=str(error))
-                await asyncio.sleep(pause)
-            else:
-                return
-        # The reaper does it, once the lease has run out.
-
-    async def _execute(self, name: str, parameters: dict[str, Any]) -> int:
-        async with self._pool.connection() as database:
-            cursor = await database.execute(
-                sql.load("delivery", name), {**parameters, "token": self._token}
-            )
-            return cursor.rowcount
-
-    async def _fetch(self, name: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-        async with self._pool.connection() as database:
-            cursor = await database.execute(sql.load("delivery", name), parameters)
-            return await cursor.fetchall()
-
-
-def _in_thread(read: Callable[[T], R], argument: T) -> R:
-    """Something read by Django in a thread of its own; the connection ends with it."""
-    try:
-        return read(argument)
-    finally:
-        django_connection.close()
-
-
-def _database_parameters() -> dict[str, Any]:
-    """How Django connects, for connections of our own: each statement its own transaction.
-
-    All statements look rows up by key, whatever the arguments: they are planned once.
-    """
-    parameters = django_connection.get_connection_params()
-    for django_only in ("cursor_factory", "context"):
-        parameters.pop(django_only, None)
-    options = f"{parameters['options']} -c plan_cache_mode=force_generic_plan"
-    return {**parameters, "options": options, "prepare_threshold": 0, "autocommit": True}

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from django.db import connection
 
-from delivery import engine
+from delivery import lease
 from delivery.ready import Ready
 from delivery.tests.names import NameServer
 from delivery.tests.wire import Wire
@@ -45,15 +45,15 @@ def before_mark(monkeypatch):
     """Run something on a connection of its own, to its commit, just before the wire mark."""
 
     def arrange(act):
-        fetch = engine._Pump._fetch
+        fetch = lease.Lease.fetch
         pending = [act]
 
-        async def fetch_after(pump, name, parameters):
+        async def fetch_after(self, name, parameters):
             if name == "mark" and pending:
                 await asyncio.to_thread(_on_own_connection, pending.pop())
-            return await fetch(pump, name, parameters)
+            return await fetch(self, name, parameters)
 
-        monkeypatch.setattr(engine._Pump, "_fetch", fetch_after)
+        monkeypatch.setattr(lease.Lease, "fetch", fetch_after)
 
     return arrange
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from datetime import timedelta
 from email import message_from_bytes, policy
 
@@ -10,6 +11,7 @@ from django.db import connection
 
 from accounts.audit import SYSTEM
 from delivery import engine, reaper, services
+from delivery.lease import in_thread, pool_of
 from delivery.models import Lease, Outbox, SendLedger
 from delivery.states import MessageClass
 from delivery.tests.factories import queue
@@ -481,10 +483,8 @@ def _claim() -> list[int]:
 
     async def claim():
         nowhere = Server(host="127.0.0.1", port=1, helo="test.example")
-        transports = await asyncio.to_thread(engine._in_thread, engine.carriers.load, nowhere)
-        async with engine.AsyncConnectionPool(
-            kwargs=engine._database_parameters(), min_size=1, open=False
-        ) as pool:
+        transports = await in_thread(engine.carriers.load, nowhere)
+        async with pool_of(2) as pool:
             return await engine._Pump(transports, pool)._claim()
 
     return [row.id for row in asyncio.run(claim())]
@@ -492,4 +492,4 @@ def _claim() -> list[int]:
 
 def _lease_of_a_dead_pump():
     past = clock.now() - timedelta(minutes=1)
-    return Lease.objects.create(token=engine.uuid.uuid4(), worker="dead", until=past).token
+    return Lease.objects.create(token=uuid.uuid4(), worker="dead", until=past).token
