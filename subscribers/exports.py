@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -30,18 +31,43 @@ def export_people(people: QuerySet[Subscriber], *, path: Path, raw: bool = False
     """
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
-    keys = _keys(people)
     draft = path.with_name(f"{path.name}.new")
     try:
         draft.unlink(missing_ok=True)
         draft.touch(mode=0o600)
         with draft.open("w", encoding="utf-8", newline="") as file:
-            count = _write(people, keys, csv.writer(file), str if raw else inert)
+            count = _write(people_rows(people, raw=raw), csv.writer(file))
         draft.replace(path)
     except OSError as error:
         detail = f"The file cannot be written: {error}"
         raise Invalid.field("file", "not_writable", detail) from error
     return count
+
+
+def people_rows(people: QuerySet[Subscriber], *, raw: bool = False) -> Iterator[list[str]]:
+    """The lines of that file, page by page, so that no statement lasts as long as a download."""
+    safe: Callable[[str], str] = str if raw else inert
+    keys = _keys(people)
+    yield [*COLUMNS, *map(safe, keys)]
+    last, found = 0, people.order_by("pk").values_list("pk", *COLUMNS, "fields")
+    while page := found.filter(pk__gt=last)[:_AT_ONCE]:
+        last = page[len(page) - 1][0]
+        for _, *attributes, fields in page:
+            values = [*attributes, *map(fields.get, keys)]
+            yield [safe(value) if isinstance(value, str) else _text(value) for value in values]
+
+
+def csv_lines(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """As CSV, some thousand characters at a time."""
+    text = StringIO()
+    out = csv.writer(text)
+    for row in rows:
+        out.writerow(row)
+        if text.tell() > 8192:
+            yield text.getvalue()
+            text.seek(0)
+            text.truncate()
+    yield text.getvalue()
 
 
 def suppression_rows(found: SuppressionQuerySet) -> Iterator[list[str]]:
@@ -58,15 +84,11 @@ def _keys(people: QuerySet[Subscriber]) -> list[str]:
     return sorted(keys.distinct())
 
 
-def _write(
-    people: QuerySet[Subscriber], keys: Sequence[str], out: Any, safe: Callable[[str], str]
-) -> int:
-    out.writerow([*COLUMNS, *map(safe, keys)])
+def _write(rows: Iterator[list[str]], out: Any) -> int:
+    out.writerow(next(rows))
     count = 0
-    found = people.order_by("pk").values_list(*COLUMNS, "fields")
-    for *attributes, fields in found.iterator(chunk_size=_AT_ONCE):
-        values = [*attributes, *map(fields.get, keys)]
-        out.writerow([safe(value) if isinstance(value, str) else _text(value) for value in values])
+    for row in rows:
+        out.writerow(row)
         count += 1
     return count
 

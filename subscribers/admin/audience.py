@@ -6,15 +6,17 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
+from accounts import audit
 from accounts.audit import Actor
 from emailseq.backoffice.columns import column
 from emailseq.backoffice.forms import VerbForm
 from emailseq.backoffice.mixins import WorkspaceAdmin
-from emailseq.backoffice.pages import Request, allows
+from emailseq.backoffice.pages import Request, allows, require
 from emailseq.backoffice.verbs import Verb, create, edit
 from emailseq.lib import clock
 from emailseq.lib.errors import Invalid
@@ -22,6 +24,8 @@ from sequences.models import Enrollment, Sequence
 from sequences.services import enroll
 from subscribers import fields, services
 from subscribers.admin import personal, timeline
+from subscribers.admin.people_filters import InSegment, InState, OnList, WithTag
+from subscribers.exports import csv_lines, people_rows
 from subscribers.models import (
     CustomField,
     Engagement,
@@ -173,6 +177,8 @@ class SubscriberAdmin(WorkspaceAdmin):
     )
     search_fields = ("address_key__startswith",)
     search_help_text = _("Address starts with …")
+    list_filter = (OnList, InState, WithTag, InSegment)
+    list_before_template = "subscribers/people_hint.html"
     change_form_template = "subscribers/profile.html"
     list_verbs = (
         create(
@@ -244,6 +250,11 @@ class SubscriberAdmin(WorkspaceAdmin):
                 )
                 for name, view in own.items()
             ),
+            path(
+                "export/",
+                self.admin_site.admin_view(self.export_list),
+                name="subscribers_subscriber_export_list",
+            ),
             *super().get_urls(),
         ]
 
@@ -254,6 +265,24 @@ class SubscriberAdmin(WorkspaceAdmin):
     def export(self, request: Request, object_id: str) -> HttpResponseBase:
         """Everything that is stored of them, as a file."""
         return personal.export(request, self.get_object(request, object_id))
+
+    def export_list(self, request: Request) -> HttpResponseBase:
+        """Whoever the list shows, by its search and filters, as CSV."""
+        require(request, "exports:create")
+        people = self.get_changelist_instance(request).get_queryset(request)
+        shown = request.GET.dict()
+        audit.record(
+            request.workspace,
+            "subscribers.exported",
+            by=request.actor,
+            on=request.workspace,
+            changes={"shown": shown, "people": people.count()},
+        )
+        answer = StreamingHttpResponse(
+            csv_lines(people_rows(people)), content_type="text/csv; charset=utf-8"
+        )
+        answer.headers["Content-Disposition"] = 'attachment; filename="subscribers.csv"'
+        return answer
 
     def is_open(self, target: Any) -> bool:
         """Nothing can be done to who is forgotten."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
-from io import StringIO
 from typing import Any
 
 from django import forms
@@ -22,7 +19,7 @@ from emailseq.backoffice.mixins import WorkspaceAdmin
 from emailseq.backoffice.pages import Request, require
 from emailseq.backoffice.verbs import Verb
 from subscribers import services
-from subscribers.exports import suppression_rows
+from subscribers.exports import csv_lines, suppression_rows
 from subscribers.models import Suppression
 from subscribers.states import SuppressionReason
 
@@ -97,20 +94,7 @@ class SuppressionAdmin(WorkspaceAdmin):
         workspace = request.workspace
         audit.record(workspace, "suppressions.exported", by=request.actor, on=workspace)
         found = Suppression.objects.of(workspace)
-        lines = _lines(suppression_rows(found))
+        lines = csv_lines(suppression_rows(found))
         answer = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
         answer["Content-Disposition"] = 'attachment; filename="suppressions.csv"'
         return answer
-
-
-def _lines(rows: Iterator[list[str]]) -> Iterator[str]:
-    """As CSV, some thousand bytes at a time."""
-    text = StringIO()
-    out = csv.writer(text)
-    for row in rows:
-        out.writerow(row)
-        if text.tell() > 8192:
-            yield text.getvalue()
-            text.seek(0)
-            text.truncate()
-    yield text.getvalue()
