@@ -11,10 +11,10 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from analytics.numbers import numbers, numbers_by_source
-from campaigns import approvals, audience, checklist, copies, services
+from campaigns import approvals, audience, checklist, copies, recurring, services, showing
 from campaigns.models import Campaign
 from campaigns.progress import progress, progress_by_campaign
-from campaigns.states import CAMPAIGN_MOVES, CampaignState, Ignored
+from campaigns.states import CAMPAIGN_MOVES, CampaignState, Every, Ignored
 from delivery import services as delivery
 from delivery.models import SenderIdentity
 from delivery.states import SourceKind
@@ -113,6 +113,24 @@ class SendForm(VerbForm):
 
 class ResendForm(VerbForm):
     to = forms.ChoiceField(choices=Ignored.choices, label=_("To"))
+
+
+class RepeatForm(VerbForm):
+    every = forms.ChoiceField(choices=Every.choices)
+    on = forms.IntegerField(
+        min_value=1,
+        max_value=31,
+        initial=1,
+        label=_("On day"),
+        help_text=_("Of the week, 1 is Monday, or of the month; 31 is its last."),
+    )
+    at = forms.TimeField(
+        widget=forms.TimeInput({"type": "time"}), help_text=_("On the clock of the workspace.")
+    )
+
+    def arguments(self) -> dict[str, Any]:
+        given = super().arguments()
+        return {**given, "on": 1 if given["every"] == Every.DAY else given["on"]}
 
 
 class ScheduleForm(SendForm):
@@ -278,6 +296,43 @@ class CampaignAdmin(WorkspaceAdmin):
             sentence=_("Whoever has not got it yet does not get it. This cannot be undone."),
             done=_("“{}” is cancelled."),
         ),
+        Verb(
+            recurring.repeat,
+            name="repeat",
+            label=_("Repeat"),
+            right="campaigns:send",
+            icon="event_repeat",
+            form=RepeatForm,
+            sentence=_(
+                "A copy of it is checked and sent each time; the draft stays, to be changed."
+            ),
+            done=_("Copies of it are sent from now on."),
+        ),
+        Verb(
+            recurring.stop_repeating,
+            name="stop_repeating",
+            label=_("Repeat no more"),
+            right="campaigns:send",
+            icon="event_busy",
+            done=_("“{}” is not repeated any more."),
+        ),
+        Verb(
+            showing.show,
+            name="show",
+            label=_("Show on the web"),
+            right="campaigns:send",
+            icon="public",
+            sentence=_("Anybody can read it in your archive, and in its feed."),
+            done=_("“{}” is on the web."),
+        ),
+        Verb(
+            showing.hide,
+            name="hide",
+            label=_("Take off the web"),
+            right="campaigns:send",
+            icon="public_off",
+            done=_("“{}” is not on the web any more."),
+        ),
         archive(services.archive),
         Verb(
             services.unarchive,
@@ -297,6 +352,14 @@ class CampaignAdmin(WorkspaceAdmin):
         if verb.name in ("archive", "unarchive"):
             away = target.archived_at is not None
             return target.state in OFFERED[verb.name] and away == (verb.name == "unarchive")
+        if verb.name in ("repeat", "stop_repeating"):
+            repeats = hasattr(target, "recurrence")
+            return (verb.name == "stop_repeating" and repeats) or (
+                verb.name == "repeat" and target.state == CampaignState.DRAFT
+            )
+        if verb.name in ("show", "hide"):
+            is_shown = target.shown_at is not None
+            return target.state in showing.SHOWABLE and is_shown == (verb.name == "hide")
         if verb.name in ("request_approval", "approve") and not _needs_second(target):
             return False
         if verb.name in OFFERED:
@@ -313,6 +376,8 @@ class CampaignAdmin(WorkspaceAdmin):
         prefetch_related_objects([target], *services.NARROWING)
         return {
             "campaign": target,
+            "recurrence": getattr(target, "recurrence", None),
+            "web_url": showing.url(target),
             "approval": getattr(target, "approval", None),
             "approved": approvals.standing(target),
             "numbers": numbers(SourceKind.CAMPAIGN, target.pk),

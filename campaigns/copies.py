@@ -17,11 +17,14 @@ LONGEST = 100  # of a name
 
 
 @transaction.atomic
-def duplicate(campaign: Campaign, *, by: Actor) -> Campaign:
-    """Make a draft with the same audience, template, sender and A/B test."""
+def duplicate(campaign: Campaign, *, by: Actor, called: str = "copy") -> Campaign:
+    """Make a draft with the same audience, template, sender and A/B test.
+
+    `called` tells its name from that of the other.
+    """
     made = services.create_campaign(
         campaign.workspace,
-        name=_named(campaign, "copy"),
+        name=_named(campaign, called),
         list=campaign.list,
         template=campaign.template,
         sender=campaign.sender,

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import models
 
 from accounts.models import WorkspaceQuerySet
-from campaigns.states import CampaignState, Ignored, Metric, Otherwise
+from campaigns.states import CampaignState, Every, Ignored, Metric, Otherwise
 from campaigns.timing import TOO_LATE
 from delivery.models import MessageSource, SenderIdentity
 from delivery.states import SourceKind
@@ -71,6 +71,10 @@ class Campaign(MessageSource):
         db_default="",
         editable=False,
     )
+    # The draft that it is made of, again and again.
+    occurrence_of = models.ForeignKey(
+        "self", null=True, editable=False, on_delete=models.SET_NULL, related_name="occurrences"
+    )
     template = models.ForeignKey(Template, on_delete=models.PROTECT, related_name="campaigns")
     template_version = models.ForeignKey(
         TemplateVersion, null=True, editable=False, on_delete=models.PROTECT, related_name="+"
@@ -91,6 +95,7 @@ class Campaign(MessageSource):
     filled_at = models.DateTimeField(null=True, editable=False)
     ended_at = models.DateTimeField(null=True, editable=False)
     archived_at = models.DateTimeField(null=True, editable=False)
+    shown_at = models.DateTimeField(null=True, editable=False)  # on the web, to anybody
 
     objects = CampaignQuerySet.as_manager()
 
@@ -129,6 +134,26 @@ class Campaign(MessageSource):
         """Whether it has missed its time by so much that it waits for somebody to say yes."""
         waits = self.starts_at if self.state == CampaignState.SCHEDULED else None
         return waits is not None and waits <= clock.now() - TOO_LATE
+
+
+class Recurrence(models.Model):
+    """That copies of a draft are sent again and again; `rhythm.py` says when."""
+
+    campaign = models.OneToOneField(Campaign, on_delete=models.CASCADE, related_name="recurrence")
+    every = models.CharField(max_length=5, choices=Every.choices)
+    on = models.PositiveSmallIntegerField(default=1)  # day of the week (1 is Monday) or month
+    at = models.TimeField()
+    next_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(every__in=Every.values), name="recurrence_every"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign}, every {self.every}"
 
 
 class Approval(models.Model):

@@ -47,3 +47,11 @@ class Ignored(models.TextChoices):
 
     NOT_OPENED = "not_opened", _("Who has not opened it")
     NOT_CLICKED = "not_clicked", _("Who has not clicked in it")
+
+
+class Every(models.TextChoices):
+    """How often a copy of a recurring campaign is sent."""
+
+    DAY = "day", _("Every day")
+    WEEK = "week", _("Every week")
+    MONTH = "month", _("Every month")

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from campaigns import engine, judging
+from campaigns import engine, judging, recurring
 
 
 @shared_task
 def fill() -> int:
+    recurring.make_due()
     engine.start()
     filled = engine.fill()
     engine.finish()

@@ -23,4 +23,5 @@ urlpatterns = [
     path("metrics", health.metrics),
     path("", include("subscribers.urls")),
     path("", include("delivery.urls")),
+    path("", include("campaigns.urls")),
 ]

@@ -12,10 +12,10 @@ from accounts.api.resources import Resource, Verb, reads
 from accounts.authentication import ApiRequest, require
 from analytics.api import FinerNumbersSerializer, NumbersSerializer, finer
 from analytics.numbers import numbers
-from campaigns import approvals, audience, checklist, copies, services
+from campaigns import approvals, audience, checklist, copies, recurring, services, showing
 from campaigns.models import Campaign
 from campaigns.progress import progress
-from campaigns.states import CampaignState, Ignored
+from campaigns.states import CampaignState, Every, Ignored
 from delivery import explain
 from delivery.api.explanations import Explained
 from delivery.models import SenderIdentity
@@ -42,6 +42,15 @@ class Several(References):
         return [row.public_id for row in data.all()]
 
 
+class RecurrenceSerializer(Strict):
+    every = serializers.ChoiceField(Every.choices)
+    on = serializers.IntegerField(
+        default=1, help_text="Day of the week, 1 is Monday, or of the month; 31 is its last."
+    )
+    at = serializers.TimeField(help_text="On the clock of the workspace, e.g. 09:00.")
+    next_at = serializers.DateTimeField(read_only=True)
+
+
 class CampaignSerializer(ResourceSerializer):
     list = Reference(List.objects.filter(archived_at=None))
     template = Reference(Template.objects.filter(archived_at=None))
@@ -63,9 +72,20 @@ class CampaignSerializer(ResourceSerializer):
     )
 
     resend_of = Reference(Campaign.objects.all(), read_only=True)
+    occurrence_of = Reference(
+        Campaign.objects.all(), read_only=True, help_text="The draft of which it is a copy."
+    )
     approval = serializers.SerializerMethodField(
         help_text="approved, asked, outdated (it has changed since), or nothing."
     )
+
+    recurrence = RecurrenceSerializer(
+        read_only=True, allow_null=True, help_text="When copies of it are sent; null: never."
+    )
+    web_url = serializers.SerializerMethodField(help_text="Its page in the archive, if any.")
+
+    def get_web_url(self, campaign: Campaign) -> str:
+        return showing.url(campaign)
 
     def get_approval(self, campaign: Campaign) -> str:
         return approvals.standing(campaign)
@@ -75,7 +95,7 @@ class CampaignSerializer(ResourceSerializer):
         fields = [
             *("id", "name", "state", "list", *services.NARROWING, "template", "sender"),
             *("scheduled_at", "local_time", "spread_minutes", "is_overdue", "refusal"),
-            *("resend_of", "resend_to", "approval"),
+            *("resend_of", "resend_to", "occurrence_of", "recurrence", "approval", "web_url"),
             *("recipient_count", "created_at", "started_at", "ended_at", "archived_at"),
         ]
 
@@ -140,7 +160,10 @@ class Campaigns(Resource):
     """One message to those on a list when it starts, or to some of them."""
 
     queryset = (
-        Campaign.objects.select_related("list", "template", "sender", "resend_of", "approval")
+        Campaign.objects.select_related(
+            "list", "template", "sender", "resend_of", "occurrence_of", "approval", "recurrence"
+        )
+        .select_related("workspace")
         .prefetch_related(*services.NARROWING)
         .defer("template__html", "template__text")
     )
@@ -163,6 +186,10 @@ class Campaigns(Resource):
         "schedule": Verb(services.schedule, "campaigns:send", body=ScheduleSerializer),
         "unschedule": Verb(services.unschedule, "campaigns:send"),
         "send": Verb(services.send, "campaigns:send", body=SendSerializer),
+        "repeat": Verb(recurring.repeat, "campaigns:send", body=RecurrenceSerializer),
+        "stop_repeating": Verb(recurring.stop_repeating, "campaigns:send"),
+        "show": Verb(showing.show, "campaigns:send"),
+        "hide": Verb(showing.hide, "campaigns:send"),
         "archive": Verb(services.archive, "campaigns:write"),
         "unarchive": Verb(services.unarchive, "campaigns:write"),
         "request_approval": Verb(approvals.request_approval, "campaigns:write"),
