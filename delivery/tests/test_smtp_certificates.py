@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from delivery.tests.test_smtp_transport import ACCEPTED, envelopes, outcomes, to_aiosmtpd
+from delivery.tests.handing import ACCEPTED, envelopes, outcomes, to_aiosmtpd
 from emailseq.lib import clock
 
 DAY = timedelta(days=1)

@@ -1,52 +1,27 @@
+"""A batch on a connection: what becomes of each message, and what must not reach the wire."""
+
 from __future__ import annotations
 
 import asyncio
 import json
-import ssl
 import time
-from pathlib import Path
 
 import pytest
-from aiosmtpd.smtp import SMTP, AuthResult
 
 from delivery.sink import Sink
-from delivery.tests.scripted import at, greet, refused_session, scripted
-from delivery.transports.conversation import Session
-from delivery.transports.smtp import (
-    ConnectFailed,
-    Connection,
-    Envelope,
-    Reply,
-    Result,
-    WireOutcome,
-    boot_time,
+from delivery.tests.handing import (
+    ACCEPTED,
+    DATA,
+    IN_DOUBT,
+    REFUSED,
+    UNSENT,
+    envelopes,
+    hand_over,
+    outcomes,
+    to_aiosmtpd,
 )
-
-ACCEPTED, REFUSED, UNSENT, IN_DOUBT = WireOutcome
-CERTIFICATE = Path(__file__).with_name("localhost.pem")
-DATA = b"Message-ID: <%d@example.com>\r\nSubject: Hi\r\n\r\nBody of %d\r\n"
-
-
-def envelopes(*tags):
-    """One for each tag, numbered from 1; "" is a recipient who just accepts."""
-    return [
-        Envelope(n, "b@example.com", f"ada{n}{tag}@example.net", DATA % (n, n))
-        for n, tag in enumerate(tags, 1)
-    ]
-
-
-async def hand_over(server, batch, *, deadline=5.0, **options):
-    """What one connection reports, and whether it lives on."""
-    results = []
-    connection = await Connection.open(server)
-    await connection.send(batch, report=results.append, deadline=deadline, **options)
-    alive = connection.alive
-    await connection.aclose()
-    return results, alive
-
-
-def outcomes(results):
-    return [(result.id, result.outcome) for result in results]
+from delivery.tests.scripted import at, greet, scripted
+from delivery.transports.smtp import Connection, Envelope, Reply, Result, boot_time
 
 
 @pytest.fixture
@@ -427,214 +402,7 @@ def test_a_local_part_beyond_ascii_needs_smtputf8(to_sink, journal):
     assert "пошта".encode() not in heard
 
 
-# Opening a session
-
-
-async def dribble(hear, write):
-    for byte in b"220 " + b"x" * 1000:
-        write(bytes([byte]))
-        await asyncio.sleep(0.02)
-
-
-def test_a_dribbled_greeting_does_not_outlast_the_deadline():
-    began = time.monotonic()
-    reply, heard = refused_session(dribble, deadline=0.2)
-
-    assert reply == Reply(0, "", "no session within 0.2 s", "connect")
-    assert (heard, time.monotonic() - began < 2) == (b"", True)
-
-
-@pytest.mark.parametrize(
-    ("greeting", "why"),
-    [
-        (b"220 " + b"x" * 5000, "a reply line of more than 4096 bytes"),
-        (b"220 " + b"x" * 5000 + b"\r\n", "not an SMTP reply"),
-        (b"220-x\r\n" * 20_000 + b"220 x\r\n", "a reply of more than 65536 bytes"),
-        (b"220-x\r\n250 y\r\n", "not an SMTP reply"),
-        (b"HTTP/1.1 400 Bad Request\r\n", "not an SMTP reply: b'HTTP/1.1 400 Bad Request'"),
-        (b"", "the server hung up"),
-    ],
-)
-def test_a_server_that_talks_nonsense_is_left(greeting, why):
-    async def script(hear, write):
-        write(greeting)
-        await asyncio.sleep(0.02)
-
-    reply, _ = refused_session(script)
-
-    assert reply.code == 0
-    assert reply.text.startswith(why)
-
-
-def test_a_greeting_may_come_before_anybody_waits_for_it():
-    async def script(hear, write):
-        write(b"220 early\r\n")
-        await hear(b"never")
-
-    async def run():
-        async with scripted(script) as (port, _):
-            loop = asyncio.get_running_loop()
-            _, session = await loop.create_connection(Session, "127.0.0.1", port)
-            while not session.disturbed:
-                await asyncio.sleep(0.01)
-            greeting = await session.ask(b"", stage="connect", expect=b"220")
-            disturbed = session.disturbed
-            session.close(session.silence("seen enough"))
-            return greeting, disturbed
-
-    assert asyncio.run(run()) == (b"220 early", False)
-
-
-def test_a_greeting_may_be_a_refusal():
-    async def script(hear, write):
-        write(b"554-5.7.1 You\x1b[31m are\r\n554 5.7.1 listed\r\n")
-        await hear()
-
-    reply, heard = refused_session(script)
-
-    assert (reply, heard) == (Reply(554, "5.7.1", "You [31m are listed", "connect"), b"")
-
-
-def test_nobody_listens():
-    async def run():
-        async with scripted(dribble) as (port, _):
-            pass
-        with pytest.raises(ConnectFailed) as caught:
-            await Connection.open(at(port))
-        return caught.value.reply
-
-    reply = asyncio.run(run())
-
-    assert (reply.code, reply.stage) == (0, "connect")
-    assert "refused" in reply.text or "failed" in reply.text
-
-
-def test_a_cancelled_opening_leaves_no_socket():
-    async def run():
-        async with scripted(dribble) as (port, _):
-            opening = asyncio.create_task(Connection.open(at(port)))
-            await asyncio.sleep(0.05)
-            opening.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await opening
-
-    asyncio.run(run())  # an unclosed transport would be a warning, and so an error
-
-
-def test_starttls_stripped_on_the_way_is_refused_without_a_word():
-    async def script(hear, write):
-        await greet(hear, write, b"PIPELINING", b"AUTH PLAIN")
-        await hear(b"never")
-
-    reply, heard = refused_session(script, tls="starttls", username="me", password="secret")
-
-    assert reply == Reply(0, "", "the server does not offer STARTTLS", "tls")
-    assert heard == b"EHLO test.example\r\n"
-
-
-def test_clear_text_behind_starttls_is_refused():
-    async def script(hear, write):
-        await greet(hear, write, b"STARTTLS")
-        await hear(b"STARTTLS\r\n")
-        write(b"220 Go\r\n250-injected\r\n250 AUTH PLAIN\r\n")
-        await hear(b"never")
-
-    reply, heard = refused_session(script, tls="starttls", username="me", password="secret")
-
-    assert reply.text == "the session was disturbed before TLS began"
-    assert heard == b"EHLO test.example\r\nSTARTTLS\r\n"
-
-
-def test_starttls_refused_is_no_session():
-    async def script(hear, write):
-        await greet(hear, write, b"STARTTLS")
-        await hear(b"STARTTLS\r\n")
-        write(b"454 4.7.0 Not now\r\n")
-
-    reply, _ = refused_session(script, tls="starttls")
-
-    assert reply == Reply(454, "4.7.0", "Not now", "tls")
-
-
-def test_credentials_do_not_leave_the_machine_in_clear(monkeypatch):
-    made = Session.connection_made
-
-    def far_away(session, transport):
-        transport._extra["peername"] = ("192.0.2.1", 25)
-        made(session, transport)
-
-    async def script(hear, write):
-        await greet(hear, write, b"AUTH PLAIN LOGIN")
-        await hear(b"never")
-
-    monkeypatch.setattr(Session, "connection_made", far_away)
-    reply, heard = refused_session(script, username="me", password="secret")
-
-    assert reply == Reply(0, "", "credentials are not sent without TLS", "auth")
-    assert heard == b"EHLO test.example\r\n"
-
-
 # A second opinion: another server, which does not pipeline
-
-
-class Taken:
-    """What aiosmtpd took in; it refuses whoever is tagged."""
-
-    def __init__(self):
-        self.letters = []
-
-    async def handle_RCPT(self, server, session, envelope, address, options):
-        if "+no" in address:
-            return "550 5.1.1 No such user"
-        envelope.rcpt_tos.append(address)
-        return "250 2.1.5 Ok"
-
-    async def handle_DATA(self, server, session, envelope):
-        self.letters.append((session.authenticated, session.ssl is not None, envelope.content))
-        return "250 2.0.0 Ok"
-
-
-def login(server, session, envelope, mechanism, credentials):
-    right = (credentials.login, credentials.password) == (b"me", b"secret")
-    return AuthResult(success=right, handled=False)
-
-
-def to_aiosmtpd(batch, options, *, wrapped=None, **server):
-    """What another implementation took in, and our results, or the reply that kept us out."""
-    taken = Taken()
-
-    async def run():
-        listener = await asyncio.get_running_loop().create_server(
-            lambda: SMTP(taken, hostname="other", authenticator=login, **options),
-            "127.0.0.1",
-            0,
-            ssl=wrapped,
-        )
-        try:
-            port = listener.sockets[0].getsockname()[1]
-            results, alive = await hand_over(at(port, **server), batch)
-        except ConnectFailed as failed:
-            return failed.reply
-        finally:
-            listener.close()
-            await listener.wait_closed()
-        assert alive
-        return results
-
-    results = asyncio.run(run())
-    return taken.letters, results
-
-
-@pytest.fixture
-def tls():
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATE)
-    return context
-
-
-@pytest.fixture
-def trusted(monkeypatch):
-    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
 
 
 def test_without_pipelining_it_goes_step_by_step():
@@ -653,47 +421,3 @@ def test_another_server_reads_dots_the_same():
     letters, _ = to_aiosmtpd(batch, {})
 
     assert [data for *_, data in letters] == [batch[0].data]
-
-
-@pytest.mark.parametrize("mechanism", ["LOGIN", "PLAIN"])
-def test_starttls_then_login(tls, trusted, mechanism):
-    other = {"LOGIN": "PLAIN", "PLAIN": "LOGIN"}[mechanism]
-    options = {"tls_context": tls, "require_starttls": True, "auth_exclude_mechanism": [other]}
-
-    letters, results = to_aiosmtpd(
-        envelopes(""), options, tls="starttls", username="me", password="secret"
-    )
-
-    assert outcomes(results) == [(1, ACCEPTED)]
-    assert letters == [(True, True, DATA % (1, 1))]
-
-
-def test_implicit_tls(tls, trusted):
-    letters, results = to_aiosmtpd(envelopes(""), {}, wrapped=tls, tls="implicit")
-
-    assert outcomes(results) == [(1, ACCEPTED)]
-    assert [data for *_, data in letters] == [DATA % (1, 1)]
-
-
-def test_a_wrong_password_is_no_session(tls, trusted):
-    options = {"tls_context": tls, "require_starttls": True}
-
-    letters, reply = to_aiosmtpd(
-        envelopes(""), options, tls="starttls", username="me", password="wrong"
-    )
-
-    assert (letters, reply.code, reply.stage) == ([], 535, "auth")
-
-
-@pytest.mark.parametrize("tls_kind", ["starttls", "implicit"])
-def test_a_certificate_that_nobody_signed_is_no_session(tls, tls_kind):
-    where = {"wrapped": tls, "options": {}}
-    if tls_kind == "starttls":
-        where = {"options": {"tls_context": tls}}
-
-    letters, reply = to_aiosmtpd(
-        envelopes(""), **where, tls=tls_kind, username="me", password="secret"
-    )
-
-    assert (letters, reply.code) == ([], 0)
-    assert "CERTIFICATE_VERIFY_FAILED" in reply.text
