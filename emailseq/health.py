@@ -144,12 +144,24 @@ class PulseCollector(Collector):
         yield CounterMetricFamily(
             "emailseq_delivery_sent_messages", "Messages sent, ever.", pulse.sent_messages
         )
+        yield from _check_metrics()
         yield from _tick_metrics()
         yield from _lane_metrics()
 
 
 def register_metrics() -> None:
     REGISTRY.register(PulseCollector())
+
+
+def _check_metrics() -> Iterator[Metric]:
+    family = GaugeMetricFamily(
+        "emailseq_check_level",
+        "What `doctor` says: 0 healthy, 1 degraded, 2 broken.",
+        labels=["check"],
+    )
+    for check in checks():
+        family.add_metric([check.name], check.level)
+    yield family
 
 
 def _tick_metrics() -> Iterator[Metric]:
