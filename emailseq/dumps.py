@@ -65,7 +65,7 @@ def _url() -> str:
 
 def _run(program: str, *arguments: str) -> None:
     try:
-        argv = [postgres.client(program), *arguments]
+        argv = [str(postgres.client(program)), *arguments]
         done = subprocess.run(argv, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603
     except LauncherError as error:
         raise DumpError(str(error)) from error
