@@ -236,8 +236,8 @@ class SubscriberAdmin(WorkspaceAdmin):
             sentence=_("Nothing is sent to {} any more, whatever it is on."),
             done=_("Nothing is sent to {} any more."),
         ),
-        *personal.VERBS,
     )
+    inner_verbs = personal.VERBS
 
     def get_urls(self) -> list[URLPattern]:
         own = {"proof": self.proof, "export": self.export}
@@ -309,6 +309,8 @@ class SubscriberAdmin(WorkspaceAdmin):
             "tags": target.tags.select_related("tag").order_by("tag__name"),
             "enrollments": enrollments.order_by("-id")[:SHOWN_ENROLLMENTS],
             "snoozed": bool(target.snoozed_until and target.snoozed_until > clock.now()),
+            "may_write": self.may_write(request, target),
+            "may_erase": allows(request, "subscribers:erase"),
             "may_export": allows(request, "exports:create"),
             "suppression": suppressions.stopping(target.address_key).first(),
         }

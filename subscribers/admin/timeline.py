@@ -45,6 +45,7 @@ WORDS = {
     "custom": Words("bolt", "plain", _("“{name}” was told of them")),
     "message.sent": Words("send", "good", _("Was sent “{message}”")),
     "message.deferred": Words("schedule_send", "warn", _("“{message}” was put off: {reason}")),
+    "message.held": Words("pause_circle", "warn", _("“{message}” waits: {reason}")),
     "message.skipped": Words("block", "warn", _("Not sent “{message}”: {reason}")),
     "message.failed": Words("error", "bad", _("“{message}” failed: {reason}")),
     "message.in_doubt": Words("help", "warn", _("“{message}” may or may not have left")),
@@ -87,6 +88,7 @@ WORDS = {
     "enrollment.failed": Words("error", "bad", _("Cannot go on in {source}: {reason}")),
     "goal.reached": Words("flag", "good", _("A goal of {source} counts")),
 }
+_COLUMNS = {"snoozed_until": _("their break"), "frequency": _("how much they want")}
 # The message or the wait that a step leads to is told anyway, and the goal that messages led to.
 LEFT_OUT = ("enrollment.step", "goal.credited")
 # What can be shown alone: a label, and how its kinds begin.
@@ -165,7 +167,10 @@ class _Names:
         facts = {} if event.kind == kinds.CUSTOM else event.shown
         return {
             "list": self.lists.get(event.list_id or 0, _("a list")),
-            "fields": ", ".join(facts.get("changed") or facts.get("fields") or ()),
+            "fields": ", ".join(
+                str(_COLUMNS.get(name, name))
+                for name in facts.get("changed") or facts.get("fields") or ()
+            ),
             "name": event.name,
             "tag": facts.get("tag", ""),
             "segment": facts.get("segment", ""),
