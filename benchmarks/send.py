@@ -129,32 +129,60 @@ def run(
                 peer_rates = (
                     _peers(Path(folder), urls, targets[0], message_bytes, say) if peers else {}
                 )
-    ours_turns = [turn[OURS] for turn in turns]
-    rate = statistics.median(turn.rate for turn in ours_turns)
     return {
         "bench": "send",
         "dkim": dkim,
-        "seconds": round(sum(turn.seconds for turn in ours_turns), 1),
-        "rate": round(rate),
-        "rss_mb": round(max(turn.rss_mb for turn in ours_turns)),
-        "baseline": {
-            "name": baseline,
-            "rate": round(statistics.median(turn[baseline].rate for turn in turns)),
-        },
-        "ratio_baseline": _ratio(turns, baseline),
-        **{f"ratio_{peer}": round(rate / other, 1) for peer, other in peer_rates.items()},
-        "ratios": {name: _ratio(turns, name) for name in others},
-        "rates": {name: [round(turn[name].rate) for turn in turns] for name in turns[0]},
+        **_rates(turns, baseline, others),
+        **_ratios_to_peers(turns, peer_rates),
         "lost": each - len(arrived),
         "doubled": sum(arrived.values()) - len(arrived),
-        "cpu_us_per_message": round(statistics.median(turn.cpu_us for turn in ours_turns)),
-        "sink_busy": round(max(turn.sink_busy for turn in ours_turns), 2),
+        **_costs(turns),
         "sink_bound": not tools
         and max(one.sink_busy for turn in turns for one in turn.values()) > SINK_BUSY,
         "messages": each * rounds,
         "message_bytes": message_bytes,
         "senders": senders,
     }
+
+
+Turns = Sequence[Mapping[str, Turn]]  # by the name of who had it, round by round
+
+
+def _rates(turns: Turns, baseline: str, others: Sequence[str]) -> dict[str, Any]:
+    ours = [turn[OURS] for turn in turns]
+    return {
+        "seconds": round(sum(turn.seconds for turn in ours), 1),
+        "rate": round(_median_rate(turns, OURS)),
+        "baseline": {"name": baseline, "rate": round(_median_rate(turns, baseline))},
+        "ratio_baseline": _ratio(turns, baseline),
+        "ratios": {name: _ratio(turns, name) for name in others},
+        "rates": {name: [round(turn[name].rate) for turn in turns] for name in turns[0]},
+    }
+
+
+def _ratios_to_peers(turns: Turns, rates: Mapping[str, float]) -> dict[str, float]:
+    return {
+        f"ratio_{peer}": round(_median_rate(turns, OURS) / rate, 1) for peer, rate in rates.items()
+    }
+
+
+def _costs(turns: Turns) -> dict[str, Any]:
+    """What our messages took, and how busy the sinks were with them."""
+    ours = [turn[OURS] for turn in turns]
+    return {
+        "cpu_us_per_message": round(statistics.median(turn.cpu_us for turn in ours)),
+        "rss_mb": round(max(turn.rss_mb for turn in ours)),
+        "sink_busy": round(max(turn.sink_busy for turn in ours), 2),
+    }
+
+
+def _median_rate(turns: Turns, name: str) -> float:
+    return statistics.median(turn[name].rate for turn in turns)
+
+
+def _ratio(turns: Turns, to: str) -> float:
+    """Of neighbouring turns, so that a slow minute of the machine weighs on both."""
+    return round(statistics.median(turn[OURS].rate / turn[to].rate for turn in turns), 2)
 
 
 class Crew:
@@ -338,8 +366,3 @@ def queue(to: List, number: int) -> Campaign:
         pass
     campaign.refresh_from_db()
     return campaign
-
-
-def _ratio(turns: Sequence[dict[str, Turn]], to: str) -> float:
-    """Of neighbouring turns, so that a slow minute of the machine weighs on both."""
-    return round(statistics.median(turn[OURS].rate / turn[to].rate for turn in turns), 2)
