@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import F
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.html import escape
 from django.utils.translation import gettext_lazy as _
@@ -13,17 +13,21 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Workspace
 from delivery import letters
 from emailseq.backoffice.columns import BADGES, column
-from emailseq.backoffice.forms import NamedForm, VerbForm
+from emailseq.backoffice.forms import VerbForm
 from emailseq.backoffice.mixins import WorkspaceAdmin
 from emailseq.backoffice.pages import Request, render_frame, require
-from emailseq.backoffice.verbs import archive, create, edit, publish
+from emailseq.backoffice.verbs import archive, edit, publish
+from emailseq.lib.errors import Invalid
 from subscribers.models import Subscriber
 from templates_app import rendering, services
+from templates_app.admin import blocks, starting
 from templates_app.compiler import compile_template
 from templates_app.liquid import TemplateError
 from templates_app.models import Template
 from templates_app.rendering import Preview, RenderError
-from templates_app.states import MessageClass
+from templates_app.services import content
+from templates_app.services.content import CODE
+from templates_app.states import ContentMode
 
 SAMPLE = {
     "email": "ada@example.com",
@@ -31,34 +35,34 @@ SAMPLE = {
     "last_name": "Lovelace",
     "time_zone": "Europe/London",
 }
-_CODE = {"rows": 22, "class": "bo-code", "spellcheck": "false"}
-
-
-class NewTemplateForm(NamedForm):
-    subject = forms.CharField(max_length=500)
-    message_class = forms.TypedChoiceField(
-        choices=MessageClass.choices,
-        required=False,
-        initial=MessageClass.MARKETING,
-        empty_value=MessageClass.MARKETING,
-        label=_("For"),
-        help_text=_("For good: transactional ones are sent by programs, to one person at a time."),
-    )
 
 
 class EditorForm(VerbForm):
+    """The code of a template; what it is of depends on its mode."""
+
     guarded = True
     name = forms.CharField(max_length=100)
     subject = forms.CharField(
         max_length=500, help_text=_("Merge fields work everywhere: {{ subscriber.first_name }}")
     )
-    html = forms.CharField(required=False, label="HTML", strip=False, widget=forms.Textarea(_CODE))
-    text = forms.CharField(
-        required=False,
-        label=_("Plain text"),
-        strip=False,
-        widget=forms.Textarea({**_CODE, "rows": 6}),
-        help_text=_("Made from the HTML when it is empty."),
+
+    def extra_fields(self) -> dict[str, forms.Field]:
+        template: Any = self.target
+        mode, fields = template.mode, {}
+        if mode == ContentMode.HTML:
+            fields["html"] = _code("HTML")
+        elif mode in CODE:
+            fields["source"] = _code(template.get_mode_display())
+        is_text = mode == ContentMode.TEXT
+        help_text = "" if is_text else _("Made from the HTML when it is empty.")
+        return {**fields, "text": _code(_("Plain text"), 22 if is_text else 6, help_text)}
+
+
+def _code(label: Any, rows: int = 22, help_text: Any = "") -> forms.CharField:
+    look = {"rows": rows, "class": "bo-code", "spellcheck": "false"}
+    widget = forms.Textarea(look)
+    return forms.CharField(
+        required=False, label=label, strip=False, widget=widget, help_text=help_text
     )
 
 
@@ -78,8 +82,9 @@ class TemplateAdmin(WorkspaceAdmin):
     )
     search_fields = ("name__istartswith",)
     change_form_template = "templates_app/page.html"
-    list_verbs = (create(services.create_template, label=_("New template"), form=NewTemplateForm),)
+    list_verbs = (starting.CREATE, starting.START)
     page_verbs = (
+        starting.CHANGE_MODE,
         publish(
             services.publish,
             sentence=_("Messages queued from now on get it; those on their way keep theirs."),
@@ -94,8 +99,22 @@ class TemplateAdmin(WorkspaceAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         preview = self.admin_site.admin_view(self.preview)
-        route = "<int:object_id>/preview/"
-        return [path(route, preview, name="templates_app_template_preview"), *super().get_urls()]
+        name = "templates_app_template"
+        return [
+            path("<int:object_id>/preview/", preview, name=f"{name}_preview"),
+            path(
+                "<int:object_id>/blocks/",
+                self.admin_site.admin_view(self.blocks),
+                name=f"{name}_blocks",
+            ),
+            path("starters/", self.admin_site.admin_view(starting.gallery), name=f"{name}_gallery"),
+            path(
+                "starters/<slug:starter>/",
+                self.admin_site.admin_view(starting.preview),
+                name=f"{name}_starter",
+            ),
+            *super().get_urls(),
+        ]
 
     def get_queryset(self, request: Request) -> Any:
         own = super().get_queryset(request).defer("html", "text")
@@ -105,13 +124,25 @@ class TemplateAdmin(WorkspaceAdmin):
         return target.archived_at is None
 
     def page_context(self, request: Request, target: Template) -> dict[str, Any]:
-        form = EditorForm(request=request, target=target)
+        editor: dict[str, Any] = {}
+        if self.may_write(request, target) and target.mode == ContentMode.BLOCKS:
+            editor = blocks.context(request, target)
+        elif self.may_write(request, target):
+            editor = {"form": EditorForm(request=request, target=target)}
         return {
+            **editor,
             "template": target,
-            "form": form if self.may_write(request, target) else None,
             "version": target.published_version,
             "preview": _preview(target, request.workspace),
         }
+
+    def blocks(self, request: Request, object_id: int) -> HttpResponse:
+        """The list of its blocks; each change of them is a POST."""
+        template = self.get_object(request, str(object_id))
+        require(request, "templates:write")
+        if not (self.is_open(template) and template.mode == ContentMode.BLOCKS):
+            raise Http404
+        return blocks.answer(request, template)
 
     def preview(self, request: Request, object_id: int) -> HttpResponse:
         """The draft as a sample person would get it, for a sandboxed frame."""
@@ -124,9 +155,10 @@ def _preview(template: Template, workspace: Workspace) -> Preview:
     """The draft for the sample person; what is wrong with it in place of its text."""
     context = letters.context_of(Subscriber(workspace=workspace, **SAMPLE))
     try:
+        content.make(template)
         compiled = compile_template(
             subject=template.subject, html=template.html, text=template.text
         )
         return rendering.preview(compiled, context)
-    except (TemplateError, RenderError) as error:
+    except (Invalid, TemplateError, RenderError) as error:
         return Preview(template.subject, "", str(error))

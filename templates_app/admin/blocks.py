@@ -1,0 +1,197 @@
+"""The block list on a template's page: one route, each change a POST that carries the revision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from emailseq.backoffice.forms import VerbForm
+from emailseq.backoffice.pages import Request
+from emailseq.lib.errors import AppError, Invalid
+from templates_app import services
+from templates_app.admin.block_forms import ICONS, KIND_NAMES, BlockForm, form_of, summary
+from templates_app.blocks import Block, Document, editing
+from templates_app.blocks.kinds import LAYOUTS
+from templates_app.models import Template
+
+_LAYOUT_NAMES = {"": _("As the brand"), "card": _("Card"), "bar": _("Bar"), "letter": _("Letter")}
+
+
+class SettingsForm(VerbForm):
+    """What is about the whole message."""
+
+    name = forms.CharField(max_length=100)
+    subject = forms.CharField(max_length=500)
+    preheader = forms.CharField(
+        max_length=300,
+        required=False,
+        label=_("Preheader"),
+        help_text=_("Inboxes show it behind the subject."),
+    )
+    layout = forms.ChoiceField(
+        choices=[(each, _LAYOUT_NAMES[each]) for each in ("", *LAYOUTS)], required=False
+    )
+
+    def values_of(self, target: Any) -> dict[str, Any]:
+        document = target.document
+        return {
+            "name": target.name,
+            "subject": target.subject,
+            "preheader": document.get("preheader", ""),
+            "layout": document.get("theme", {}).get("layout", ""),
+        }
+
+    def changes(self, document: Document) -> dict[str, Any]:
+        """What it comes to, as `save_draft` takes it."""
+        given = self.cleaned_data
+        theme = {key: each for key, each in document.get("theme", {}).items() if key != "layout"}
+        if given["layout"]:
+            theme["layout"] = given["layout"]
+        changed = {**document, "preheader": given["preheader"], "theme": theme}
+        return {"name": given["name"], "subject": given["subject"], "document": changed}
+
+
+def answer(request: Request, template: Template) -> HttpResponse:
+    """Do what was posted, if anything was, and show the list, or only what a saved form changes."""
+    posted = request.POST
+    if request.method != "POST":
+        return _list(request, template, selected=request.GET.get("block", ""))
+    selected = posted.get("block", "")
+    try:
+        if posted.get("do") == "save":
+            return _save(request, template)
+        selected = _change(request, template)
+    except LookupError:
+        return _list(request, template, error=gettext("That block is not there any more."))
+    except AppError as error:
+        template.refresh_from_db()
+        return _list(request, template, selected=selected, error=error.detail)
+    return _list(request, template, selected=selected)
+
+
+def context(
+    request: Request, template: Template, *, selected: str = "", error: str = ""
+) -> dict[str, Any]:
+    """What the list shows."""
+    return {
+        "template": template,
+        "rows": _rows(request, template.document["blocks"], selected, place=""),
+        "adders": _adders(""),
+        "settings": SettingsForm(request=request, target=template),
+        "error": error,
+    }
+
+
+def _list(request: Request, template: Template, **shown: Any) -> HttpResponse:
+    return render(request, "templates_app/blocks.html", context(request, template, **shown))
+
+
+def _change(request: Request, template: Template) -> str:
+    """Add, move, copy or remove a block; returns which one is then open. Raises LookupError."""
+    document, block, do = template.document, request.POST.get("block", ""), request.POST.get("do")
+    if do == "add":
+        document, block = editing.add(
+            document, request.POST.get("kind", ""), place=request.POST.get("place", "")
+        )
+    elif do in ("up", "down"):
+        document = editing.move(document, block, by=-1 if do == "up" else 1)
+    elif do == "duplicate":
+        document, block = editing.duplicate(document, block)
+    elif do == "remove":
+        document, block = editing.remove(document, block), ""
+    else:
+        raise LookupError(do)
+    services.save_draft(
+        template, document=document, by=request.actor, expected_revision=_revision(request)
+    )
+    return block
+
+
+def _save(request: Request, template: Template) -> HttpResponse:
+    """Keep what stands in the form of a block, or of the message; what is wrong is told beside."""
+    block = editing.find(template.document, request.POST.get("block", ""))
+    form = _form(request, template, block)
+    try:
+        changes = _changes(form, template.document) if form.is_valid() else {}
+        if any(getattr(template, name) != value for name, value in changes.items()):
+            services.save_draft(
+                template, **changes, by=request.actor, expected_revision=_revision(request)
+            )
+    except Invalid as error:
+        form.refuse(_at_fields(error, template, block))
+    except AppError as error:
+        form.refuse(error)
+    shown = {"template": template, "form": form, "block": block, "saved": form.is_valid()}
+    if block:
+        shown["summary"] = summary(editing.find(template.document, block["id"]) or block)
+    return render(request, "templates_app/saved.html", shown)
+
+
+def _changes(form: SettingsForm | BlockForm, document: Document) -> dict[str, Any]:
+    if isinstance(form, BlockForm):
+        return {"document": editing.rewrite(document, form.block["id"], form.members())}
+    return form.changes(document)
+
+
+def _form(request: Request, template: Template, block: Block | None) -> SettingsForm | BlockForm:
+    if block is None:
+        return SettingsForm(request.POST, request=request, target=template)
+    is_small = any(
+        block in column
+        for each in template.document["blocks"]
+        for column in each.get("columns", ())
+    )
+    return form_of(block, is_small=is_small)(request.POST, request=request, target=template)
+
+
+def _at_fields(error: Invalid, template: Template, block: Block | None) -> AppError:
+    """The faults with the names of the form's fields for pointers."""
+    template.refresh_from_db()
+    detail = " ".join(dict.fromkeys(each.detail for each in error.errors))
+    return AppError(detail) if block else error
+
+
+def _revision(request: Request) -> int | None:
+    given = request.POST.get("revision", "")
+    return int(given) if given.isdecimal() else None
+
+
+def _rows(
+    request: Request, blocks: list[Block], selected: str, *, place: str
+) -> list[dict[str, Any]]:
+    return [_row(request, block, selected, place=place) for block in blocks]
+
+
+def _row(request: Request, block: Block, selected: str, *, place: str) -> dict[str, Any]:
+    form = form_of(block, is_small="." in place) if block["id"] == selected else None
+    places = [
+        (gettext("Column %d") % (number + 1), column, f"{block['id']}.{number}")
+        for number, column in enumerate(block.get("columns", ()))
+    ]
+    if block["kind"] == "repeat":
+        places = [(gettext("Each time"), block["blocks"], block["id"])]
+    return {
+        "block": block,
+        "name": KIND_NAMES[block["kind"]],
+        "icon": ICONS[block["kind"]],
+        "summary": summary(block),
+        "form": form(request=request, target=None) if form else None,
+        "places": [
+            {
+                "name": name,
+                "rows": _rows(request, inside, selected, place=each),
+                "adders": _adders(each),
+                "place": each,
+            }
+            for name, inside, each in places
+        ],
+    }
+
+
+def _adders(place: str) -> list[tuple[str, Any, str]]:
+    return [(kind, KIND_NAMES[kind], ICONS[kind]) for kind in editing.kinds_in(place)]
