@@ -11,6 +11,7 @@ from accounts.audit import SYSTEM
 from emailseq.lib import text
 from emailseq.lib.errors import Invalid
 from subscribers import services
+from subscribers.imports import jobs, work
 from subscribers.imports.read import examine
 from subscribers.imports.run import import_people
 from subscribers.models import Subscriber
@@ -230,3 +231,36 @@ def test_naughty_strings_are_no_addresses_and_break_nothing(to, errors, tmp_path
 
     assert job.created_count == Subscriber.objects.of(to.workspace).count()
     assert job.refused_count == len(refused(errors)) > 400
+
+
+@pytest.mark.skipif(not FILES, reason="the corpus is not here")
+def test_an_upload_finds_out_what_the_command_has_to_be_told(to):
+    for name, (_, wanted) in ENCODED.items():
+        content = [(CSV / name).read_bytes()]
+        told = {"file_name": name, "content": content, "list": to, "at_once": True}
+        job = jobs.upload(to.workspace, **told, by=SYSTEM)
+        while work.go_on():
+            pass
+        job.refresh_from_db()
+        assert (job.state, job.refused_count) == ("finished", 0)
+        assert {person for person, *_ in wanted} <= {person for person, *_ in people(to)}
+        for email, first_name, fields in wanted:
+            row = Subscriber.objects.get(email=email)
+            assert row.first_name == first_name
+            assert row.fields.items() >= fields.items()
+
+
+@pytest.mark.skipif(not FILES, reason="the corpus is not here")
+def test_an_upload_of_any_file_is_shown_or_refused_with_a_reason(to):
+    refused_files = {}
+    for file in FILES:
+        told = {"file_name": file.name, "content": [file.read_bytes()]}
+        try:
+            job = jobs.upload(to.workspace, **told, by=SYSTEM)
+        except Invalid as error:
+            refused_files[file.name] = error.detail
+        else:
+            assert len(job.targets) == len(job.layout["header"]) == len(job.layout["samples"])
+    # Two columns that mean the same are for a person to decide.
+    told = {name: why for name, why in REFUSED_WHOLE.items() if name != "dup_headers.csv"}
+    assert refused_files == told
