@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.db.models import Count
 
 from analytics.numbers import numbers_by_source
 from campaigns.models import Campaign
-from delivery.models import Outbox
+from delivery.models import Outbox, SendLedger
 from delivery.states import SourceKind
+from emailseq.lib import clock
+
+LATEST = 500  # messages tell how fast it goes
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,26 @@ class Progress:
     @property
     def queued(self) -> int:
         return max(0, self.recipients - self.done)
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast a campaign leaves just now, and how long that takes for the rest of it."""
+
+    per_minute: int
+    minutes_left: int
+
+
+def speed(campaign: Campaign) -> Speed | None:
+    """By its latest messages; None where none has left within the last two minutes."""
+    finished = SendLedger.objects.filter(**campaign.source).order_by("-id")
+    latest = sorted(finished.values_list("finished_at", flat=True)[:LATEST])
+    now = clock.now()
+    if not latest or latest[-1] < now - timedelta(minutes=2):
+        return None
+    rate = len(latest) / max((now - latest[0]).total_seconds(), 1.0)
+    left = progress(campaign).queued
+    return Speed(max(1, round(rate * 60)), math.ceil(left / rate / 60))
 
 
 def progress(campaign: Campaign) -> Progress:

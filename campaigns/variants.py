@@ -46,6 +46,7 @@ class Terms:
     otherwise: str = Otherwise.ASK
 
 
+PARTS = ("subject", "template", "sender")  # of an `Other`
 TERMS = tuple(Terms.__dataclass_fields__)
 
 

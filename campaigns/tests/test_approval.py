@@ -108,7 +108,7 @@ def test_programs_neither_approve_nor_send_alone(campaign):
 
 
 def test_the_back_office_asks_approves_and_wants_the_number_typed(campaign, monkeypatch):
-    monkeypatch.setattr("campaigns.admin.MANY", 3)
+    monkeypatch.setattr("campaigns.admin.forms.MANY", 3)
     limit(campaign, 3)
     ada, eve = (sign_in(workspace=campaign.workspace, role="Marketer") for _ in range(2))
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.db.models import prefetch_related_objects
 from django.http import HttpResponse
@@ -11,26 +10,41 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from analytics.numbers import numbers, numbers_by_source
-from campaigns import approvals, audience, checklist, copies, recurring, services, showing
+from campaigns import (
+    approvals,
+    audience,
+    checklist,
+    copies,
+    judging,
+    recurring,
+    services,
+    showing,
+    variants,
+)
+from campaigns.admin import words
+from campaigns.admin.forms import (
+    CampaignForm,
+    ChooseForm,
+    RemoveTrialForm,
+    RepeatForm,
+    ResendForm,
+    ScheduleForm,
+    SendForm,
+    TrialForm,
+    people_of,
+)
 from campaigns.models import Campaign
-from campaigns.progress import progress, progress_by_campaign
-from campaigns.states import CAMPAIGN_MOVES, CampaignState, Every, Ignored
+from campaigns.progress import progress, progress_by_campaign, speed
+from campaigns.states import CAMPAIGN_MOVES, CampaignState
 from delivery import services as delivery
-from delivery.models import SenderIdentity
 from delivery.states import SourceKind
 from emailseq.backoffice.columns import NUMBERS, column, progress_bar, state_badge
-from emailseq.backoffice.forms import VerbForm
 from emailseq.backoffice.mixins import WorkspaceAdmin
 from emailseq.backoffice.pages import Request, require
 from emailseq.backoffice.verbs import Verb, archive, create, edit, pause, resume
-from emailseq.lib import localtime
-from emailseq.lib.errors import AppError, Invalid, Problem
-from subscribers.models import List, Segment
-from templates_app.models import Template
 
 # An answer with this status makes htmx stop asking.
 STOP_POLLING = 286
-MANY = 1000  # people: who sends to more types how many they are
 # What is offered of verbs that move no state.
 OFFERED = {
     "finish_rest": (CampaignState.SENT,),
@@ -55,118 +69,9 @@ class Archived(admin.SimpleListFilter):
         return queryset.filter(archived_at__isnull=self.value() != "yes")
 
 
-class CampaignForm(VerbForm):
-    guarded = True
-    name = forms.CharField(max_length=100)
-    list = forms.ModelChoiceField(List.objects.filter(archived_at=None))
-    segments = forms.ModelMultipleChoiceField(
-        Segment.objects.filter(archived_at=None),
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-        label=_("Only who is in one of"),
-        help_text=_("None: everybody on the list."),
-    )
-    excluded_lists = forms.ModelMultipleChoiceField(
-        List.objects.filter(archived_at=None),
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-        label=_("Nobody on"),
-    )
-    excluded_segments = forms.ModelMultipleChoiceField(
-        Segment.objects.filter(archived_at=None),
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-        label=_("Nobody in"),
-    )
-    excluded_campaigns = forms.ModelMultipleChoiceField(
-        Campaign.objects.exclude(state=CampaignState.DRAFT).order_by("-id"),
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-        label=_("Nobody who gets"),
-    )
-    template = forms.ModelChoiceField(Template.objects.filter(archived_at=None))
-    sender = forms.ModelChoiceField(SenderIdentity.objects.all())
-
-    def values_of(self, target: Any) -> dict[str, Any]:
-        several = {name: getattr(target, name).all() for name in services.NARROWING}
-        return super().values_of(target) | several
-
-
-class SendForm(VerbForm):
-    """Who sends to many types how many they are: what has left cannot be called back."""
-
-    def extra_fields(self) -> dict[str, forms.Field]:
-        people = _people(self.target)
-        if people <= MANY:
-            return {}
-        label = _("Type how many people it goes to")
-        return {"expected_recipients": forms.IntegerField(label=label)}
-
-    def clean_expected_recipients(self) -> int:
-        typed: int = self.cleaned_data["expected_recipients"]
-        if typed != _people(self.target):
-            raise forms.ValidationError(
-                _("It goes to %d people.") % _people(self.target), code="other"
-            )
-        return typed
-
-
-class ResendForm(VerbForm):
-    to = forms.ChoiceField(choices=Ignored.choices, label=_("To"))
-
-
-class RepeatForm(VerbForm):
-    every = forms.ChoiceField(choices=Every.choices)
-    on = forms.IntegerField(
-        min_value=1,
-        max_value=31,
-        initial=1,
-        label=_("On day"),
-        help_text=_("Of the week, 1 is Monday, or of the month; 31 is its last."),
-    )
-    at = forms.TimeField(
-        widget=forms.TimeInput({"type": "time"}), help_text=_("On the clock of the workspace.")
-    )
-
-    def arguments(self) -> dict[str, Any]:
-        given = super().arguments()
-        return {**given, "on": 1 if given["every"] == Every.DAY else given["on"]}
-
-
-class ScheduleForm(SendForm):
-    day = forms.DateField(widget=forms.DateInput({"type": "date"}))
-    time = forms.TimeField(
-        widget=forms.TimeInput({"type": "time"}), help_text=_("On the clock of the workspace.")
-    )
-    local_time = forms.BooleanField(
-        required=False, label=_("At this time on everybody's own clock")
-    )
-    spread_minutes = forms.IntegerField(
-        min_value=0,
-        max_value=1440,
-        required=False,
-        label=_("Spread over so many minutes"),
-    )
-
-    def arguments(self) -> dict[str, Any]:
-        given = super().arguments()
-        zone, _known = localtime.zone_or(self.request.workspace.time_zone, localtime.UTC_ZONE)
-        at = localtime.at(given.pop("day"), given.pop("time"), zone)
-        return {**given, "at": at, "spread_minutes": given["spread_minutes"] or 0}
-
-    def refuse(self, error: AppError) -> None:
-        if isinstance(error, Invalid):
-            error = Invalid([Problem("/day", one.code, one.detail) for one in error.errors])
-        super().refuse(error)
-
-
-def _people(campaign: Any) -> int:
-    return audience.count(campaign).recipients
-
-
 def _approved(campaign: Campaign) -> str:
     said = _("Says yes to “%(name)s” as it is, to %(count)d people. Somebody else then sends it.")
-    return said % {"name": campaign, "count": _people(campaign)}
+    return said % {"name": campaign, "count": people_of(campaign)}
 
 
 def _what_is_sent(campaign: Campaign) -> str:
@@ -180,9 +85,18 @@ def _what_is_sent(campaign: Campaign) -> str:
     return " ".join([said, *(warning.detail for warning in checklist.warnings(campaign))])
 
 
+def _offers_trial(verb: Verb, target: Campaign) -> bool:
+    trial = getattr(target, "trial", None)
+    if verb.name == "choose_variant":
+        waits = trial is not None and trial.queued_at is not None and not trial.winner
+        running = target.state in (CampaignState.SENDING, CampaignState.PAUSED)
+        return waits and running and trial.sample_percent < 100
+    return target.state == CampaignState.DRAFT and (verb.name == "trial" or trial is not None)
+
+
 def _needs_second(campaign: Campaign) -> bool:
     limit = campaign.workspace.approval_above
-    return limit is not None and _people(campaign) > limit
+    return limit is not None and people_of(campaign) > limit
 
 
 def _audience(campaign: Campaign) -> dict[str, Any]:
@@ -208,7 +122,7 @@ class CampaignAdmin(WorkspaceAdmin):
         *NUMBERS,
     )
     list_filter = ("state", Archived)
-    list_select_related = ("list", "template", "sender")
+    list_select_related = ("workspace", "list", "template", "sender")
     change_form_template = "campaigns/page.html"
     list_verbs = (create(services.create_campaign, label=_("New campaign"), form=CampaignForm),)
     page_verbs = (
@@ -297,6 +211,33 @@ class CampaignAdmin(WorkspaceAdmin):
             done=_("“{}” is cancelled."),
         ),
         Verb(
+            variants.set_trial,
+            name="trial",
+            label=_("A/B test"),
+            icon="science",
+            form=TrialForm,
+            sentence=_("The campaign as it is is variant A. A sample gets all, the rest the best."),
+            done=_("The test of “{}” is set up."),
+        ),
+        Verb(
+            variants.remove_trial,
+            name="remove_trial",
+            label=_("No A/B test"),
+            icon="science_off",
+            form=RemoveTrialForm,
+            done=_("“{}” is sent as it is."),
+        ),
+        Verb(
+            judging.choose,
+            name="choose_variant",
+            label=_("Choose a variant"),
+            right="campaigns:send",
+            icon="trophy",
+            form=ChooseForm,
+            sentence=_("The rest of the audience gets it, whatever the numbers say."),
+            done=_("The rest gets it."),
+        ),
+        Verb(
             recurring.repeat,
             name="repeat",
             label=_("Repeat"),
@@ -344,14 +285,23 @@ class CampaignAdmin(WorkspaceAdmin):
     )
 
     def get_urls(self) -> list[URLPattern]:
-        fragment = self.admin_site.admin_view(self.progress_fragment)
-        route = "<int:object_id>/progress/"
-        return [path(route, fragment, name="campaigns_campaign_progress"), *super().get_urls()]
+        fragments = {"progress": self.progress_fragment, "checks": self.checks_fragment}
+        own = [
+            path(
+                f"<int:object_id>/{name}/",
+                self.admin_site.admin_view(fragment),
+                name=f"campaigns_campaign_{name}",
+            )
+            for name, fragment in fragments.items()
+        ]
+        return [*own, *super().get_urls()]
 
     def offers(self, verb: Verb, target: Any) -> bool:
         if verb.name in ("archive", "unarchive"):
             away = target.archived_at is not None
             return target.state in OFFERED[verb.name] and away == (verb.name == "unarchive")
+        if verb.name in ("trial", "remove_trial", "choose_variant"):
+            return _offers_trial(verb, target)
         if verb.name in ("repeat", "stop_repeating"):
             repeats = hasattr(target, "recurrence")
             return (verb.name == "stop_repeating" and repeats) or (
@@ -376,6 +326,8 @@ class CampaignAdmin(WorkspaceAdmin):
         prefetch_related_objects([target], *services.NARROWING)
         return {
             "campaign": target,
+            "trial": words.trial_table(target),
+            "speed": speed(target) if target.state == CampaignState.SENDING else None,
             "recurrence": getattr(target, "recurrence", None),
             "web_url": showing.url(target),
             "approval": getattr(target, "approval", None),
@@ -390,6 +342,13 @@ class CampaignAdmin(WorkspaceAdmin):
             ],
             "held_reason": delivery.held_reason(**target.source),
         }
+
+    def checks_fragment(self, request: Request, object_id: int) -> HttpResponse:
+        """What stands in the way of a campaign; its page asks for it, since it takes a while."""
+        require(request, "campaigns:read")
+        campaign = self.get_object(request, str(object_id))
+        context = {"checks": checklist.check(campaign), "span": words.local_span(campaign)}
+        return render(request, "campaigns/checks.html", context)
 
     def progress_fragment(self, request: Request, object_id: int) -> HttpResponse:
         """How far a campaign is, for its page to ask every other second."""

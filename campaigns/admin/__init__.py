@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from campaigns.admin.campaigns import CampaignAdmin
+
+__all__ = ["CampaignAdmin"]
