@@ -26,7 +26,7 @@ class Brand(WorkspaceModel):
     heading_font = models.CharField(max_length=20, default=_DEFAULT.heading_font)
     corners = models.CharField(max_length=20, default=_DEFAULT.corners)
     layout = models.CharField(max_length=20, default=_DEFAULT.layout)
-    website = models.CharField(max_length=200, blank=True, db_default="")
+    website = models.CharField(max_length=200, blank=True, default="", db_default="")
     logo = models.CharField(max_length=2000, blank=True)
     logo_alt = models.CharField(max_length=300, blank=True)
     logo_width = models.PositiveSmallIntegerField(default=_DEFAULT.logo_width)
