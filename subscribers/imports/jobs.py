@@ -59,8 +59,9 @@ def upload(
     job.digest = parts.store(job, content)
     with parts.laid_out(job) as path:
         _look_into(job, path, encoding)
+    guessed = presets.settings_of(job.layout, declared=_declared(job))
     job.save(update_fields=["digest", "total_lines", "layout"])
-    _apply(job, presets.settings_of(job.layout, declared=_declared(job)) | settings)
+    _apply(job, guessed | settings)
     audit.record(workspace, "import.uploaded", by=by, on=job)
     return start(job, by=by) if at_once else job
 
@@ -77,8 +78,8 @@ def set_up(job: Import, *, by: Actor, encoding: str = "", **settings: Any) -> Im
     if encoding and encoding != job.layout["encoding"]:
         with parts.laid_out(job) as path:
             _look_into(job, path, encoding)
-        job.save(update_fields=["layout"])
         guessed = presets.settings_of(job.layout, declared=_declared(job))
+        job.save(update_fields=["layout"])
         settings = {"targets": guessed["targets"]} | settings
     _apply(job, settings)
     return job
@@ -189,7 +190,7 @@ def _look_into(job: Import, path: Path, encoding: str) -> None:
     layout = examine(path, encoding=encoding or guess or None, headless=True)
     job.layout = {
         "encoding": layout.encoding,
-        "assumed": bool(guess) or layout.assumed,
+        "assumed": guess not in ("", "utf-8"),  # whatever is UTF-8 throughout is nothing else
         "delimiter": layout.delimiter,
         "header": list(layout.header),
         "head_lines": layout.head_lines,

@@ -52,7 +52,7 @@ def test_a_file_is_looked_into_and_nobody_comes_in(news):
 
     assert (job.state, job.targets) == ("draft", ["email", "first_name", "fields.town"])
     assert job.layout == {
-        "encoding": "utf-8-sig", "assumed": True, "delimiter": ",", "head_lines": 1, "preset": "",
+        "encoding": "utf-8-sig", "assumed": False, "delimiter": ",", "head_lines": 1, "preset": "",
         "header": ["E-Mail", "First name", "Town"],
         "samples": [["ada@example.com", "bob@example.com", "nobody"], ["Ada", "Bob"], ["Rome"]],
     }  # fmt: skip
@@ -299,6 +299,7 @@ def test_exports_of_others_are_recognised(news):
         "email", "first_name", "last_name", "", "", "", "", "", "fields.tags",
     ]  # fmt: skip
     left = upload(news, f"{MAILCHIMP},UNSUB_TIME,UNSUB_REASON\na@example.com,A,B,2,x,1,2,,,x,\n")
+    left.refresh_from_db()
     assert (left.kind, left.reason, left.layout["preset"]) == (
         "suppressions", "unsubscribed", "Mailchimp",
     )  # fmt: skip
