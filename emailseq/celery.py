@@ -72,6 +72,7 @@ TICKS: dict[str, tuple[str, float, tuple[Any, ...]]] = {
     "reap": ("delivery.tasks.reap", 10, ()),
     "forget-answers": ("accounts.tasks.forget_answers", 60, ()),
     "forget-tokens": ("accounts.tasks.forget_tokens", 3600, ()),
+    "forget-event-details": ("subscribers.tasks.forget_event_details", 10, ()),
     "forget-event-keys": ("subscribers.tasks.forget_event_keys", 60, ()),
     "brake-campaigns": ("campaigns.tasks.brake", 60, ()),
     "judge-campaigns": ("campaigns.tasks.judge", 60, ()),

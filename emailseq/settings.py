@@ -279,6 +279,8 @@ EMAILSEQ_DOSSIER = [
 ]
 # How long what came with a transactional message is kept once that is finished.
 TRANSACTIONAL_DATA_FOR = timedelta(days=env.int("TRANSACTIONAL_DATA_DAYS", 30))
+# How long the log keeps what custom events told, what profiles changed and what people wrote.
+EVENT_DETAILS_FOR = timedelta(days=env.int("EVENT_DETAILS_DAYS", 0))
 # Facts that are told later than this after they happened set nothing off: history is no news.
 EVENT_LATE_AFTER = timedelta(hours=env.int("EVENT_LATE_HOURS", 72))
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from emailseq.lib import clock, partitions
-from subscribers import feed, services
+from subscribers import feed, retention, services
 from subscribers.imports import parts, work
 from subscribers.segments import refresh
 
@@ -21,6 +21,11 @@ def make_event_partitions() -> int:
 @shared_task
 def forget_event_keys() -> int:
     return services.forget_event_keys()
+
+
+@shared_task
+def forget_event_details() -> int:
+    return retention.forget_details()
 
 
 @shared_task

@@ -14,6 +14,7 @@ from emailseq.lib import addresses, clock, sql
 from subscribers import events, kinds
 from subscribers.models import (
     ConsentEntry,
+    Event,
     SegmentMember,
     SignUp,
     Subscriber,
@@ -48,7 +49,8 @@ def erase(subscriber: Subscriber, *, by: Actor) -> bool:
     TagAssignment.objects.filter(subscriber=person).delete()
     SegmentMember.objects.filter(subscriber=person).delete()
     _blank(person)
-    sql.run("subscribers", "forget_events", {"subscriber_id": person.pk})
+    told = Event.objects.filter(subscriber=person).values_list("id", flat=True)
+    sql.run("subscribers", "forget_events", {"ids": list(told)})
     events.record(person, kinds.SUBSCRIBER_ERASED, by=by.kind)
     with audit.erasing():
         ConsentEntry.objects.filter(subscriber=person).update(ip=None)

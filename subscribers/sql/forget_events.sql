@@ -1,5 +1,5 @@
--- Takes out of the events of one person what may tell who they are. What numbers are made of stays:
--- kinds, times, sources, and the properties that are ids of ours, counts and amounts.
+-- Takes out of events what may tell who somebody is. What numbers are made of stays: kinds, times,
+-- sources, and the properties that are ids of ours, counts and amounts.
 -- Not the ORM: it cannot cut members out of a JSON object. The log is append-only but for this.
 UPDATE subscribers_event AS event
    SET properties = coalesce(
@@ -8,4 +8,6 @@ UPDATE subscribers_event AS event
              WHERE event.kind <> 'custom'
                AND member.key IN ('amount', 'arm', 'by', 'event_id', 'first', 'import', 'link',
                                   'list_id', 'run', 'segment_id', 'version_id')), '{}')
- WHERE subscriber_id = %(subscriber_id)s
+ WHERE id = ANY(%(ids)s)
+   AND subscriber_id IS NOT NULL
+   AND properties <> '{}'
