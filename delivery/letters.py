@@ -94,6 +94,7 @@ class Claimed(NamedTuple):
     time_zone: str
     fields: Mapping[str, Any]
     limited: bool = False  # they want marketing seldom
+    language: str = ""
     lane: LaneKey = NO_LANE  # by which it leaves; the pump decides
 
     @property
@@ -208,6 +209,7 @@ def write(
 
     Deterministic but for its Date. Raises RenderError.
     """
+    compiled = compiled.spoken_to(row.language)
     context = {"subscriber": subscriber_fields(row), "workspace": paper.workspace}
     if told.data:
         context["data"] = told.data

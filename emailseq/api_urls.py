@@ -56,7 +56,15 @@ from subscribers.api import (
     Suppressions,
     Tags,
 )
-from templates_app.api import BrandSettings, SavedBlocks, Starters, TemplateChecks, Templates
+from templates_app.api import (
+    BrandSettings,
+    SavedBlocks,
+    Starters,
+    TemplateChecks,
+    Templates,
+    TemplateVersions,
+    Translations,
+)
 
 router = SimpleRouter(trailing_slash=False)
 router.register("v1/lists", Lists, "lists")
@@ -69,6 +77,9 @@ router.register("v1/suppressions", Suppressions, "suppressions")
 router.register("v1/imports", PeopleImports, "imports")
 router.register("v1/templates", Templates, "templates")
 router.register("v1/saved-blocks", SavedBlocks, "saved-blocks")
+router.register(
+    "v1/templates/(?P<template>[^/]+)/versions", TemplateVersions, "template-versions"
+)
 router.register("v1/messages", Messages, "messages")
 router.register("v1/sender-identities", SenderIdentities, "sender-identities")
 router.register("v1/sending-domains", SendingDomains, "sending-domains")
@@ -111,6 +122,10 @@ segment_members = SegmentMembers.as_view({"get": "list"}, basename="segment-memb
 brand = BrandSettings.as_view({"get": "retrieve", "patch": "partial_update"}, basename="brand")
 starters = Starters.as_view({"get": "starters"}, basename="templates")
 from_starter = Starters.as_view({"post": "from_starter"}, basename="templates")
+translations = Translations.as_view({"get": "list"}, basename="translations")
+translation = Translations.as_view(
+    {"get": "retrieve", "put": "replace", "delete": "remove"}, basename="translations"
+)
 template_checks = TemplateChecks.as_view({"get": "checks"}, basename="templates")
 render = Renderings.as_view({"post": "render"}, basename="templates")
 draft = Drafts.as_view({"get": "retrieve", "put": "replace"}, basename="drafts")
@@ -163,6 +178,8 @@ urlpatterns = [
     path("v1/templates/starters", starters),
     path("v1/templates/from-starter", from_starter),
     path("v1/templates/<str:id>/checks", template_checks),
+    path("v1/templates/<str:template>/translations", translations),
+    path("v1/templates/<str:template>/translations/<str:language>", translation),
     path("v1/templates/<str:id>/render", render),
     path("v1/sequences/import", import_document),
     path("v1/sequences/from-recipe", from_recipe),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from binascii import b2a_qp
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from templates_app import liquid
@@ -21,13 +23,37 @@ _WAY_OUT = re.compile(r"\{\{ links\.unsubscribe \| _(?:html|plain) \}\}")
 class Compiled(NamedTuple):
     """A version ready to render. `links` are the targets (Liquid sources) of the numbered links.
 
-    The pieces of the bodies are encoded and ready to be joined.
+    The pieces of the bodies are encoded and ready to be joined. `languages` are the same in others,
+    by their tags in small letters; all have the links of all.
     """
 
     subject: Program[str]
     text: Program[bytes]
     html: Program[bytes]
     links: tuple[str, ...]
+    languages: Mapping[str, Compiled] = MappingProxyType({})
+
+    def spoken_to(self, language: str) -> Compiled:
+        """In a person's language, or that without its region, or else as it was written."""
+        if not self.languages or not language:
+            return self
+        language = language.lower()
+        own = self.languages.get(language) or self.languages.get(language.partition("-")[0])
+        return own or self
+
+
+def compile_languages(
+    sources: Mapping[str, str], others: Mapping[str, Mapping[str, str]]
+) -> Compiled:
+    """Compile a template together with what it says in other languages, by their tags."""
+    compiled = compile_template(**sources)
+    found: dict[str, Compiled] = {}
+    links = compiled.links
+    for language, parts in sorted(others.items()):
+        spoken = _compiled(parts["subject"], parts["html"], parts["text"], known=links)
+        found[language.lower()], links = spoken, spoken.links
+    languages = {language: each._replace(links=links) for language, each in found.items()}
+    return compiled._replace(links=links, languages=languages)
 
 
 def compile_template(*, subject: str, html: str, text: str) -> Compiled:
@@ -35,15 +61,20 @@ def compile_template(*, subject: str, html: str, text: str) -> Compiled:
 
     Raises TemplateError when the HTML or the place of a Liquid tag in it is unsafe.
     """
+    return _compiled(subject, html, text, known=())
+
+
+def _compiled(subject: str, html: str, text: str, *, known: tuple[str, ...]) -> Compiled:
+    """The same; links that are `known` keep their numbers."""
     for source in (subject, text):
         liquid.check(source, reserved=ROOTS)
-    page = Page(html) if html.strip() else None
+    page = Page(html, known=known) if html.strip() else None
     plain = page.text() if page and not text.strip() else escape_outputs(text, "_plain")
     return Compiled(
         subject=liquid.compiled(escape_outputs(subject, "_plain"), TEXT),
         text=_body(plain),
         html=_body(page.source if page else ""),
-        links=tuple(page.links) if page else (),
+        links=tuple(page.links) if page else known,
     )
 
 

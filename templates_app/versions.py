@@ -7,7 +7,7 @@ from collections.abc import Collection
 from functools import partial
 from typing import NoReturn
 
-from templates_app.compiler import Compiled, compile_template
+from templates_app.compiler import Compiled, compile_languages
 from templates_app.liquid import Scope, TemplateError
 from templates_app.models import TemplateVersion
 
@@ -23,7 +23,8 @@ def compiled(version_ids: Collection[int]) -> dict[int, Compiled]:
     """
     found = {version_id: _cache[version_id] for version_id in version_ids if version_id in _cache}
     missing = set(version_ids) - found.keys()
-    for version in TemplateVersion.objects.filter(pk__in=missing) if missing else ():
+    unknown = TemplateVersion.objects.filter(pk__in=missing).order_by("pk") if missing else ()
+    for version in unknown:
         found[version.pk] = _cache[version.pk] = _compile(version)
     while len(_cache) > _KEPT:
         _cache.popitem(last=False)
@@ -32,7 +33,8 @@ def compiled(version_ids: Collection[int]) -> dict[int, Compiled]:
 
 def _compile(version: TemplateVersion) -> Compiled:
     try:
-        return compile_template(subject=version.subject, html=version.html, text=version.text)
+        sources = {"subject": version.subject, "html": version.html, "text": version.text}
+        return compile_languages(sources, version.translations)
     except TemplateError as error:
         fail = partial(_fail, error)
         return Compiled(subject=fail, text=fail, html=fail, links=())

@@ -28,7 +28,7 @@ SELECT claimed.id, claimed.workspace_id, claimed.kind, claimed.source_id, claime
        claimed.sender_id, claimed.message_class, claimed.priority, claimed.domain_group,
        sender.transport_id, claimed.attempts, claimed.queued_at,
        subscriber.email, subscriber.first_name, subscriber.last_name, subscriber.time_zone,
-       subscriber.fields, subscriber.frequency <> 'all' AS limited
+       subscriber.fields, subscriber.frequency <> 'all' AS limited, subscriber.language
   FROM claimed
   JOIN subscribers_subscriber AS subscriber ON subscriber.id = claimed.subscriber_id
   LEFT JOIN delivery_senderidentity AS sender ON sender.id = claimed.sender_id

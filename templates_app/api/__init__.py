@@ -4,5 +4,15 @@ from templates_app.api.brand import BrandSettings, SavedBlocks
 from templates_app.api.checks import TemplateChecks
 from templates_app.api.starters import Starters
 from templates_app.api.templates import Templates
+from templates_app.api.translations import Translations
+from templates_app.api.versions import TemplateVersions
 
-__all__ = ["BrandSettings", "SavedBlocks", "Starters", "TemplateChecks", "Templates"]
+__all__ = [
+    "BrandSettings",
+    "SavedBlocks",
+    "Starters",
+    "TemplateChecks",
+    "TemplateVersions",
+    "Templates",
+    "Translations",
+]

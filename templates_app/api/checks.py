@@ -13,15 +13,15 @@ from templates_app import review
 from templates_app.models import Template
 
 
-class FindingSerializer(Strict):
+class TemplateFindingSerializer(Strict):
     pointer = serializers.CharField()
     code = serializers.CharField()
     detail = serializers.CharField()
 
 
 class TemplateChecksSerializer(Strict):
-    blocks = FindingSerializer(many=True)
-    warnings = FindingSerializer(many=True)
+    blocks = TemplateFindingSerializer(many=True)
+    warnings = TemplateFindingSerializer(many=True)
 
 
 class TemplateChecks(Resource):

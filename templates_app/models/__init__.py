@@ -1,6 +1,6 @@
 from __future__ import annotations
 
 from templates_app.models.brand import Brand, SavedBlock
-from templates_app.models.template import Template, TemplateVersion
+from templates_app.models.template import Template, TemplateVersion, Translation
 
-__all__ = ["Brand", "SavedBlock", "Template", "TemplateVersion"]
+__all__ = ["Brand", "SavedBlock", "Template", "TemplateVersion", "Translation"]

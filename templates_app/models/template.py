@@ -91,6 +91,10 @@ class TemplateVersion(Content):
     html = models.TextField()
     text = models.TextField()
     links = models.JSONField(default=list)
+    # What it says in other languages: its parts and what they are made of, by language.
+    translations = models.JSONField(
+        default=dict, db_default=models.Value({}, models.JSONField()), editable=False
+    )
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
@@ -102,3 +106,22 @@ class TemplateVersion(Content):
 
     def __str__(self) -> str:
         return f"{self.template} v{self.number}"
+
+
+class Translation(Content):
+    """What a template says to people of another language; published together with it."""
+
+    template = models.ForeignKey(Template, on_delete=models.CASCADE, related_name="translations")
+    language = models.CharField(max_length=10)
+    subject = models.CharField(max_length=500)
+    html = models.TextField(blank=True)
+    text = models.TextField(blank=True)
+    updated_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["template", "language"], name="template_language_taken")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.template} ({self.language})"

@@ -17,6 +17,8 @@ from templates_app.services.drafts import (
     publish,
     save_draft,
 )
+from templates_app.services.translations import put_translation, remove_translation
+from templates_app.services.versions import restore
 
 __all__ = [
     "PARTS",
@@ -31,5 +33,8 @@ __all__ = [
     "data_paths",
     "freeze",
     "publish",
+    "put_translation",
+    "remove_translation",
+    "restore",
     "save_draft",
 ]

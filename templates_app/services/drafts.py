@@ -17,10 +17,10 @@ from emailseq.lib.text import check as check_characters
 from emailseq.lib.unique import taken
 from subscribers.models import CustomField
 from templates_app import lint, liquid, merge_fields
-from templates_app.compiler import Compiled, compile_template
+from templates_app.compiler import Compiled, compile_languages, compile_template
 from templates_app.liquid import TemplateError
 from templates_app.models import Template, TemplateVersion
-from templates_app.services import content
+from templates_app.services import content, languages
 from templates_app.states import MessageClass
 
 PARTS = ("subject", "html", "text")
@@ -79,7 +79,7 @@ def save_draft(
 
     Raises Invalid and Conflict as above, Stale when the draft is not at `expected_revision`.
     """
-    _lock(template, expected_revision)
+    lock(template, expected_revision)
     _set(template, **changes)
     template.revision += 1
     template.updated_at = clock.now()
@@ -104,11 +104,14 @@ def publish(
     Raises Invalid: for an archived template, for no content, for content that does not compile any
     more, and for a part with none of `ways`, or without the postal address. Stale as above.
     """
-    _lock(template, expected_revision)
+    lock(template, expected_revision)
     content.make(template)  # with the brand and the saved blocks as they are now
+    spoken = languages.drafts_of(template)
+    translations = languages.frozen(spoken)
     published = template.published_version
-    if published and _sources(published) == _sources(template):
-        _check_ways_of(template, ways)
+    if published and _is_said_by(published, template, translations):
+        for each in (template, *spoken.values()):
+            _check_ways_of(each, ways)
         return published
     if template.archived_at:
         raise Invalid([Problem("", "archived", f"The template “{template}” is archived.")])
@@ -121,6 +124,7 @@ def publish(
         mode=template.mode,
         source=template.source,
         document=template.document,
+        translations=translations,
         **_sources(template),
     )
     template.published_version = version
@@ -136,7 +140,7 @@ def freeze(template: Template, *, subject: str, html: str, text: str = "") -> Te
 
     Raises Invalid for content that does not compile.
     """
-    _lock(template, None)
+    lock(template, None)
     own = Template(workspace=template.workspace)
     _set(own, subject=subject, html=html, text=text)
     latest = template.versions.aggregate(number=Max("number"))["number"]
@@ -150,8 +154,7 @@ def freeze(template: Template, *, subject: str, html: str, text: str = "") -> Te
 
 def check_subject(template: Template, subject: str) -> None:
     """Raise Invalid unless the template could be sent under this subject."""
-    own = Template(workspace=template.workspace, message_class=template.message_class)
-    _set(own, subject=subject, html=template.html, text=template.text)
+    filled(template, subject=subject, html=template.html, text=template.text)
 
 
 @transaction.atomic
@@ -160,7 +163,7 @@ def archive(template: Template, *, by: Actor, expected_revision: int | None = No
 
     Raises Stale as above, and InUse, naming them, while sequences or campaigns to come need it.
     """
-    _lock(template, expected_revision)
+    lock(template, expected_revision)
     if template.archived_at:
         return False
     if used_by := template.used_by():
@@ -173,10 +176,41 @@ def archive(template: Template, *, by: Actor, expected_revision: int | None = No
 
 
 def check(template: Template, *, ways: Collection[str] = WAYS) -> Compiled:
-    """The draft, compiled, if it may be published. Raises Invalid with all that is in the way."""
-    compiled = _check(template)
+    """The draft in all languages, if it may be published. Raises Invalid with what is in the way.
+
+    A fault of a translation names its language in front.
+    """
+    _check(template)
     _check_ways_of(template, ways)
-    return compiled
+    spoken = languages.drafts_of(template)
+    for language, own in spoken.items():
+        try:
+            _check(own)
+            _check_ways_of(own, ways)
+        except Invalid as error:
+            at = f"/translations/{language}"
+            raise Invalid(
+                [Problem(at + each.pointer, each.code, each.detail) for each in error.errors]
+            ) from None
+    others = {language: _sources(own) for language, own in spoken.items()}
+    try:
+        return compile_languages(_sources(template), others)
+    except TemplateError as error:  # all languages together have too many links
+        raise Invalid.field("html", "template_invalid", str(error)) from None
+
+
+def filled(template: Template, **parts: Any) -> Template:
+    """Content of its own, in the workspace and of the class of a template. Raises Invalid."""
+    own = Template(workspace=template.workspace, message_class=template.message_class)
+    _set(own, **parts)
+    return own
+
+
+def count_change(template: Template) -> None:
+    """Make what others have read of a locked draft stale."""
+    template.revision += 1
+    template.updated_at = clock.now()
+    template.save(update_fields=["revision", "updated_at"])
 
 
 def check_ways(content: Template | TemplateVersion, ways: Collection[str]) -> None:
@@ -231,7 +265,8 @@ def _unaddressed(template: Template) -> Iterator[Problem]:
         yield from lint.unaddressed(leading, template.workspace.postal_address)
 
 
-def _lock(template: Template, expected_revision: int | None) -> None:
+def lock(template: Template, expected_revision: int | None) -> None:
+    """Let nobody else change a draft meanwhile. Raises Stale."""
     template.refresh_from_db(from_queryset=Template.objects.select_for_update(no_key=True))
     if expected_revision not in (None, template.revision):
         raise Stale(f"Somebody else has changed “{template}”; look at it again.")
@@ -245,6 +280,11 @@ def _set(template: Template, **changes: Any) -> None:
         setattr(template, name, changes[name])
     content.change(template, changes)
     _check(template)
+
+
+def _is_said_by(version: TemplateVersion, template: Template, translations: Any) -> bool:
+    same = _sources(version) == _sources(template)
+    return same and bool(version.translations == translations)
 
 
 def _sources(row: Template | TemplateVersion) -> dict[str, str]:

@@ -57,7 +57,7 @@ from subscribers.services import (
 )
 from subscribers.states import SuppressionReason
 from templates_app.models import Brand, SavedBlock, Template
-from templates_app.services import create_template, publish
+from templates_app.services import create_template, publish, put_translation
 from templates_app.services.brand import save_block
 from templates_app.states import MessageClass
 
@@ -185,6 +185,10 @@ def make_world() -> World:
         by=SYSTEM,
     )
     publish(receipt, by=SYSTEM)
+    put_translation(
+        campaign.template, language="de", subject="Hallo", html=campaign.template.html, by=SYSTEM
+    )
+    publish(campaign.template, by=SYSTEM)
     open_from = [{"id": "a", "kind": "text", "text": "Open from nine"}]
     hours = save_block(workspace, name="Hours", slug="hours", blocks=open_from, by=SYSTEM)
     thanks = send_transactional(workspace, template=receipt, to=run.subscriber, by=SYSTEM)
@@ -209,6 +213,7 @@ def make_world() -> World:
             "steps": sequence.steps.get().key,
             "trials": sequence.steps.get().key,
             "versions": "1",
+            "translations": "de",
             "enrollments": run.public_id,
             "backfills": start_backfill(sequence, per_day=10, by=SYSTEM).public_id,
             "campaigns": campaign.public_id,
