@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import NamedTuple
+
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -30,11 +33,17 @@ _HEADERS = {
 }
 
 
+class Item(NamedTuple):
+    title: str
+    link: str
+    at: datetime | None
+
+
 @require_safe
 def index(request: HttpRequest, workspace: str) -> HttpResponse:
     """What a workspace shows, the latest first."""
     found = _workspace(request, workspace)
-    context = {"workspace": found, "campaigns": _latest(found)}
+    context = {"workspace": found, "items": _latest(found)}
     return _public(render(request, "campaigns/archive.html", context))
 
 
@@ -61,7 +70,7 @@ def feed(request: HttpRequest, workspace: str) -> HttpResponse:
     link = settings.SITE_URL + reverse("archive", args=[found.slug])
     rss = Rss201rev2Feed(found.name, link, found.name, feed_url=f"{link}/feed.xml")
     for each in _latest(found):
-        rss.add_item(each.title, each.link, "", pubdate=each.started_at, unique_id=each.link)
+        rss.add_item(each.title, each.link, "", pubdate=each.at, unique_id=each.link)
     response = HttpResponse(content_type=rss.content_type)
     rss.write(response, "utf-8")
     return _public(response)
@@ -75,13 +84,9 @@ def _workspace(request: HttpRequest, slug: str) -> Workspace:
     return found
 
 
-def _latest(workspace: Workspace) -> list[Campaign]:
-    """Each with its `title` and its `link`."""
-    rows = list(showing.shown(workspace).select_related("workspace")[:LATEST])
-    for row in rows:
-        row.title = _rendered(row).subject  # type: ignore[attr-defined]
-        row.link = showing.url(row)  # type: ignore[attr-defined]
-    return rows
+def _latest(workspace: Workspace) -> list[Item]:
+    rows = showing.shown(workspace).select_related("workspace")[:LATEST]
+    return [Item(_rendered(row).subject, showing.url(row), row.started_at) for row in rows]
 
 
 def _rendered(campaign: Campaign) -> Preview:

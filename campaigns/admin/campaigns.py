@@ -88,9 +88,10 @@ def _what_is_sent(campaign: Campaign) -> str:
 def _offers_trial(verb: Verb, target: Campaign) -> bool:
     trial = getattr(target, "trial", None)
     if verb.name == "choose_variant":
-        waits = trial is not None and trial.queued_at is not None and not trial.winner
+        if trial is None or trial.winner or trial.queued_at is None:
+            return False
         running = target.state in (CampaignState.SENDING, CampaignState.PAUSED)
-        return waits and running and trial.sample_percent < 100
+        return running and trial.sample_percent < 100
     return target.state == CampaignState.DRAFT and (verb.name == "trial" or trial is not None)
 
 

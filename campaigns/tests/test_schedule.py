@@ -97,9 +97,14 @@ def test_what_cannot_start_is_a_draft_that_says_why(campaign):
 @pytest.mark.parametrize("day", [28, 29])
 def test_everybody_gets_it_at_nine_on_their_own_clock_once(campaign, day):
     zones = [
-        *("Pacific/Kiritimati", "Asia/Tokyo", "Asia/Kathmandu", "Europe/Berlin", "Europe/London"),
-        *("America/Sao_Paulo", "America/New_York", "America/Los_Angeles", "Pacific/Pago_Pago"),
+        *("Pacific/Kiritimati", "Pacific/Auckland", "Pacific/Guadalcanal", "Australia/Sydney"),
+        *("Australia/Adelaide", "Asia/Tokyo", "Asia/Shanghai", "Asia/Bangkok", "Asia/Dhaka"),
+        *("Asia/Kathmandu", "Asia/Karachi", "Asia/Dubai", "Europe/Moscow", "Africa/Cairo"),
+        *("Europe/Berlin", "Europe/London", "Atlantic/Azores", "America/Nuuk"),
+        *("America/Sao_Paulo", "America/Halifax", "America/New_York", "America/Denver"),
+        *("America/Los_Angeles", "Pacific/Pago_Pago"),
     ]
+    assert len(zones) == 24
     made = make_audience(len(zones), on=campaign.list)
     for person, zone in zip(made, zones, strict=True):
         Subscriber.objects.filter(pk=person.pk).update(time_zone=zone)

@@ -14,6 +14,7 @@ from django.db import connection
 
 from accounts.audit import SYSTEM
 from campaigns import engine, services
+from delivery.engine import WIRES
 from delivery.models import Outbox, SendLedger
 from subscribers.models import Subscription
 from tests.faults.verdict import verify
@@ -49,6 +50,42 @@ def test_f27_pausing_and_resuming_over_and_over_loses_nothing(lab):
         assert counts.owed == counts.sent == counts.arrived
         assert len(silences) >= 20, "it was over too soon"
         assert broken == [], "messages went to the wire while it was paused"
+
+
+@ci
+def test_a_campaign_paused_and_killed_twice_reaches_everybody_and_its_cancelled_twin_nobody_late(
+    lab,
+):
+    size = lab.size(ci=2000, full=100_000)
+    with lab.rig() as rig:
+        campaign, twin = rig.send(size), rig.send(size // 2)
+        rig.wait_until_under_way(campaign)
+        bitten = []
+        for _ in range(2):
+            rig.wait(rig.busy_senders, seconds=90)
+            victim = lab.chance.choice(rig.busy_senders() or rig.senders)
+            bitten.append(rig.kill(victim))
+            services.pause(campaign, by=SYSTEM)
+            rig.start(victim)
+            time.sleep(lab.chance.uniform(0, 0.5))
+            services.resume(campaign, by=SYSTEM)
+        services.cancel(twin, by=SYSTEM)
+        cancelled_at = time.time()
+        rig.settle(campaign, twin, seconds=60 + size / 25)
+
+        counts, others = rig.books(campaign), rig.books(twin)
+        lab.note(bitten=bitten, cancelled=others.skipped["cancelled"])
+        verify(lab, rig, counts)
+        campaign.refresh_from_db()
+        assert campaign.recipient_count == size == counts.owed == counts.sent + counts.in_doubt
+        assert counts.in_doubt <= 2 * WIRES
+        twin.refresh_from_db()
+        told = SendLedger.objects.filter(**twin.source)
+        doubts = Outbox.objects.filter(**twin.source).exclude(doubt_at=None).count()
+        assert told.count() + doubts == twin.recipient_count
+        marks = told.filter(outcome="sent").values_list("wire_at", flat=True)
+        assert [mark for mark in marks if mark.timestamp() > cancelled_at] == []
+        assert campaign.state == ("sending" if counts.in_doubt else "sent")
 
 
 @nightly
