@@ -1,4 +1,4 @@
-"""Take the screenshots of the README from a running `manage.py quickstart`.
+"""Take the screenshots of the docs from a running `manage.py quickstart`.
 
     python docs/images/make.py LOGIN_LINK      # the link that quickstart prints
 
@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import sys
+from base64 import b64encode
+from itertools import product
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -18,6 +20,7 @@ from playwright.sync_api import Page, sync_playwright
 HERE = Path(__file__).resolve().parent
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SIZE = {"width": 1400, "height": 900}
+ROW = "margin:16px;display:flex;gap:16px;align-items:flex-start;background:#c9ced6"
 
 
 def main(login_link: str) -> None:
@@ -30,12 +33,35 @@ def main(login_link: str) -> None:
         page.goto(urljoin(login_link, "/admin/sequences/sequence/"))
         take(page, "sequence", page.locator("#result_list th a").last.get_attribute("href"))
         take(page, "inbox", urljoin(login_link, "/admin/inbox/"))
+        take_starters(page, urljoin(login_link, "/admin/templates_app/template/starters/"))
         browser.close()
 
 
 def take(page: Page, name: str, url: str | None) -> None:
     page.goto(urljoin(page.url, url or ""), wait_until="networkidle")
     page.screenshot(path=HERE / f"{name}.png")
+
+
+def take_starters(page: Page, gallery: str) -> None:
+    """A picture of each starter: on a desk and on a phone, in light and in dark."""
+    page.goto(gallery)
+    frames = page.locator(".bo-gallery iframe").all()
+    for url in [frame.get_attribute("src") or "" for frame in frames]:
+        shots = []
+        for width, scheme in product((680, 390), ("light", "dark")):
+            page.set_viewport_size({"width": width, "height": 400})
+            page.emulate_media(color_scheme=scheme)
+            page.goto(urljoin(gallery, url))
+            shots.append((width, b64encode(page.screenshot(full_page=True)).decode()))
+        pictures = "".join(
+            f'<img width="{width // 2}" src="data:image/png;base64,{shot}">'
+            for width, shot in shots
+        )
+        page.set_viewport_size({"width": 1166, "height": 400})
+        page.goto("about:blank")
+        page.set_content(f'<body style="{ROW}">{pictures}</body>')
+        name = url.strip("/").rpartition("/")[2]
+        page.screenshot(path=HERE / "starters" / f"{name}.png", full_page=True)
 
 
 if __name__ == "__main__":

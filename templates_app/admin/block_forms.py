@@ -101,6 +101,7 @@ class BlockForm(VerbForm):
 
     def extra_fields(self) -> dict[str, forms.Field]:
         members = members_of(self.block["kind"], is_small=self.is_small)
+        members["if"] = members.pop("if")  # comes last
         return {
             name: _field(name, member)
             for name, member in members.items()
