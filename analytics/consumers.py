@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from analytics import conversions, links, services, shares
+from analytics import conversions, insights, links, services, shares
 from analytics.kinds import COUNTED
 from delivery.kinds import MESSAGE_CLICKED
 from subscribers.feed import consumer
@@ -24,6 +24,11 @@ def on_clicks(events: Sequence[Event]) -> None:
 @consumer("shares", kinds=shares.COUNTED)
 def on_finer(events: Sequence[Event]) -> None:
     shares.count(events)
+
+
+@consumer("engagement", kinds=shares.ACTIVITY)
+def on_activity(events: Sequence[Event]) -> None:
+    insights.count(events)
 
 
 # A click is judged some seconds after it was made, and what it led to may be told at once.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from accounts.models import Workspace, WorkspaceModel, WorkspaceQuerySet
@@ -203,6 +204,41 @@ class Share(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} by {self.by} {self.value}: {self.count}"
+
+
+class Engagement(models.Model):
+    """When one person opened or clicked, as far as it looks like a person.
+
+    `days` is on how many days they did (in UTC), `hours` how often in each of the 24 hours of the
+    day. Written by the consumer "engagement" alone.
+    """
+
+    subscriber = models.OneToOneField(
+        "subscribers.Subscriber",
+        primary_key=True,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_constraint=False,
+    )
+    workspace = models.ForeignKey(
+        Workspace,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+    )
+    days = models.IntegerField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    hours = ArrayField(models.IntegerField())
+
+    objects = WorkspaceQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "last_at"], name="engagement_last")]
+
+    def __str__(self) -> str:
+        return f"{self.subscriber_id} on {self.days} days"
 
 
 class ConversionQuerySet(WorkspaceQuerySet["Conversion"]):

@@ -43,6 +43,7 @@ class Finer(NamedTuple):
     entry: str | None
     weeks: int | None
     is_first_in_week: bool
+    time_zone: str | None
 
 
 def count(events: Sequence[Event]) -> None:
@@ -71,6 +72,8 @@ def _keys(event: Event, finer: Finer) -> Iterator[ShareKey]:
         yield _of_source(event, Breadth.DELAY, _delay(finer.seconds or 0.0))
     if event.kind in OF_LISTS:
         yield _of_day(event, Breadth.LIST, str(event.list_id or 0))
+    if event.kind in ACTIVITY and event.verdict == Verdict.HUMAN and finer.time_zone is not None:
+        yield _of_zone(event, finer.time_zone)
     if finer.entry and finer.weeks is not None and finer.weeks <= WEEKS:
         yield from _of_entry(event, finer.entry, str(max(0, finer.weeks)), finer.is_first_in_week)
 
@@ -96,6 +99,11 @@ def _of_entry(event: Event, entry: str, weeks: str, is_first: bool) -> Iterator[
         yield of_week
     elif event.verdict == Verdict.HUMAN and is_first:
         yield of_week._replace(kind=ACTIVE)
+
+
+def _of_zone(event: Event, zone: str) -> ShareKey:
+    hour, by = str(event.occurred_at.hour), Breadth.HOUR
+    return ShareKey(event.workspace_id, "", 0, by, zone, hour, ACTIVE, "", None)
 
 
 def _delay(seconds: float) -> str:

@@ -18,3 +18,4 @@ class Breadth(models.TextChoices):
     DELAY = "delay", _("Time to open")
     LIST = "list", _("List")
     ENTRY = "entry", _("Week of entry, and weeks since")
+    HOUR = "hour", _("Time zone, and hour in UTC")

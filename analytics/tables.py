@@ -15,7 +15,7 @@ from typing import Any
 from django.db.models import Count, F, Q, Sum
 
 from accounts.models import Workspace
-from analytics import conversions, links
+from analytics import conversions, insights, links
 from analytics.models import Rollup, Share
 from analytics.numbers import SUMS, Numbers, numbers_by_day
 from analytics.providers import Provider, delays, providers, providers_of
@@ -24,14 +24,14 @@ from analytics.states import Breadth
 from delivery.kinds import MESSAGE_UNSUBSCRIBED
 from delivery.models import Source
 from delivery.states import SourceKind
-from emailseq.lib import clock
+from emailseq.lib import clock, ids
 from subscribers.cells import inert
 from subscribers.kinds import (
     SUBSCRIBER_CREATED,
     SUBSCRIPTION_CONFIRMED,
     SUBSCRIPTION_UNSUBSCRIBED,
 )
-from subscribers.models import List, Subscription
+from subscribers.models import List, Subscriber, Subscription
 from subscribers.states import SubscriptionState
 
 Cell = str | int | float | date | None
@@ -180,6 +180,51 @@ def converted(workspace: Workspace, *, days: int) -> Table:
     return _of_conversions(conversions.reached_in(workspace, days=days))
 
 
+def engaged(workspace: Workspace, **_: int) -> Table:
+    """How many people opened or clicked within 30 days, within 90, before, and never."""
+    found = insights.engagement(workspace)
+    everybody = sum(found.values())
+    rows = [(name, people, _rate(people, everybody)) for name, people in found.items()]
+    return Table("engagement", ("engaged", "people", "share"), rows)
+
+
+def habits(workspace: Workspace, **_: int) -> Table:
+    """At which hour, in UTC, the people of each time zone read most, with the hours around it."""
+    rows = [
+        (zone, best.hour, best.share.value, best.share.low, best.share.high, best.own)
+        for zone, best in insights.habits(workspace)
+    ]
+    return Table("habits", ("time_zone", "hour", "share", "low", "high", "seen"), rows)
+
+
+def subjects(workspace: Workspace, **_: int) -> Table:
+    """How much more campaigns are clicked whose subject has something, with an interval."""
+    rows = [
+        (
+            *(each.name, each.having, each.lacking),
+            *(each.difference or (None, None, None)),
+            "sure" if each.is_sure else "unsure" if each.difference else "too_few",
+        )
+        for each in insights.subjects(workspace)
+    ]
+    names = ("pattern", "having", "lacking", "difference", "low", "high", "said")
+    return Table("subjects", names, rows)
+
+
+def going_cold(workspace: Workspace, **_: int) -> Table:
+    """Who used to read, and would hardly be silent for so long by chance. It names people."""
+    rows = [
+        (
+            *(ids.encode(Subscriber.prefix, each.uid), each.last_at.date(), each.days),
+            *(each.silent_days, each.chance),
+        )
+        for each in insights.going_cold(workspace)
+    ]
+    return Table(
+        "going_cold", ("subscriber", "last_seen", "seen_days", "silent_days", "chance"), rows
+    )
+
+
 def of_steps(kind: str, source_id: int) -> Table:
     """Of one source by step and variant."""
     rollups = Rollup.objects.filter(source_kind=kind, source_id=source_id)
@@ -231,6 +276,9 @@ OF_WORKSPACE: dict[str, Callable[..., Table]] = {
     "lists": churn,
     "cohorts": cohorts,
     "conversions": converted,
+    "engagement": engaged,
+    "habits": habits,
+    "subjects": subjects,
 }
 OF_SOURCE: dict[str, Callable[[str, int], Table]] = {
     "steps": of_steps,

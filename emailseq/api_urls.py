@@ -116,6 +116,7 @@ welcome = WelcomeMessages.as_view(
 )
 event_export = Reports.as_view({"get": "events"}, basename="reports")
 reports = Reports.as_view({"get": "table"}, basename="reports")
+going_cold = Reports.as_view({"get": "going_cold"}, basename="reports")
 reports_csv = Reports.as_view({"get": "csv"}, basename="reports")
 catalogue = EventCatalogue.as_view({"get": "list"}, basename="event-catalogue")
 segment_members = SegmentMembers.as_view({"get": "list"}, basename="segment-members")
@@ -173,6 +174,7 @@ urlpatterns = [
     path("v1/events/export", event_export),
     path("v1/reports", reports),
     path("v1/reports/csv", reports_csv),
+    path("v1/reports/going-cold", going_cold),
     path("v1/segments/<str:id>/members", segment_members),
     path("v1/brand", brand),
     path("v1/templates/starters", starters),

@@ -52,16 +52,21 @@ class Reports(Endpoint):
     """The tables of the reports, and the events that they count."""
 
     serializer_class = TableSerializer
-    permissions = {"table": "reports:read", "csv": "reports:read", "events": "subscribers:read"}
+    permissions = {
+        "table": "reports:read",
+        "csv": "reports:read",
+        "going_cold": "subscribers:read",
+        "events": "subscribers:read",
+    }
 
     @extend_schema(parameters=[ReportQuery])
     def table(self, request: ApiRequest) -> Response:
         """One table of what came of everything in the last days."""
-        found = self._table(request)
-        columns = [name for name in found.columns if name not in tables.INTERNAL]
-        places = [found.columns.index(name) for name in columns]
-        rows = [[row[place] for place in places] for row in found.rows]
-        return Response({"table": found.key, "columns": columns, "rows": rows})
+        return _shown(self._table(request))
+
+    def going_cold(self, request: ApiRequest) -> Response:
+        """Who used to open or click, and would hardly be silent for so long by chance."""
+        return _shown(tables.going_cold(request.workspace))
 
     @extend_schema(parameters=[ReportQuery], responses=CSV)
     def csv(self, request: ApiRequest) -> StreamingHttpResponse:
@@ -84,6 +89,13 @@ def _read(query: type[Strict], request: ApiRequest) -> Any:
     given = query(data=request.query_params)
     given.is_valid(raise_exception=True)
     return given.validated_data
+
+
+def _shown(found: Table) -> Response:
+    columns = [name for name in found.columns if name not in tables.INTERNAL]
+    places = [found.columns.index(name) for name in columns]
+    rows = [[row[place] for place in places] for row in found.rows]
+    return Response({"table": found.key, "columns": columns, "rows": rows})
 
 
 def _file(lines: Iterator[str], name: str) -> StreamingHttpResponse:

@@ -15,7 +15,8 @@ SELECT event.id, message.domain_group,
               AND before.occurred_at >= week.monday
               AND before.occurred_at < week.monday + interval '7 days'
               AND before.recorded_at >= week.monday - interval '1 day'
-              AND (before.xid, before.id) < (event.xid, event.id))
+              AND (before.xid, before.id) < (event.xid, event.id)),
+       person.time_zone
   FROM subscribers_event AS event
  CROSS JOIN LATERAL (SELECT date_trunc('week', event.occurred_at, 'UTC') AS monday) AS week
   LEFT JOIN LATERAL (

@@ -12,16 +12,18 @@ from django.http.response import HttpResponseBase
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from analytics import clickmap, links, tables
+from accounts.models import Workspace
+from analytics import clickmap, insights, links, tables
 from analytics.numbers import numbers
 from analytics.providers import Provider, providers_of, whole
 from analytics.tables import Table
 from campaigns.models import Campaign
 from delivery.states import SourceKind
 from emailseq.backoffice import shown
-from emailseq.backoffice.pages import Request, render_frame, render_page, require
+from emailseq.backoffice.pages import Request, allows, render_frame, render_page, require
 from emailseq.backoffice.shown import Figure
 from sequences.models import Sequence
+from subscribers.models import Subscriber
 from templates_app.models import TemplateVersion
 
 PERIODS = (7, 30, 90)
@@ -30,6 +32,7 @@ PAGES = {
     "overview": ("days", "sources", "conversions"),
     "delivery": ("providers", "reasons"),
     "people": ("growth", "lists", "cohorts"),
+    "insights": ("engagement", "habits", "subjects"),
 }
 OF_SOURCES: dict[str, type[Campaign] | type[Sequence]] = {
     SourceKind.CAMPAIGN: Campaign,
@@ -110,8 +113,18 @@ def _beside(request: Request, page: str, days: int, found: dict[str, Table]) -> 
         return {"figures": shown.sums(by_day), "chart": _chart(by_day, shown.LINES)}
     if page == "people":
         return {"chart": _chart(found["growth"], shown.GROWTH)}
+    if page == "insights":
+        may_see = allows(request, "subscribers:read")
+        return {"people": _going_cold(request.workspace) if may_see else None}
     every = whole(providers_of(request.workspace, days=days))
     return {"figures": _health(every), "whole": every, "watch": shown.REPUTATION[every.reputation]}
+
+
+def _going_cold(workspace: Workspace) -> list[dict[str, Any]]:
+    cold = {one.uid: one for one in insights.going_cold(workspace, limit=50)}
+    people = Subscriber.objects.of(workspace).filter(uid__in=cold)
+    rows = [{"person": person, "cold": cold[person.uid]} for person in people]
+    return sorted(rows, key=lambda row: row["cold"].chance)
 
 
 def _health(every: Provider) -> list[Figure]:

@@ -22,6 +22,7 @@ PAGES = {
     "overview": gettext_lazy("Overview"),
     "delivery": gettext_lazy("Deliverability"),
     "people": gettext_lazy("Lists and people"),
+    "insights": gettext_lazy("Insights"),
 }
 LINES = (
     ("clicked", gettext_lazy("Clicked"), "#d97706"),
@@ -44,6 +45,9 @@ TITLES = {
     "steps": gettext_lazy("Emails"),
     "links": gettext_lazy("Links"),
     "time_to_open": gettext_lazy("Time to open (est.)"),
+    "engagement": gettext_lazy("Who reads"),
+    "habits": gettext_lazy("When people read, by time zone (hours in UTC)"),
+    "subjects": gettext_lazy("Subjects that are clicked more, or less"),
 }
 # What an empty table says.
 EMPTY = {
@@ -58,6 +62,7 @@ EMPTY = {
     "cohorts": gettext_lazy("Nobody became known in this time."),
     "links": gettext_lazy("No link was followed yet."),
     "steps": gettext_lazy("Nothing was sent yet."),
+    "habits": gettext_lazy("Fewer than 100 opens and clicks were seen in each time zone."),
 }
 COLUMNS = {
     "day": gettext_lazy("Day"),
@@ -100,6 +105,17 @@ COLUMNS = {
     "within": gettext_lazy("Within"),
     "share": gettext_lazy("Share"),
     "attribution": gettext_lazy("Credit to"),
+    "engaged": gettext_lazy("Opened or clicked"),
+    "time_zone": gettext_lazy("Time zone"),
+    "hour": gettext_lazy("Around"),
+    "low": gettext_lazy("At least"),
+    "high": gettext_lazy("At most"),
+    "seen": gettext_lazy("Seen"),
+    "pattern": gettext_lazy("The subject"),
+    "having": gettext_lazy("Campaigns with it"),
+    "lacking": gettext_lazy("Without"),
+    "difference": gettext_lazy("Clicked more by"),
+    "said": gettext_lazy("How sure"),
     "window_days": gettext_lazy("Within days"),
 }
 WORDS: dict[str, dict[Any, Any]] = {
@@ -109,6 +125,25 @@ WORDS: dict[str, dict[Any, Any]] = {
         "bounced": gettext_lazy("Bounced"),
     },
     "kind": dict(SourceKind.choices),
+    "engaged": {
+        "active": gettext_lazy("Within 30 days"),
+        "fading": gettext_lazy("30 to 90 days ago"),
+        "cold": gettext_lazy("More than 90 days ago"),
+        "never": gettext_lazy("Never, as far as can be seen"),
+    },
+    "pattern": {
+        "question": gettext_lazy("asks a question"),
+        "exclamation": gettext_lazy("has an exclamation mark"),
+        "number": gettext_lazy("has a number"),
+        "personal": gettext_lazy("has a merge field"),
+        "emoji": gettext_lazy("has an emoji"),
+        "short": gettext_lazy("has 35 characters at most"),
+    },
+    "said": {
+        "sure": gettext_lazy("95 of 100"),
+        "unsure": gettext_lazy("May be chance"),
+        "too_few": gettext_lazy("Too few campaigns"),
+    },
     "attribution": dict(Attribution.choices),
     "reputation": {
         Reputation.GOOD: gettext_lazy("Good"),
@@ -129,9 +164,15 @@ REPUTATION = {
     ),
     Reputation.UNKNOWN: gettext_lazy("Fewer than 1,000 messages were sent: too few to say."),
 }
-_RATES = ("delivered_rate", "complaint_rate", "churn", "left_rate", "share")
+_RATES = (
+    *("delivered_rate", "complaint_rate", "churn", "left_rate", "share"),
+    *("low", "high", "difference"),
+)
 _HIDDEN = ("source_id", "position", "opens", "machine_opened", "machine_clicked")
-_TEXT = ("name", "kind", "url", "list", "what", "why", "provider", "step", "attribution", "variant")
+_TEXT = (
+    *("name", "kind", "url", "list", "what", "why", "provider", "step", "attribution", "variant"),
+    *("said", "pattern"),
+)
 
 
 class Figure(NamedTuple):
@@ -230,6 +271,8 @@ def _text(name: str, value: Cell) -> Any:
         return _rate(float(value))  # type: ignore[arg-type] # rates are numbers
     if name == "revenue":
         return money(int(value))  # type: ignore[arg-type] # as above
+    if name == "hour":
+        return f"{value:02}:30"
     if isinstance(value, date):
         return date_format(value, "j M Y")
     if name == "why":
@@ -239,7 +282,7 @@ def _text(name: str, value: Cell) -> Any:
 
 def _rate(value: float) -> str:
     shown = 100 * value
-    digits = 0 if shown >= 10 or not shown else 1 if shown >= 1 else 2
+    digits = 0 if abs(shown) >= 10 or not shown else 1 if abs(shown) >= 1 else 2
     return f"{shown:.{digits}f}\N{NARROW NO-BREAK SPACE}%"
 
 

@@ -31,7 +31,7 @@ def every_page(world):
     yield reverse("admin:index")
     yield reverse("admin:inbox")
     yield reverse("admin:workspaces")
-    for page in ("overview", "delivery", "people"):
+    for page in ("overview", "delivery", "people", "insights"):
         yield reverse("admin:reports", args=[page])
     for model in (Sequence, Campaign):
         yield reverse("admin:report", args=[model.source_kind, world[model].pk])
