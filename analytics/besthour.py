@@ -35,7 +35,7 @@ def best_hour(own: Sequence[int], others: Sequence[int]) -> BestHour | None:
     prior = [PRIOR * each / known if known >= ENOUGH else PRIOR / HOURS for each in others]
     weights = [mine + theirs for mine, theirs in zip(own, prior, strict=True)]
     around = [sum(weights[(hour + by) % HOURS] for by in (-1, 0, 1)) for hour in range(HOURS)]
-    hour = max(range(HOURS), key=lambda each: (around[each], weights[each], -each))
+    hour = max(range(HOURS), key=lambda each: (round(around[each], 6), weights[each], -each))
     total = sum(weights)
     share = proportion(Count(round(around[hour]), round(total)))
     return BestHour(hour, share._replace(value=around[hour] / total), seen)

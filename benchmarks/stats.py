@@ -7,6 +7,7 @@ the other, and every number on them is compared with a count over the log.
 
 from __future__ import annotations
 
+import logging
 import resource
 import time
 from collections import Counter
@@ -169,6 +170,7 @@ class History:
     def ask(self) -> dict[str, list[float]]:
         """How many milliseconds each page takes, by its name."""
         times: dict[str, list[float]] = {name: [] for name, _ in self._pages(0)}
+        logging.disable(logging.INFO)
         for turn in range(-1, TURNS):
             for name, url in self._pages(turn):
                 began = time.perf_counter()

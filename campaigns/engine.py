@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef
 
 from accounts.audit import SYSTEM
-from analytics import harm
+from analytics import harm, insights
 from campaigns import audience, services, timing, trials, variants
 from campaigns.models import Campaign, Trial
 from campaigns.states import CampaignState
@@ -119,7 +119,7 @@ def _queue(
     for variant, people in _shares(campaign, trial, zones).items():
         message = _message(campaign, variant, contents[variant])
         at = trial.decided_at if trial and trial.winner else campaign.scheduled_at
-        if at is None or not (campaign.local_time or campaign.spread_minutes):
+        if at is None or not (campaign.local_time or campaign.spread_minutes or campaign.best_time):
             queued += delivery.queue_each(message, to=people, now=now)
         else:
             timed = _timed(campaign, at, {person: zones[person] for person in people})
@@ -149,7 +149,11 @@ def _timed(
     """These people, and when each one's message may leave."""
     own, _ = localtime.zone_or(campaign.workspace.time_zone, localtime.UTC_ZONE)
     spread = timedelta(minutes=campaign.spread_minutes)
+    best = insights.best_hours(campaign.workspace, zones) if campaign.best_time else {}
     for person, zone in zones.items():
+        if hour := best.get(person):
+            yield person, timing.at_hour(at, hour=hour.hour, person=person)
+            continue
         theirs = localtime.zone_or(zone, own)[0] if campaign.local_time else None
         yield (
             person,

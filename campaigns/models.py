@@ -84,6 +84,8 @@ class Campaign(MessageSource):
     starts_at = models.DateTimeField(null=True, editable=False)
     local_time = models.BooleanField(default=False, db_default=False, editable=False)
     spread_minutes = models.IntegerField(default=0, db_default=0, editable=False)
+    # In the day from then on, each at the hour at which they read.
+    best_time = models.BooleanField(default=False, db_default=False, editable=False)
     # Why it did not start at its time.
     refusal = models.CharField(
         max_length=700, blank=True, default="", db_default="", editable=False

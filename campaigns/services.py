@@ -25,7 +25,13 @@ from templates_app import services as templates
 from templates_app.models import Template, TemplateVersion
 
 # No time to wait for.
-AT_ONCE = {"scheduled_at": None, "starts_at": None, "local_time": False, "spread_minutes": 0}
+AT_ONCE = {
+    "scheduled_at": None,
+    "starts_at": None,
+    "local_time": False,
+    "spread_minutes": 0,
+    "best_time": False,
+}
 ARCHIVABLE = (CampaignState.DRAFT, CampaignState.SENT, CampaignState.CANCELLED)
 # What narrows an audience: several of each.
 NARROWING = ("segments", "excluded_lists", "excluded_segments", "excluded_campaigns")
@@ -88,25 +94,32 @@ def schedule(
     at: datetime,
     local_time: bool = False,
     spread_minutes: int = 0,
+    best_time: bool = False,
     expected_recipients: int | None = None,
     by: Actor,
 ) -> bool:
     """Freeze the content, and start at a time; again, for another time.
 
     With `local_time` everybody gets it when their own clock shows what the workspace's shows at
-    `at`; with `spread_minutes` over so long a time. False when that is so already.
+    `at`; with `spread_minutes` over so long a time; with `best_time` in the day from then on, each
+    at the hour at which they read, as far as can be said. False when that is so already.
 
     Raises what `send` does, and Invalid when the time is past, for anybody.
     """
     sources.lock(campaign)
     plan: dict[str, Any] = {"scheduled_at": at, "local_time": local_time}
-    plan["spread_minutes"] = spread_minutes
+    plan |= {"spread_minutes": spread_minutes, "best_time": best_time}
+    if best_time and (local_time or spread_minutes):
+        detail = "At their best hour, or by the clock, or over some time: choose one."
+        raise Invalid.field("best_time", "excludes_others", detail)
     if campaign.state == CampaignState.SCHEDULED and _has(campaign, plan):
         return False
     plan["starts_at"] = _check_time(campaign, at, local_time=local_time)
-    if local_time and Trial.objects.filter(campaign=campaign, sample_percent__lt=100).exists():
+    has_sample = Trial.objects.filter(campaign=campaign, sample_percent__lt=100).exists()
+    if has_sample and (local_time or best_time):
         detail = "An A/B test of a sample needs one time for all: who would get the rest, and when?"
-        raise Invalid.field("local_time", "has_trial", detail)
+        field = "best_time" if best_time else "local_time"
+        raise Invalid.field(field, "has_trial", detail)
     if campaign.state == CampaignState.DRAFT:
         plan |= {"template_version": _freeze_content(campaign, by=by), "refusal": ""}
         approvals.check(campaign, by=by, expected=expected_recipients)

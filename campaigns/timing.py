@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 from emailseq.lib import localtime
@@ -29,6 +29,13 @@ def leaves_at(
     """
     begins = _on_clock_of(theirs, at, zone) if theirs else at
     return begins + spread * (person * GOLDEN % 1)
+
+
+def at_hour(at: datetime, *, hour: int, person: int) -> datetime:
+    """When somebody's message leaves in the day from `at` on, within this hour, in UTC."""
+    begins = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    begins += timedelta(hours=(hour - begins.hour) % 24)
+    return max(at, begins + timedelta(hours=1) * (person * GOLDEN % 1))
 
 
 def _on_clock_of(theirs: ZoneInfo | timezone, at: datetime, zone: ZoneInfo) -> datetime:

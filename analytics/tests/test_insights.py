@@ -67,9 +67,9 @@ def test_whoever_is_not_known_reads_when_others_of_their_zone_do():
 def test_who_came_often_and_is_silent_though_written_to_goes_cold():
     cold, unwritten, steady = make_people(3, workspace=WorkspaceFactory())
     workspace = cold.workspace
-    weekly = [NOON - 20 * DAY - week * 7 * DAY for week in range(10)]
+    weekly = [NOON - 27 * DAY - week * 7 * DAY for week in range(10)]
     events.record_many([seen(person, at) for person in (cold, unwritten) for at in weekly])
-    events.record_many([seen(steady, at + 19 * DAY) for at in weekly])
+    events.record_many([seen(steady, at + 26 * DAY) for at in weekly])
     catch_up("engagement")
     for number in range(3):
         for person in (cold, steady):
@@ -91,10 +91,10 @@ def test_who_came_often_and_is_silent_though_written_to_goes_cold():
         counted = insights.engagement(workspace)
         told = Api(workspace)("GET", "/reports/going-cold").json()
 
-    assert (found.uid, found.days, found.silent_days) == (cold.uid, 10, 20)
-    assert found.chance == pytest.approx((70 / 90) ** 11)
+    assert (found.uid, found.days, found.silent_days) == (cold.uid, 10, 27)
+    assert found.chance == pytest.approx((70 / 97) ** 11)
     assert counted == {"active": 3, "fading": 0, "cold": 0, "never": 0}
-    assert [row[:4] for row in told["rows"]] == [[cold.public_id, "2026-11-04", 10, 20]]
+    assert [row[:4] for row in told["rows"]] == [[cold.public_id, "2026-10-28", 10, 27]]
     with clock.frozen(NOON + 60 * DAY):
         assert insights.engagement(workspace) == {"active": 0, "fading": 3, "cold": 0, "never": 0}
     assert Api(workspace, "reports:read")("GET", "/reports/going-cold").status_code == 403

@@ -94,7 +94,7 @@ class CampaignSerializer(ResourceSerializer):
         model = Campaign
         fields = [
             *("id", "name", "state", "list", *services.NARROWING, "template", "sender"),
-            *("scheduled_at", "local_time", "spread_minutes", "is_overdue", "refusal"),
+            *("scheduled_at", "local_time", "spread_minutes", "best_time", "is_overdue", "refusal"),
             *("resend_of", "resend_to", "occurrence_of", "recurrence", "approval", "web_url"),
             *("recipient_count", "created_at", "started_at", "ended_at", "archived_at"),
         ]
@@ -105,6 +105,11 @@ class ScheduleSerializer(Strict):
     local_time = serializers.BooleanField(
         default=False,
         help_text="On everybody's own clock: what the workspace's clock shows at that time.",
+    )
+    best_time = serializers.BooleanField(
+        default=False,
+        help_text="In the day from then on, each at the hour at which they read; who is not known "
+        "well, when others in their time zone do; of whom nothing can be said, at once.",
     )
     spread_minutes = serializers.IntegerField(
         default=0, min_value=0, max_value=1440, help_text="Over how long it is sent, evenly."

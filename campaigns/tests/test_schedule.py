@@ -9,6 +9,7 @@ from django.urls import reverse
 from accounts.audit import SYSTEM
 from accounts.tests.api import Api
 from accounts.tests.backoffice import act, is_done, sign_in
+from analytics.models import Engagement
 from campaigns import engine, services, tasks, timing
 from campaigns.models import Campaign
 from campaigns.tests.factories import CampaignFactory, queued
@@ -187,3 +188,37 @@ def test_the_back_office_schedules_on_the_clock_of_the_workspace():
     assert (campaign.state, campaign.local_time) == ("scheduled", True)
     assert campaign.scheduled_at == datetime(2026, 3, 30, 7, tzinfo=UTC)
     assert "on everybody" in page.content.decode()
+
+
+def test_each_gets_it_at_the_hour_at_which_they_read(campaign):
+    morning, evening, unknown = Subscriber.objects.order_by("pk")
+    for person, hour in ((morning, 6), (evening, 20)):
+        hours = [20 if each == hour else 0 for each in range(24)]
+        Engagement.objects.create(
+            subscriber=person,
+            workspace=campaign.workspace,
+            days=20,
+            first_at=SATURDAY - timedelta(days=60),
+            last_at=SATURDAY - timedelta(days=1),
+            hours=hours,
+        )
+    api, path = Api(campaign.workspace), f"/campaigns/{campaign.public_id}/schedule"
+
+    refused = api("POST", path, {"at": SATURDAY.isoformat(), "best_time": True, "local_time": True})
+    made = api("POST", path, {"at": SATURDAY.isoformat(), "best_time": True}).json()
+    state_at(SATURDAY, campaign)
+
+    assert refused.json()["errors"][0]["pointer"] == "/best_time"
+    assert made["best_time"] is True
+    leaves = dict(Outbox.objects.values_list("subscriber_id", "run_at"))
+    assert leaves.pop(unknown.pk) == SATURDAY
+    assert {pk: at.hour for pk, at in leaves.items()} == {morning.pk: 6, evening.pk: 20}
+    assert all(SATURDAY <= at < SATURDAY + timedelta(days=1) for at in leaves.values())
+
+
+def test_the_best_hour_is_within_a_day():
+    for minute in (0, 59):
+        at = SATURDAY.replace(minute=minute)
+        times = [timing.at_hour(at, hour=hour, person=hour + 7) for hour in range(24)]
+        assert [time.hour for time in times] == [*range(24)]
+        assert all(at <= time < at + timedelta(days=1) for time in times)
