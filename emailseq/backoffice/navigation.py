@@ -35,6 +35,7 @@ SECTIONS: list[tuple[Any, list[Entry]]] = [
         _("Send"),
         [
             Entry(_("Campaigns"), "campaign", "campaigns_campaign", "campaigns:read"),
+            Entry(_("Calendar"), "calendar_month", "calendar", "campaigns:read"),
             Entry(_("Templates"), "draft", "templates_app_template", "templates:read"),
         ],
     ),

@@ -7,7 +7,7 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from unfold.sites import UnfoldAdminSite
 
-from emailseq.backoffice import dashboard, inbox, navigation, reports
+from emailseq.backoffice import calendar, dashboard, inbox, navigation, reports
 from emailseq.backoffice.mixins import WorkspaceAdmin
 from emailseq.backoffice.pages import Request
 
@@ -38,6 +38,7 @@ class BackofficeSite(UnfoldAdminSite):
                 self.admin_view(reports.click_map),
                 name="click_map",
             ),
+            path("calendar/", self.admin_view(calendar.index), name="calendar"),
             path("inbox/", self.admin_view(inbox.index), name="inbox"),
             path("inbox/<int:number>/", self.admin_view(inbox.message), name="inbox_message"),
             path("inbox/<int:number>/html/", self.admin_view(inbox.html), name="inbox_html"),

@@ -29,6 +29,7 @@ NAUGHTY = """"><script>alert(1)</script><b x-init='alert(2)' onclick=x>{{ 7*7 }}
 
 def every_page(world):
     yield reverse("admin:index")
+    yield reverse("admin:calendar")
     yield reverse("admin:inbox")
     yield reverse("admin:workspaces")
     for page in ("overview", "delivery", "people", "insights"):
