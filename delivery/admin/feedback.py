@@ -20,7 +20,15 @@ def _kind(row: Feedback) -> tuple[str, str]:
 
 
 def _words(row: Feedback) -> str:
-    return " ".join(filter(None, (row.status, row.reason)))
+    """Their code comes first, unless their words have it."""
+    return row.reason if row.status in row.reason else f"{row.status} {row.reason}".strip()
+
+
+def _address(row: Feedback) -> str:
+    """What it is about, where that is not the subscriber's address of today."""
+    if row.address_key == row.subscriber.address_key:
+        return ""
+    return row.address_key or _("an earlier one")
 
 
 @admin.register(Feedback)
@@ -37,7 +45,7 @@ class FeedbackAdmin(WorkspaceAdmin):
         column(_("What"), _kind, label=BADGES),
         column(_("Their words"), _words),
         column(_("Source"), lambda row: row.source_name),
-        column(_("Address"), lambda row: row.address_key or _("an earlier one")),
+        column(_("About another address"), _address),
         column(_("Told by"), lambda row: row.told_by),
     )
     list_filter = ("kind",)

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from delivery import services
 from delivery.admin.transports import CHOOSE
+from delivery.letters import MessageKey
 from delivery.models import Outbox, SenderIdentity, SendingDomain, SendLedger, Source
 from emailseq.backoffice.columns import BADGES, column, subscriber_link
 from emailseq.backoffice.forms import VerbForm
@@ -27,6 +28,11 @@ def _reactions(row: SendLedger) -> str:
         _("unsubscribed"): row.unsubscribed_at,
     }
     return ", ".join(str(word) for word, at in did.items() if at)
+
+
+def _message_id(row: Outbox) -> str:
+    key = MessageKey(row.kind, row.source_id, row.step_key, row.run, row.subscriber_id)
+    return key.message_id(row.sender.email)
 
 
 class MessageAdmin(WorkspaceAdmin):
@@ -64,7 +70,16 @@ class InDoubtAdmin(MessageAdmin):
         "A worker died while these were on the wire: they may or may not have left. Look into the "
         "mail server's log for the Message-ID, then decide."
     )
-    list_display = ("doubt_at", subscriber_link, SOURCE, TEMPLATE, "attempts", "last_reply")
+    list_display = (
+        column(_("Since"), lambda row: row.doubt_at),
+        subscriber_link,
+        SOURCE,
+        TEMPLATE,
+        column(_("Message-ID"), _message_id),
+        column(_("Tries"), lambda row: row.attempts),
+        column(_("Last answer"), lambda row: row.last_reply or "–"),
+    )
+    list_select_related = ("subscriber", "sender", "template_version__template")
     row_verbs = (
         Verb(
             partial(services.resolve_in_doubt, as_sent=True),

@@ -4,9 +4,11 @@ import uuid
 
 import pytest
 from django.urls import reverse
+from django.utils.html import escape
 
 from accounts.models import AuditEntry
 from accounts.tests.backoffice import act, is_done, sign_in
+from delivery.letters import MessageKey
 from delivery.models import Outbox, SenderIdentity, SendLedger
 from delivery.tests.factories import queue
 from emailseq.lib import clock
@@ -36,8 +38,13 @@ def test_only_what_is_in_doubt_is_listed():
     queue(make_audience(2, on=news), on=news, source_id=2)
     message = make_doubtful(client.workspace)
 
-    listed = client.get(reverse(IN_DOUBT)).context["cl"].result_list
+    page = client.get(reverse(IN_DOUBT))
 
+    key = MessageKey(
+        *(message.kind, message.source_id, message.step_key, message.run, message.subscriber_id)
+    )
+    assert escape(key.message_id(message.sender.email)) in page.content.decode()
+    listed = page.context["cl"].result_list
     assert [row.pk for row in listed] == [message.pk]
     assert listed[0].source_name == "November news"
 

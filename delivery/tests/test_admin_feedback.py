@@ -23,9 +23,10 @@ def test_bounces_and_complaints_are_listed_with_their_words_and_source():
     (message,) = sent(on=ListFactory(workspace=client.workspace))
     (foreign,) = sent(source_id=2)
     told = NewFeedback(message.pk, "hard", NOW, status="5.1.1", reason="No such user.")
+    again = told._replace(kind="complained", reason="550 5.1.1 Nobody.")
     record_feedback(
         [
-            *(told, told._replace(kind="complained"), told._replace(kind="delivered")),
+            *(told, again, told._replace(kind="delivered")),
             told._replace(message_id=foreign.pk),
         ]
     )
@@ -35,6 +36,8 @@ def test_bounces_and_complaints_are_listed_with_their_words_and_source():
     text = page.content.decode()
     assert listed(client) == ["hard", "complained"]
     assert "5.1.1 No such user." in text
+    assert "550 5.1.1 Nobody." in text
+    assert "5.1.1 550 5.1.1" not in text
     assert "November news" in text
     assert message.subscriber.email in text
     assert foreign.subscriber.email not in text

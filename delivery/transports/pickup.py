@@ -74,7 +74,8 @@ def _failures() -> Iterator[None]:
     try:
         yield
     except (OSError, EOFError, UnicodeError, imaplib.IMAP4.error, poplib.error_proto) as error:
-        said = " ".join(str(each) for each in error.args) or type(error).__name__
+        said = getattr(error, "strerror", "") or " ".join(map(str, error.args))
+        said = said or type(error).__name__
         raise PickupFailed(said.replace("\0", "")[:300]) from error
 
 
