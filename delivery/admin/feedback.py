@@ -28,7 +28,7 @@ def _address(row: Feedback) -> str:
     """What it is about, where that is not the subscriber's address of today."""
     if row.address_key == row.subscriber.address_key:
         return ""
-    return row.address_key or _("an earlier one")
+    return row.address_key or str(_("an earlier one"))
 
 
 @admin.register(Feedback)

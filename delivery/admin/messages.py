@@ -39,7 +39,7 @@ class MessageAdmin(WorkspaceAdmin):
     """What the lists of the ledger and the outbox share."""
 
     resource = "delivery"
-    list_select_related = ("subscriber", "template_version__template")
+    list_select_related: tuple[str, ...] = ("subscriber", "template_version__template")
 
     def read_beside(self, rows: list[Any]) -> None:
         ids = {row.source_id for row in rows}
