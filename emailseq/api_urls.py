@@ -34,6 +34,7 @@ from sequences.api import (
     Forecasts,
     Imports,
     Outlooks,
+    People,
     RunLogs,
     Sequences,
     Simulations,
@@ -105,6 +106,7 @@ export_person = PersonalData.as_view({"post": "export"}, basename="subscribers")
 consents = Consents.as_view({"get": "list"}, basename="consents")
 snooze = PersonalData.as_view({"post": "snooze"}, basename="subscribers")
 erase = PersonalData.as_view({"post": "erase"}, basename="subscribers")
+merge = People.as_view({"post": "merge"}, basename="subscribers")
 timeline = Timeline.as_view({"get": "list"}, basename="timeline")
 events = Events.as_view({"get": "list", "post": "create"}, basename="events")
 event_batch = Events.as_view({"post": "batch"}, basename="events")
@@ -165,6 +167,7 @@ urlpatterns = [
     path("v1/subscribers/<str:id>/consents", consents),
     path("v1/subscribers/<str:id>/snooze", snooze),
     path("v1/subscribers/<str:id>/erase", erase),
+    path("v1/subscribers/<str:id>/merge", merge),
     path("v1/subscribers/<str:id>/enrollments", enrollments),
     path("v1/lists/<str:id>/opt-in-message", opt_in),
     path("v1/lists/<str:id>/welcome-message", welcome),

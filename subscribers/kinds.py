@@ -4,6 +4,7 @@ from __future__ import annotations
 
 SUBSCRIBER_CREATED = "subscriber.created"  # a person became known to the workspace
 SUBSCRIBER_UPDATED = "subscriber.updated"  # a name, zone or custom field changed
+SUBSCRIBER_MERGED = "subscriber.merged"  # another, who was the same person, has become them
 SUBSCRIBER_ERASED = "subscriber.erased"  # was forgotten for good; only their id is left
 SUBSCRIPTION_PENDING = "subscription.pending"  # asked to join, not confirmed yet
 SUBSCRIPTION_CONFIRMED = "subscription.confirmed"  # may be mailed on the list `list_id`

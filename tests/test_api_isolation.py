@@ -27,6 +27,7 @@ BODIES = {
     "preview": lambda ids: {"rule": {"segment": ids["segments"]}},
     "lift": lambda ids: {"reason": "because"},
     "snooze": lambda ids: {"until": None},
+    "merge": lambda ids: {"gone": ids["subscribers"]},
     "render": lambda ids: {"subscriber": ids["subscribers"]},
     "triggers": lambda ids: {"triggers": [{"kind": "list_joined", "list": ids["lists"]}]},
     "replay_since": lambda ids: {"since": "2026-01-01T00:00:00Z"},

@@ -25,6 +25,7 @@ from emailseq.lib.errors import Invalid
 from subscribers import events
 from subscribers import services as people
 from subscribers.events import NewEvent
+from subscribers.models import Subscriber
 
 MANY = 50  # people at a domain: from here on it is a group, and has lanes, of its own
 
@@ -116,6 +117,14 @@ def release_messages(*, kind: str, source_id: int, subscriber_ids: Sequence[int]
     """The opposite of `hold_messages`."""
     rows = _lock(kind, source_id, subscriber_ids, held_at__isnull=False)
     return rows.update(held_at=None)
+
+
+@transaction.atomic
+def hand_over(*, kind: str, source_id: int, kept: Subscriber, gone: Subscriber) -> None:
+    """Make the messages of a source to one person those of another, who has none of it."""
+    _lock(kind, source_id, [gone.pk]).update(subscriber=kept)
+    own = {"kind": kind, "source_id": source_id, "subscriber": gone}
+    SendLedger.objects.filter(**own).update(subscriber=kept)
 
 
 @transaction.atomic

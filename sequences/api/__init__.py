@@ -5,6 +5,7 @@ from sequences.api.backfills import Backfills
 from sequences.api.drafts import Drafts
 from sequences.api.enrollments import Enrollments, SubscriberEnrollments
 from sequences.api.insight import Explanations, Forecasts, Outlooks, RunLogs
+from sequences.api.people import People
 from sequences.api.sequences import Sequences
 from sequences.api.simulations import Simulations
 from sequences.api.steps import Steps
@@ -20,6 +21,7 @@ __all__ = [
     "Forecasts",
     "Imports",
     "Outlooks",
+    "People",
     "RunLogs",
     "Sequences",
     "Simulations",

@@ -21,7 +21,7 @@ from emailseq.backoffice.verbs import Verb, create, edit
 from emailseq.lib import clock
 from emailseq.lib.errors import Invalid
 from sequences.models import Enrollment, Sequence
-from sequences.services import enroll
+from sequences.services import enroll, merging
 from subscribers import fields, services
 from subscribers.admin import personal, timeline
 from subscribers.admin.people_filters import InSegment, InState, OnList, WithTag
@@ -129,6 +129,14 @@ class UntagForm(VerbForm):
     tag = forms.ModelChoiceField(Tag.objects.all(), label=_("Tag"))
 
 
+class MergeForm(VerbForm):
+    address = forms.CharField(
+        max_length=254,
+        label=_("The other's address"),
+        help_text=_("What they are, have and did becomes this person's; they are archived."),
+    )
+
+
 class SuppressForm(VerbForm):
     note = forms.CharField(max_length=500, required=False)
 
@@ -159,6 +167,16 @@ def _enroll(person: Subscriber, *, sequence: Sequence, by: Actor) -> str:
     started = enroll.enroll(sequence, [person.pk], by=by)
     sentence = _("%s has started.") if started else _("%s does not take this person (again).")
     return sentence % sequence
+
+
+def _merge(person: Subscriber, *, by: Actor, address: str) -> str:
+    key = services.parse_address(address).key
+    others = Subscriber.objects.of(person.workspace).filter(archived_at=None)
+    other = others.filter(address_key=key).first()
+    if other is None:
+        raise Invalid.field("address", "not_found", str(_("Nobody has this address.")))
+    merging.merge(person, gone=other, by=by)
+    return str(_("%s is part of this person now.") % other)
 
 
 def _suppress(person: Subscriber, *, by: Actor, note: str) -> None:
@@ -226,6 +244,14 @@ class SubscriberAdmin(WorkspaceAdmin):
             icon="person_remove",
             form=UnsubscribeForm,
             done=_("{} has left."),
+        ),
+        Verb(
+            _merge,
+            name="merge",
+            label=_("Merge"),
+            icon="merge",
+            form=MergeForm,
+            sentence=_("Make one of two who are the same: {} stays. Nobody can undo it."),
         ),
         Verb(
             _suppress,

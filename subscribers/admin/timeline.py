@@ -31,6 +31,7 @@ class Words(NamedTuple):
 WORDS = {
     "subscriber.created": Words("person_add", "good", _("Became known")),
     "subscriber.updated": Words("edit", "plain", _("Profile changed: {fields}")),
+    "subscriber.merged": Words("merge", "plain", _("Became one with somebody else")),
     "subscriber.erased": Words("delete_forever", "warn", _("Was forgotten for good")),
     "subscription.pending": Words("hourglass", "plain", _("Asked to join {list}")),
     "subscription.not_asked": Words(

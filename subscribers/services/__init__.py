@@ -31,6 +31,7 @@ from subscribers.services.forms import (
     update_form,
 )
 from subscribers.services.lists import archive_list, create_list, update_list
+from subscribers.services.merging import merge
 from subscribers.services.people import (
     LONGEST_SNOOZE,
     archive,
@@ -91,6 +92,7 @@ __all__ = [
     "join",
     "let_members_leave",
     "lift",
+    "merge",
     "parse_address",
     "record_custom_events",
     "record_event",
