@@ -11,6 +11,7 @@ from emailseq.backoffice.forms import VerbForm
 from templates_app.blocks import Block
 from templates_app.blocks.fields import Choice, Condition, Field, Flag, Some, Whole, Words
 from templates_app.blocks.kinds import members_of, value
+from templates_app.models import SavedBlock
 
 KIND_NAMES = {
     "header": _("Header"),
@@ -102,11 +103,17 @@ class BlockForm(VerbForm):
     def extra_fields(self) -> dict[str, forms.Field]:
         members = members_of(self.block["kind"], is_small=self.is_small)
         members["if"] = members.pop("if")  # comes last
-        return {
+        fields = {
             name: _field(name, member)
             for name, member in members.items()
             if name not in ("id", "kind")
         }
+        if self.block["kind"] == "saved":
+            saved = SavedBlock.objects.of(self.request.workspace).order_by("name")
+            fields["block"] = forms.ChoiceField(
+                choices=list(saved.values_list("slug", "name")), label=_("Which one")
+            )
+        return fields
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)

@@ -15,11 +15,13 @@ from emailseq.backoffice.pages import Request
 from emailseq.lib.errors import AppError, Invalid
 from templates_app import services
 from templates_app.admin.block_forms import ICONS, KIND_NAMES, BlockForm, form_of, summary
+from templates_app.admin.brand import LAYOUT_NAMES
 from templates_app.blocks import Block, Document, editing
 from templates_app.blocks.kinds import LAYOUTS
-from templates_app.models import Template
+from templates_app.models import SavedBlock, Template
+from templates_app.services.content import document_of
 
-_LAYOUT_NAMES = {"": _("As the brand"), "card": _("Card"), "bar": _("Bar"), "letter": _("Letter")}
+_LAYOUT_NAMES = {"": _("As the brand"), **LAYOUT_NAMES}
 
 
 class SettingsForm(VerbForm):
@@ -80,7 +82,7 @@ def context(
     """What the list shows."""
     return {
         "template": template,
-        "rows": _rows(request, template.document["blocks"], selected, place=""),
+        "rows": _rows(request, document_of(template)["blocks"], selected, place=""),
         "adders": _adders(""),
         "settings": SettingsForm(request=request, target=template),
         "error": error,
@@ -93,11 +95,14 @@ def _list(request: Request, template: Template, **shown: Any) -> HttpResponse:
 
 def _change(request: Request, template: Template) -> str:
     """Add, move, copy or remove a block; returns which one is then open. Raises LookupError."""
-    document, block, do = template.document, request.POST.get("block", ""), request.POST.get("do")
+    document, block, do = (
+        document_of(template),
+        request.POST.get("block", ""),
+        request.POST.get("do"),
+    )
     if do == "add":
-        document, block = editing.add(
-            document, request.POST.get("kind", ""), place=request.POST.get("place", "")
-        )
+        kind, place = request.POST.get("kind", ""), request.POST.get("place", "")
+        document, block = editing.add(document, kind, place=place, **_told(request, kind))
     elif do in ("up", "down"):
         document = editing.move(document, block, by=-1 if do == "up" else 1)
     elif do == "duplicate":
@@ -112,12 +117,22 @@ def _change(request: Request, template: Template) -> str:
     return block
 
 
+def _told(request: Request, kind: str) -> dict[str, Any]:
+    """What a new block must say, if only the workspace knows that."""
+    if kind != "saved":
+        return {}
+    saved = SavedBlock.objects.of(request.workspace).order_by("name").first()
+    if saved is None:
+        raise AppError(gettext("There is no saved block yet: keep one first."))
+    return {"block": saved.slug}
+
+
 def _save(request: Request, template: Template) -> HttpResponse:
     """Keep what stands in the form of a block, or of the message; what is wrong is told beside."""
-    block = editing.find(template.document, request.POST.get("block", ""))
+    block = editing.find(document_of(template), request.POST.get("block", ""))
     form = _form(request, template, block)
     try:
-        changes = _changes(form, template.document) if form.is_valid() else {}
+        changes = _changes(form, document_of(template)) if form.is_valid() else {}
         if any(getattr(template, name) != value for name, value in changes.items()):
             services.save_draft(
                 template, **changes, by=request.actor, expected_revision=_revision(request)
@@ -126,9 +141,10 @@ def _save(request: Request, template: Template) -> HttpResponse:
         form.refuse(_at_fields(error, template, block))
     except AppError as error:
         form.refuse(error)
-    shown = {"template": template, "form": form, "block": block, "saved": form.is_valid()}
+    shown: dict[str, Any] = {"template": template, "form": form, "block": block}
+    shown["saved"] = form.is_valid()
     if block:
-        shown["summary"] = summary(editing.find(template.document, block["id"]) or block)
+        shown["summary"] = summary(editing.find(document_of(template), block["id"]) or block)
     return render(request, "templates_app/saved.html", shown)
 
 
@@ -143,7 +159,7 @@ def _form(request: Request, template: Template, block: Block | None) -> Settings
         return SettingsForm(request.POST, request=request, target=template)
     is_small = any(
         block in column
-        for each in template.document["blocks"]
+        for each in document_of(template)["blocks"]
         for column in each.get("columns", ())
     )
     return form_of(block, is_small=is_small)(request.POST, request=request, target=template)

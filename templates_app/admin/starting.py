@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.http import Http404, HttpResponse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import Actor
@@ -100,7 +101,9 @@ def gallery(request: Request) -> HttpResponse:
     """All starters, as they look with the brand of the workspace."""
     require(request, "templates:read")
     shown = list(starters().values())
-    return render_page(request, "templates_app/gallery.html", title=_("Starters"), starters=shown)
+    return render_page(
+        request, "templates_app/gallery.html", title=gettext("Starters"), starters=shown
+    )
 
 
 def preview(request: Request, starter: str) -> HttpResponse:

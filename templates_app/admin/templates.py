@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import F
 from django.http import Http404, HttpResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.html import escape
 from django.utils.translation import gettext_lazy as _
 
@@ -20,7 +20,7 @@ from emailseq.backoffice.verbs import archive, edit, publish
 from emailseq.lib.errors import Invalid
 from subscribers.models import Subscriber
 from templates_app import rendering, services
-from templates_app.admin import blocks, starting
+from templates_app.admin import blocks, brand, starting
 from templates_app.compiler import compile_template
 from templates_app.liquid import TemplateError
 from templates_app.models import Template
@@ -82,7 +82,7 @@ class TemplateAdmin(WorkspaceAdmin):
     )
     search_fields = ("name__istartswith",)
     change_form_template = "templates_app/page.html"
-    list_verbs = (starting.CREATE, starting.START)
+    list_verbs = (starting.CREATE, starting.START, brand.BRAND)
     page_verbs = (
         starting.CHANGE_MODE,
         publish(
@@ -92,6 +92,7 @@ class TemplateAdmin(WorkspaceAdmin):
         archive(services.archive, title=_("Put this template away?")),
     )
     inner_verbs = (
+        brand.KEEP,
         edit(
             services.save_draft, name="save", form=EditorForm, template="templates_app/editor.html"
         ),
@@ -119,6 +120,12 @@ class TemplateAdmin(WorkspaceAdmin):
     def get_queryset(self, request: Request) -> Any:
         own = super().get_queryset(request).defer("html", "text")
         return own.annotate(number=F("published_version__number"))
+
+    def url_of(self, target: Template | None) -> str:
+        """The brand, which is set from the list, leads back there."""
+        if target is None:
+            return reverse("admin:templates_app_template_changelist")
+        return super().url_of(target)
 
     def is_open(self, target: Template) -> bool:
         return target.archived_at is None

@@ -111,7 +111,7 @@ class _Writer:
         if kind == "columns":
             columns = "".join(self._column(column) for column in block["columns"])
             stacked = columns if value(block, "stack") else f"<mj-group>{columns}</mj-group>"
-            return _section(stacked, f"es-{tone} es-columns", is_bare=True, **look)
+            return _bare_section(stacked, f"es-{tone} es-columns", **look)
         return _section(self._small(block, tone, sides=28), f"es-{tone}", **look)
 
     def _repeat(self, block: Block) -> str:
@@ -258,7 +258,10 @@ def _image(src: str, attributes: str) -> str:
     return f'<mj-image css-class="es-image" src="{words(src)}" {attributes} />'
 
 
-def _section(inside: str, named: str, *, is_bare: bool = False, **attributes: str) -> str:
+def _section(inside: str, named: str, **attributes: str) -> str:
+    return _bare_section(f"<mj-column>{inside}</mj-column>", named, **attributes)
+
+
+def _bare_section(columns: str, named: str, **attributes: str) -> str:
     written = "".join(f' {name.replace("_", "-")}="{each}"' for name, each in attributes.items())
-    column = inside if is_bare else f"<mj-column>{inside}</mj-column>"
-    return f'<mj-section css-class="{named}"{written}>{column}</mj-section>'
+    return f'<mj-section css-class="{named}"{written}>{columns}</mj-section>'

@@ -61,7 +61,7 @@ def written(template: Template) -> Iterator[tuple[str, str]]:
     elif template.mode in CODE:
         yield "/source", template.source
     elif template.mode == ContentMode.BLOCKS:
-        yield from blocks.sources(template.document, at="/document")
+        yield from blocks.sources(document_of(template), at="/document")
         yield from _saved_sources(template)
 
 
@@ -72,11 +72,16 @@ def part_of(template: Template) -> str:
     )
 
 
+def document_of(template: Template) -> Document:
+    """Its blocks; to begin with, none."""
+    return template.document or blocks.empty()
+
+
 def saved_blocks(template: Template) -> list[SavedBlock]:
     """The saved blocks that its document holds."""
     if template.mode != ContentMode.BLOCKS:
         return []
-    slugs = blocks.saved_in(template.document)
+    slugs = blocks.saved_in(document_of(template))
     return list(SavedBlock.objects.of(template.workspace).filter(slug__in=slugs)) if slugs else []
 
 
@@ -129,7 +134,7 @@ _MAKERS: dict[ContentMode, Callable[[Template], str]] = {
 def _mjml_of_blocks(template: Template) -> str:
     if problems := blocks.faults(template.document, at="/document"):
         raise Invalid(problems)
-    document: Document = template.document
+    document = document_of(template)
     saved = {saved.slug: saved.blocks for saved in saved_blocks(template)}
     if missing := [
         Problem(f"/document{place.pointer}/block", "not_found", _no_block(place.block["block"]))
@@ -147,7 +152,7 @@ def _no_block(slug: str) -> str:
 def _saved_sources(template: Template) -> Iterator[tuple[str, str]]:
     """What stands in its saved blocks is a fault of the place that holds them."""
     saved = {saved.slug: saved.blocks for saved in saved_blocks(template)}
-    for block, pointer, _ in blocks.walk(template.document["blocks"]):
+    for block, pointer, _ in blocks.walk(document_of(template)["blocks"]):
         if block["kind"] == "saved":
             inside = {**blocks.empty(), "blocks": saved[block["block"]]}
             for _, source in blocks.sources(inside):

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from accounts.tests.backoffice import act, is_done, sign_in
-from templates_app.models import Template
+from templates_app.models import Brand, SavedBlock, Template
 from templates_app.starters import NAMES
 from templates_app.tests.factories import TemplateFactory
 
@@ -163,3 +163,31 @@ def test_a_starter_is_looked_at_and_begun_with(client):
     template = Template.objects.get()
     assert (template.slug, template.mode) == ("party", "blocks")
     assert template.document["blocks"][0]["kind"] == "header"
+
+
+def test_the_brand_is_set_from_the_list(client):
+    form = client.get(reverse("admin:templates_app_template_brand")).content.decode()
+    look = {"accent": "#aa1155", "text": "#111111", "paper": "#ffffff", "canvas": "#eeeeee"}
+    named = {"font": "serif", "heading_font": "serif", "corners": "square", "layout": "bar"}
+    given = {**look, **named, "logo_width": 120, "revision": 1}
+
+    saved = act(client, reverse("admin:templates_app_template_brand"), **given)
+    stale = act(client, reverse("admin:templates_app_template_brand"), **given)
+
+    assert 'value="#2457d6"' in form
+    assert is_done(saved)
+    assert "Somebody else has changed the brand" in stale.content.decode()
+    brand = Brand.objects.get()
+    assert (brand.accent, brand.layout, brand.revision) == ("#aa1155", "bar", 2)
+
+
+def test_a_block_is_kept_for_other_templates(client, template):
+    none_yet = post(client, template, do="add", kind="saved")
+    kept = act(client, url("keep", template) + "?block=c", name="Greeting")
+    post(client, template, do="add", kind="saved")
+
+    assert "There is no saved block yet" in none_yet.content.decode()
+    assert is_done(kept)
+    assert SavedBlock.objects.get().blocks == [{**WORDS, "id": "c"}]
+    assert template.document["blocks"][2] == {"id": "b5", "kind": "saved", "block": "greeting"}
+    assert list(template.saved_blocks.values_list("slug", flat=True)) == ["greeting"]
