@@ -117,8 +117,8 @@ def test_only_what_is_sending_is_filled():
 def test_a_page_costs_the_same_whatever_its_size(people, django_assert_num_queries):
     make_sending(people)
 
-    # clock, campaigns · savepoint, lock, backlog, what narrows it (4), audience, outbox, cursor,
-    # release
+    # clock, campaigns · savepoint, lock, backlog, test, what narrows it (4), audience, outbox,
+    # cursor, release
     with django_assert_num_queries(14):
         engine.fill()
 
