@@ -65,10 +65,10 @@ class ImportAdmin(WorkspaceAdmin):
         "file_name",
         state_badge,
         column(_("Into"), lambda job: job.list or job.get_kind_display()),
-        "created_count",
-        "updated_count",
-        "unchanged_count",
-        "refused_count",
+        column(_("New"), lambda job: job.created_count),
+        column(_("Changed"), lambda job: job.updated_count),
+        column(_("As they are"), lambda job: job.unchanged_count),
+        column(_("Refused"), lambda job: job.refused_count),
         "created_at",
     )
     list_filter = ("state",)

@@ -30,7 +30,10 @@ class _Having(SimpleListFilter):
     def queryset(self, request: Any, people: QuerySet[Subscriber]) -> QuerySet[Subscriber]:
         if self.value() not in {pk for pk, _name in self.lookup_choices}:
             return people
-        named = {self.parameter_name: self.value(), "subscriber": OuterRef("pk")}
+        named: dict[str, Any] = {
+            str(self.parameter_name): self.value(),
+            "subscriber": OuterRef("pk"),
+        }
         return people.filter(Exists(self.rows.objects.filter(**named)))
 
 
