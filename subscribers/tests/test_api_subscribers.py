@@ -71,6 +71,10 @@ def test_a_person_is_made_and_found_again(api, workspace):
         "created_at": "2026-03-01T12:00:00Z",
         "updated_at": "2026-03-01T12:00:00Z",
         "archived_at": None,
+        "erased_at": None,
+        "frequency": "all",
+        "language": "",
+        "snoozed_until": None,
     }
     assert api("GET", made.headers["Location"]).json() == made.json()
 
