@@ -7,7 +7,7 @@ from analytics import conversions, insights, links, services, shares
 from analytics.kinds import COUNTED
 from delivery.kinds import MESSAGE_CLICKED
 from subscribers.feed import consumer
-from subscribers.kinds import CUSTOM
+from subscribers.kinds import CUSTOM, SUBSCRIBER_ERASED
 from subscribers.models import Event
 
 
@@ -26,7 +26,7 @@ def on_finer(events: Sequence[Event]) -> None:
     shares.count(events)
 
 
-@consumer("engagement", kinds=shares.ACTIVITY)
+@consumer("engagement", kinds=[*shares.ACTIVITY, SUBSCRIBER_ERASED])
 def on_activity(events: Sequence[Event]) -> None:
     insights.count(events)
 

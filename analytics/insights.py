@@ -22,6 +22,7 @@ from analytics.states import Breadth
 from delivery.models import SendLedger
 from delivery.states import SourceKind
 from emailseq.lib import clock, sql
+from subscribers.kinds import SUBSCRIBER_ERASED
 from subscribers.models import Event, Subscriber
 from templates_app.models import TemplateVersion
 
@@ -43,10 +44,12 @@ class GoingCold(NamedTuple):
 
 
 def count(events: Sequence[Event]) -> None:
-    """Note when the people did what these events tell."""
+    """Note when the people did what these events tell, and forget whoever was erased."""
     moments = [event.recorded_at for event in events]
     place = {"ids": [e.pk for e in events], "since": min(moments), "until": max(moments)}
     sql.run("analytics", "add_engagement", place)
+    erased = [event.subscriber_id for event in events if event.kind == SUBSCRIBER_ERASED]
+    Engagement.objects.filter(pk__in=erased).delete()
 
 
 def best_hours(workspace: Workspace, people: Collection[int]) -> dict[int, BestHour]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from accounts.audit import SYSTEM
 from accounts.tests.api import Api
 from accounts.tests.factories import WorkspaceFactory
 from analytics import insights
@@ -14,6 +15,7 @@ from analytics.tests.factories import NOON, catch_up
 from delivery.models import SendLedger
 from emailseq.lib import clock
 from subscribers import events
+from subscribers import services as people
 from subscribers.events import NewEvent
 from subscribers.models import Subscriber
 from subscribers.tests.factories import SubscriberFactory, make_people
@@ -43,8 +45,17 @@ def test_days_and_hours_add_up_over_batches():
     assert (known.hours[12], known.hours[13], sum(known.hours)) == (5, 1, 6)
 
 
+def test_whoever_is_erased_is_forgotten_here_too():
+    person, friend = make_people(2, workspace=WorkspaceFactory())
+    events.record_many([seen(each, NOON) for each in (person, friend)])
+    people.erase(person, by=SYSTEM)
+    catch_up("engagement")
+
+    assert [*Engagement.objects.values_list("pk", flat=True)] == [friend.pk]
+
+
 def test_whoever_is_not_known_reads_when_others_of_their_zone_do():
-    reader, stranger, abroad = people = make_people(3, workspace=WorkspaceFactory())
+    reader, stranger, abroad = everybody = make_people(3, workspace=WorkspaceFactory())
     workspace = reader.workspace
     Subscriber.objects.filter(pk__in=[reader.pk, stranger.pk]).update(time_zone="Europe/Berlin")
     Subscriber.objects.filter(pk=abroad.pk).update(time_zone="Asia/Tokyo")
@@ -52,7 +63,7 @@ def test_whoever_is_not_known_reads_when_others_of_their_zone_do():
     catch_up("engagement")
     catch_up("shares")
 
-    found = insights.best_hours(workspace, [person.pk for person in people])
+    found = insights.best_hours(workspace, [person.pk for person in everybody])
 
     assert {pk: (best.hour, best.own) for pk, best in found.items()} == {
         reader.pk: (12, 100),

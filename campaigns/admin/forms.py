@@ -112,6 +112,10 @@ class ScheduleForm(SendForm):
     local_time = forms.BooleanField(
         required=False, label=_("At this time on everybody's own clock")
     )
+    best_time = forms.BooleanField(
+        required=False,
+        label=_("In the day from then on, each at the hour at which they read"),
+    )
     spread_minutes = forms.IntegerField(
         min_value=0,
         max_value=1440,
