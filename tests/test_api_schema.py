@@ -74,10 +74,13 @@ def test_what_needs_an_if_match_says_so(schema):
             "campaigns": ("partial_update", "destroy"),
             "campaign_trials": ("replace", "remove"),
             "drafts": ("replace", "undo"),
+            "saved_blocks": ("partial_update", "destroy"),
             "segments": ("partial_update", "destroy"),
             "sequences": ("partial_update", "destroy", "publish", "triggers", "endings"),
             "steps": ("partial_update", "destroy"),
+            "template_versions": ("restore",),
             "templates": ("partial_update", "destroy", "publish"),
+            "translations": ("replace", "remove"),
             "versions": ("restore",),
         }.items()
         for action in actions
