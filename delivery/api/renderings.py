@@ -7,24 +7,38 @@ from rest_framework.response import Response
 
 from accounts.api.resources import Resource
 from accounts.authentication import ApiRequest, require
-from delivery import letters
+from delivery import previews
 from emailseq.lib.api.fields import Reference, Strict
 from emailseq.lib.errors import Invalid
 from subscribers.models import Subscriber
-from templates_app import rendering
-from templates_app.compiler import compile_template
-from templates_app.liquid import TemplateError
 from templates_app.models import Template
 
 
 class Render(Strict):
-    subscriber = Reference(Subscriber.objects.all())
+    subscriber = Reference(Subscriber.objects.all(), required=False)
+    who = serializers.ChoiceField(
+        [previews.RANDOM, previews.EMPTIEST],
+        required=False,
+        help_text="Anybody, or who has the fewest merge fields, in place of a `subscriber`.",
+    )
+    language = serializers.CharField(
+        required=False, max_length=10, help_text="In place of the person's own."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("subscriber" in attrs) == ("who" in attrs):
+            detail = "Say for whom: a subscriber, or who."
+            raise serializers.ValidationError({"subscriber": detail}, "required")
+        return attrs
 
 
 class RenderedSerializer(serializers.Serializer[Any]):
+    subscriber = serializers.CharField(help_text="For whom.")
     subject = serializers.CharField()
+    preheader = serializers.CharField(help_text="What inboxes show behind the subject.")
     html = serializers.CharField()
     text = serializers.CharField()
+    size = serializers.IntegerField(help_text="Bytes of the HTML, encoded and tracked.")
 
 
 class Renderings(Resource):
@@ -38,12 +52,11 @@ class Renderings(Resource):
     def render(self, request: ApiRequest, **_: Any) -> Response:
         """The draft of a template as one person would get it; its links are not tracked."""
         require(request, "subscribers:read")
-        template, subscriber = self.get_object(), self.body()["subscriber"]
-        try:
-            compiled = compile_template(
-                subject=template.subject, html=template.html, text=template.text
-            )
-            preview = rendering.preview(compiled, letters.context_of(subscriber))
-        except (TemplateError, rendering.RenderError) as error:
-            raise Invalid.field("", "template_invalid", str(error)) from error
-        return Response(self.get_serializer(preview).data)
+        template, asked = self.get_object(), self.body()
+        person = asked.get("subscriber") or previews.somebody(request.workspace, asked["who"])
+        if person is None:
+            raise Invalid.field("who", "empty", "Nobody is there yet.")
+        shown = previews.show(template, person, language=asked.get("language", ""))
+        return Response(
+            self.get_serializer({"subscriber": person.public_id, **shown._asdict()}).data
+        )

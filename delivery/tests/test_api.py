@@ -12,7 +12,9 @@ from delivery.models import SenderIdentity
 from emailseq.lib import clock
 from subscribers import services as people
 from subscribers.events import NewEvent, record_many
+from subscribers.models import Subscriber
 from subscribers.tests.factories import ListFactory, SubscriberFactory
+from templates_app.services import put_translation
 from templates_app.tests.factories import TemplateFactory
 
 pytestmark = pytest.mark.django_db
@@ -167,6 +169,33 @@ def test_a_draft_is_rendered_as_a_person_would_get_it(api, workspace):
     assert answer.json()["subject"] == "Hello <Ada>"
     assert "&lt;Ada&gt;" in answer.json()["html"]
     assert "<Ada>" in answer.json()["text"]
+
+
+def test_a_draft_is_rendered_for_whoever_has_least_in_the_language_asked_for(api, workspace):
+    named = SubscriberFactory(workspace=workspace, first_name="Ada", fields={})
+    bare = SubscriberFactory(workspace=workspace, first_name="", last_name="", language="de")
+    SubscriberFactory(workspace=workspace, first_name="", last_name="", fields={"boat": "Elsa"})
+    SubscriberFactory(first_name="", last_name="")  # a stranger
+    template = TemplateFactory(
+        workspace=workspace,
+        subject="Hello {{ subscriber.first_name | default: 'you' }}",
+        html='<div style="display:none">Before</div><p>After</p>',
+    )
+    put_translation(template, language="de", subject="Moin", html="<p>Nachher</p>", by=SYSTEM)
+    path = f"/templates/{template.slug}/render"
+
+    own = api("POST", path, {"who": "emptiest"}).json()
+    other = api("POST", path, {"who": "emptiest", "language": "en"}).json()
+    anybody = {api("POST", path, {"who": "random"}).json()["subscriber"] for _ in range(3)}
+
+    assert (own["subscriber"], own["subject"], own["text"]) == (
+        (bare.public_id, "Moin", "Nachher\n")
+    )
+    assert (other["subject"], other["preheader"]) == ("Hello you", "Before")
+    assert other["size"] > len(other["html"])
+    assert anybody <= {row.public_id for row in Subscriber.objects.of(workspace)}
+    assert api("POST", path, {"subscriber": named.public_id, "who": "random"}).status_code == 400
+    assert api("POST", path, {}).json()["errors"][0]["pointer"] == "/subscriber"
 
 
 def test_rendering_for_a_person_takes_the_right_to_read_people(workspace):

@@ -20,7 +20,7 @@ from emailseq.backoffice.verbs import archive, edit, publish
 from emailseq.lib.errors import Invalid
 from subscribers.models import Subscriber
 from templates_app import rendering, services
-from templates_app.admin import blocks, brand, starting
+from templates_app.admin import blocks, brand, looking, starting
 from templates_app.compiler import compile_template
 from templates_app.liquid import TemplateError
 from templates_app.models import Template
@@ -108,6 +108,14 @@ class TemplateAdmin(WorkspaceAdmin):
                 self.admin_site.admin_view(self.blocks),
                 name=f"{name}_blocks",
             ),
+            path(
+                "<int:object_id>/look/", self.admin_site.admin_view(self.look), name=f"{name}_look"
+            ),
+            path(
+                "<int:object_id>/look/frame/",
+                self.admin_site.admin_view(self.look_frame),
+                name=f"{name}_look_frame",
+            ),
             path("starters/", self.admin_site.admin_view(starting.gallery), name=f"{name}_gallery"),
             path(
                 "starters/<slug:starter>/",
@@ -150,6 +158,16 @@ class TemplateAdmin(WorkspaceAdmin):
         if not (self.is_open(template) and template.mode == ContentMode.BLOCKS):
             raise Http404
         return blocks.answer(request, template)
+
+    def look(self, request: Request, object_id: int) -> HttpResponse:
+        """The draft as people get it, and what the checks say."""
+        require(request, "templates:read")
+        return looking.page(request, self.get_object(request, str(object_id)))
+
+    def look_frame(self, request: Request, object_id: int) -> HttpResponse:
+        """The message of that page."""
+        require(request, "templates:read")
+        return looking.frame(request, self.get_object(request, str(object_id)))
 
     def preview(self, request: Request, object_id: int) -> HttpResponse:
         """The draft as a sample person would get it, for a sandboxed frame."""

@@ -192,11 +192,21 @@ def check(template: Template, *, ways: Collection[str] = WAYS) -> Compiled:
             raise Invalid(
                 [Problem(at + each.pointer, each.code, each.detail) for each in error.errors]
             ) from None
-    others = {language: _sources(own) for language, own in spoken.items()}
     try:
-        return compile_languages(_sources(template), others)
+        return compiled(template)
     except TemplateError as error:  # all languages together have too many links
         raise Invalid.field("html", "template_invalid", str(error)) from None
+
+
+def compiled(template: Template) -> Compiled:
+    """The draft in all languages, whether it may be published or not.
+
+    Raises Invalid and TemplateError where it does not compile.
+    """
+    content.make(template)
+    spoken = languages.drafts_of(template)
+    others = {language: _sources(own) for language, own in spoken.items()}
+    return compile_languages(_sources(template), others)
 
 
 def filled(template: Template, **parts: Any) -> Template:

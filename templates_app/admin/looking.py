@@ -1,0 +1,84 @@
+"""A draft looked at closely: as this person or that one gets it, and what the checks say of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.utils.html import escape
+
+from delivery import previews
+from emailseq.backoffice.pages import Request, allows, render_frame, render_page, require
+from emailseq.lib import ids
+from emailseq.lib.errors import Invalid
+from subscribers.models import Subscriber
+from templates_app import review, samples
+from templates_app.models import Template
+
+_DARK = "<style>:root { color-scheme: dark; background: #121212; }</style>"
+_ASKS = "(prefers-color-scheme: dark)"
+
+
+def page(request: Request, template: Template) -> HttpResponse:
+    """What it looks like to whoever is asked for, beside the checks."""
+    may_see_people = allows(request, "subscribers:read")
+    person = _asked(request) if may_see_people else None
+    shown, fault = None, ""
+    try:
+        shown = previews.show(template, person or _sample(template), language=_language(request))
+    except Invalid as error:
+        fault = error.detail
+    return render_page(
+        request,
+        "templates_app/look.html",
+        title=str(template),
+        draft=template,
+        person=person,
+        may_see_people=may_see_people,
+        is_missing=bool(request.GET.get("email")) and person is None,
+        languages=template.translations.order_by("language").values_list("language", flat=True),
+        language=_language(request),
+        shown=shown,
+        fault=fault,
+        kilobytes=-(-shown.size // 1024) if shown else 0,
+        checks=review.check(template),
+        phone=bool(request.GET.get("phone")),
+        dark=bool(request.GET.get("dark")),
+    )
+
+
+def frame(request: Request, template: Template) -> HttpResponse:
+    """The message itself, as the content of a sandboxed frame."""
+    person: Subscriber | None = None
+    if uid := ids.decode(Subscriber.prefix, request.GET.get("person", "")):
+        require(request, "subscribers:read")
+        person = Subscriber.objects.of(request.workspace).filter(uid=uid).first()
+        if person is None:
+            raise Http404
+    try:
+        shown = previews.show(template, person or _sample(template), language=_language(request))
+    except Invalid as error:
+        return render_frame(f"<pre>{escape(error.detail)}</pre>")
+    html = shown.html or f"<pre>{escape(shown.text)}</pre>"
+    if request.GET.get("dark"):  # what asks for the dark gets it, whatever the machine is set to
+        html = html.replace(_ASKS, "all") + _DARK
+    return render_frame(html)
+
+
+def _language(request: Request) -> str:
+    return request.GET.get("language", "")[:10]
+
+
+def _asked(request: Request) -> Subscriber | None:
+    people = Subscriber.objects.of(request.workspace).filter(archived_at=None)
+    if email := request.GET.get("email", "").strip().lower():
+        return people.filter(address_key__startswith=email).order_by("address_key").first()
+    who = request.GET.get("who")
+    known = (previews.RANDOM, previews.EMPTIEST)
+    return previews.somebody(request.workspace, who) if who in known else None
+
+
+def _sample(template: Template) -> Subscriber:
+    known: dict[str, Any] = samples.full(template.workspace)["subscriber"]
+    fields = {key: value for key, value in known.items() if key not in samples.FULL}
+    return Subscriber(workspace=template.workspace, fields=fields, **samples.FULL)
