@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import combinations
 
+from django.db.models import Q
+
 from accounts.models import Workspace
 from campaigns import audience
 from campaigns.models import Campaign, Recurrence
@@ -31,15 +33,15 @@ def planned(workspace: Workspace, *, days: int) -> list[Planned]:
     """What is scheduled for the next days, and every copy of what is repeated, in order."""
     now = clock.now()
     until = now + timedelta(days=days)
-    scheduled = Campaign.objects.of(workspace).filter(
-        state=CampaignState.SCHEDULED, scheduled_at__lt=until
-    )
+    scheduled = Q(state=CampaignState.SCHEDULED, scheduled_at__lt=until)
+    rows = Campaign.objects.of(workspace).filter(scheduled | Q(recurrence__next_at__lt=until))
     found = [
-        Planned(row, row.scheduled_at, audience.count(row).recipients)
-        for row in scheduled.select_related("list")
-        if row.scheduled_at
+        Planned(row, at, people, repeats=repeats)
+        for row in rows.select_related("workspace", "list", "recurrence")
+        for people in [audience.count(row).recipients]
+        for at, repeats in _times(row, until)
     ]
-    return sorted([*found, *_repeated(workspace, until)], key=lambda each: each.at)
+    return sorted(found, key=lambda each: each.at)
 
 
 def overlaps(of_day: Sequence[Planned]) -> Iterator[tuple[Planned, Planned, int]]:
@@ -51,11 +53,16 @@ def overlaps(of_day: Sequence[Planned]) -> Iterator[tuple[Planned, Planned, int]
             yield one, other, count
 
 
-def _repeated(workspace: Workspace, until: datetime) -> Iterator[Planned]:
-    zone, _ = localtime.zone_or(workspace.time_zone, localtime.UTC_ZONE)
-    rows = Recurrence.objects.filter(campaign__workspace=workspace, next_at__lt=until)
-    for row in rows.select_related("campaign__list"):
-        people, at = audience.count(row.campaign).recipients, row.next_at
-        while at < until:
-            yield Planned(row.campaign, at, people, repeats=True)
-            at = next_after(Rhythm(row.every, row.on, row.at), at, zone)
+def _times(campaign: Campaign, until: datetime) -> Iterator[tuple[datetime, bool]]:
+    """When it is sent, and whether by a copy."""
+    at = campaign.scheduled_at
+    if campaign.state == CampaignState.SCHEDULED and at and at < until:
+        yield at, False
+    row: Recurrence | None = getattr(campaign, "recurrence", None)
+    if row is None:
+        return
+    zone, _ = localtime.zone_or(campaign.workspace.time_zone, localtime.UTC_ZONE)
+    at = row.next_at
+    while at < until:
+        yield at, True
+        at = next_after(Rhythm(row.every, row.on, row.at), at, zone)
