@@ -123,7 +123,10 @@ class CampaignAdmin(WorkspaceAdmin):
         *NUMBERS,
     )
     list_filter = ("state", Archived)
-    list_select_related = ("workspace", "list", "template", "sender")
+    list_select_related = (
+        *("workspace", "list", "template", "sender"),
+        *("approval", "recurrence", "trial"),
+    )
     change_form_template = "campaigns/page.html"
     list_verbs = (create(services.create_campaign, label=_("New campaign"), form=CampaignForm),)
     page_verbs = (
@@ -284,6 +287,9 @@ class CampaignAdmin(WorkspaceAdmin):
             done=_("“{}” is back."),
         ),
     )
+
+    def get_queryset(self, request: Request) -> Any:
+        return super().get_queryset(request).select_related(*self.list_select_related)
 
     def get_urls(self) -> list[URLPattern]:
         fragments = {"progress": self.progress_fragment, "checks": self.checks_fragment}
