@@ -26,7 +26,7 @@ def on_finer(events: Sequence[Event]) -> None:
     shares.count(events)
 
 
-@consumer("engagement", kinds=[*shares.ACTIVITY, SUBSCRIBER_ERASED])
+@consumer("habits", kinds=[*shares.ACTIVITY, SUBSCRIBER_ERASED])
 def on_activity(events: Sequence[Event]) -> None:
     insights.count(events)
 

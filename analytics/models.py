@@ -210,7 +210,7 @@ class Engagement(models.Model):
     """When one person opened or clicked, as far as it looks like a person.
 
     `days` is on how many days they did (in UTC), `hours` how often in each of the 24 hours of the
-    day. Written by the consumer "engagement" alone.
+    day. Written by the consumer "habits" alone.
     """
 
     subscriber = models.OneToOneField(

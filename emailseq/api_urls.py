@@ -78,9 +78,7 @@ router.register("v1/suppressions", Suppressions, "suppressions")
 router.register("v1/imports", PeopleImports, "imports")
 router.register("v1/templates", Templates, "templates")
 router.register("v1/saved-blocks", SavedBlocks, "saved-blocks")
-router.register(
-    "v1/templates/(?P<template>[^/]+)/versions", TemplateVersions, "template-versions"
-)
+router.register("v1/templates/(?P<template>[^/]+)/versions", TemplateVersions, "template-versions")
 router.register("v1/messages", Messages, "messages")
 router.register("v1/sender-identities", SenderIdentities, "sender-identities")
 router.register("v1/sending-domains", SendingDomains, "sending-domains")

@@ -60,7 +60,7 @@ TICKS: dict[str, tuple[str, float, tuple[Any, ...]]] = {
     "feed-links": ("subscribers.tasks.feed_consumer", 1, ("links",)),
     "feed-engagement": ("subscribers.tasks.feed_consumer", 5, ("engagement",)),
     "feed-rollups": ("subscribers.tasks.feed_consumer", 1, ("rollups",)),
-    "feed-engagement": ("subscribers.tasks.feed_consumer", 5, ("engagement",)),
+    "feed-habits": ("subscribers.tasks.feed_consumer", 5, ("habits",)),
     "feed-shares": ("subscribers.tasks.feed_consumer", 1, ("shares",)),
     "feed-conversions": ("subscribers.tasks.feed_consumer", 5, ("conversions",)),
     "feed-webhooks": ("delivery.tasks.feed_webhooks", 1, ()),

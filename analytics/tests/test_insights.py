@@ -34,9 +34,9 @@ def test_days_and_hours_add_up_over_batches():
     days = [NOON - 3 * DAY, NOON - 3 * DAY + timedelta(hours=1), NOON - 2 * DAY]
     events.record_many([seen(person, at) for at in days])
     events.record_many([seen(person, NOON, verdict="machine")])
-    catch_up("engagement")
+    catch_up("habits")
     events.record_many([seen(person, at) for at in (NOON - 2 * DAY, NOON - DAY, NOON)])
-    catch_up("engagement")
+    catch_up("habits")
 
     known = Engagement.objects.get()
 
@@ -49,7 +49,7 @@ def test_whoever_is_erased_is_forgotten_here_too():
     person, friend = make_people(2, workspace=WorkspaceFactory())
     events.record_many([seen(each, NOON) for each in (person, friend)])
     people.erase(person, by=SYSTEM)
-    catch_up("engagement")
+    catch_up("habits")
 
     assert [*Engagement.objects.values_list("pk", flat=True)] == [friend.pk]
 
@@ -60,7 +60,7 @@ def test_whoever_is_not_known_reads_when_others_of_their_zone_do():
     Subscriber.objects.filter(pk__in=[reader.pk, stranger.pk]).update(time_zone="Europe/Berlin")
     Subscriber.objects.filter(pk=abroad.pk).update(time_zone="Asia/Tokyo")
     events.record_many([seen(reader, NOON - number * DAY) for number in range(100)])
-    catch_up("engagement")
+    catch_up("habits")
     catch_up("shares")
 
     found = insights.best_hours(workspace, [person.pk for person in everybody])
@@ -81,7 +81,7 @@ def test_who_came_often_and_is_silent_though_written_to_goes_cold():
     weekly = [NOON - 27 * DAY - week * 7 * DAY for week in range(10)]
     events.record_many([seen(person, at) for person in (cold, unwritten) for at in weekly])
     events.record_many([seen(steady, at + 26 * DAY) for at in weekly])
-    catch_up("engagement")
+    catch_up("habits")
     for number in range(3):
         for person in (cold, steady):
             SendLedger.objects.create(

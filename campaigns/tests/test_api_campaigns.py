@@ -67,6 +67,7 @@ def test_a_draft_is_made(api, workspace):
         "sender": sender.public_id,
         "scheduled_at": None,
         "local_time": False,
+        "best_time": False,
         "spread_minutes": 0,
         "is_overdue": False,
         "refusal": "",

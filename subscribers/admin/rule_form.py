@@ -253,7 +253,7 @@ class _Draw:
             return [self._select(line, "what", _("Which"), rule_words.GROUPS)]
         if "property" in line.inputs:
             return self._property(line)
-        about = self._select(line, "what", _("About"), self._words.whats(), redraws=True)
+        about = self._select(line, "what", _("About"), self._words.what_fields(), redraws=True)
         return [about, *self._condition(line)]
 
     def _condition(self, line: Line) -> list[Control]:

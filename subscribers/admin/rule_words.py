@@ -129,7 +129,7 @@ class Words:
         self.workspace = workspace
         self._things: dict[str, Choices] = {}
 
-    def whats(self) -> Choices:
+    def what_fields(self) -> Choices:
         """What a condition can be about, grouped."""
         return [
             (_("About them"), self._field_choices()),

@@ -173,7 +173,8 @@ def test_an_address_is_suppressed_once_and_the_first_reason_stays(ada):
 
     assert again == first
     assert (again.address_key, again.reason) == ("ada@example.com", "hard_bounce")
-    changes = {"reason": "hard_bounce", "note": "550", "message_id": None}
+    changes = {"reason": "hard_bounce", "note": "550", "source": "manage.py test"}
+    changes["message_id"] = None
     assert audited() == [("suppression.added", "manage.py test", changes)]
 
 

@@ -14,7 +14,18 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 
-from benchmarks import advance, fill, imports, ingest, mixed, render, segments, send, stats, tracking
+from benchmarks import (
+    advance,
+    fill,
+    imports,
+    ingest,
+    mixed,
+    render,
+    segments,
+    send,
+    stats,
+    tracking,
+)
 
 
 class Bench(NamedTuple):
