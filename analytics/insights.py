@@ -15,7 +15,7 @@ from django.db.models import Sum
 from accounts.models import Workspace
 from analytics import besthour
 from analytics.besthour import HOURS, BestHour
-from analytics.models import Engagement, Rollup, Share
+from analytics.models import Habits, Rollup, Share
 from analytics.numbers import SUMS, Numbers
 from analytics.patterns import Pattern, Sent, patterns
 from analytics.states import Breadth
@@ -47,9 +47,9 @@ def count(events: Sequence[Event]) -> None:
     """Note when the people did what these events tell, and forget whoever was erased."""
     moments = [event.recorded_at for event in events]
     place = {"ids": [e.pk for e in events], "since": min(moments), "until": max(moments)}
-    sql.run("analytics", "add_engagement", place)
+    sql.run("analytics", "add_habits", place)
     erased = [event.subscriber_id for event in events if event.kind == SUBSCRIBER_ERASED]
-    Engagement.objects.filter(pk__in=erased).delete()
+    Habits.objects.filter(pk__in=erased).delete()
 
 
 def best_hours(workspace: Workspace, people: Collection[int]) -> dict[int, BestHour]:
@@ -57,7 +57,7 @@ def best_hours(workspace: Workspace, people: Collection[int]) -> dict[int, BestH
     zones = dict(
         Subscriber.objects.of(workspace).filter(pk__in=people).values_list("pk", "time_zone")
     )
-    own: dict[int, Any] = dict(Engagement.objects.filter(pk__in=people).values_list("pk", "hours"))
+    own: dict[int, Any] = dict(Habits.objects.filter(pk__in=people).values_list("pk", "hours"))
     others = _habits(workspace)
     found = {
         pk: besthour.best_hour(own.get(pk, NOBODY), others.get(zone, NOBODY))
@@ -113,7 +113,7 @@ def _version_of(campaign_id: int) -> int | None:
 def engagement(workspace: Workspace) -> dict[str, int]:
     """How many people opened or clicked within 30 days, within 90, before that, and never."""
     now = clock.now()
-    own = Engagement.objects.of(workspace)
+    own = Habits.objects.of(workspace)
     active = own.filter(last_at__gt=now - timedelta(days=30)).count()
     fading = own.filter(last_at__gt=now - timedelta(days=90)).count() - active
     cold = own.count() - active - fading

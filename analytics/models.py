@@ -206,7 +206,7 @@ class Share(models.Model):
         return f"{self.kind} by {self.by} {self.value}: {self.count}"
 
 
-class Engagement(models.Model):
+class Habits(models.Model):
     """When one person opened or clicked, as far as it looks like a person.
 
     `days` is on how many days they did (in UTC), `hours` how often in each of the 24 hours of the
@@ -235,7 +235,7 @@ class Engagement(models.Model):
     objects = WorkspaceQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["workspace", "last_at"], name="engagement_last")]
+        indexes = [models.Index(fields=["workspace", "last_at"], name="habits_last")]
 
     def __str__(self) -> str:
         return f"{self.subscriber_id} on {self.days} days"

@@ -69,7 +69,10 @@ def checks() -> list[Check]:
         pulse = read_pulse()
     except DatabaseError as error:
         return [Check("database", Level.BROKEN, f"PostgreSQL does not answer: {error}".strip())]
-    ages = tick_ages()
+    return _checks(pulse, tick_ages())
+
+
+def _checks(pulse: Pulse, ages: dict[str, float] | None) -> list[Check]:
     return [
         Check("database", Level.HEALTHY, "PostgreSQL answers."),
         _migrations(),
@@ -144,36 +147,37 @@ class PulseCollector(Collector):
         yield CounterMetricFamily(
             "emailseq_delivery_sent_messages", "Messages sent, ever.", pulse.sent_messages
         )
-        yield from _check_metrics()
-        yield from _tick_metrics()
-        yield from _lane_metrics()
+        ages = tick_ages()
+        yield _check_metrics(_checks(pulse, ages))
+        yield _tick_metrics(ages or {})
+        yield _lane_metrics()
 
 
 def register_metrics() -> None:
     REGISTRY.register(PulseCollector())
 
 
-def _check_metrics() -> Iterator[Metric]:
+def _check_metrics(found: Iterable[Check]) -> Metric:
     family = GaugeMetricFamily(
         "emailseq_check_level",
         "What `doctor` says: 0 healthy, 1 degraded, 2 broken.",
         labels=["check"],
     )
-    for check in checks():
+    for check in found:
         family.add_metric([check.name], check.level)
-    yield family
+    return family
 
 
-def _tick_metrics() -> Iterator[Metric]:
+def _tick_metrics(ages: dict[str, float]) -> Metric:
     family = GaugeMetricFamily(
         "emailseq_tick_age_seconds", "Seconds since a tick last ran.", labels=["tick"]
     )
-    for task, age in (tick_ages() or {}).items():
+    for task, age in ages.items():
         family.add_metric([task], age)
-    yield family
+    return family
 
 
-def _lane_metrics() -> Iterator[Metric]:
+def _lane_metrics() -> Metric:
     family = GaugeMetricFamily(
         "emailseq_delivery_lanes", "Lanes of transports in use, by state.", labels=["state"]
     )
@@ -181,7 +185,7 @@ def _lane_metrics() -> Iterator[Metric]:
     found = dict(lanes.values_list("state").annotate(Count("id")).order_by())
     for state in LaneState.values:
         family.add_metric([state], found.get(state, 0))
-    yield family
+    return family
 
 
 def _migrations() -> Check:

@@ -32,11 +32,9 @@ def renew() -> Renewal:
     for model, name in _columns():
         last = 0
         while page := _page(model, name, after=last):
-            last = page[-1].pk
+            last = page[-1]
             with transaction.atomic():
-                for row in model._base_manager.filter(
-                    pk__in=[each.pk for each in page]
-                ).select_for_update():
+                for row in model._base_manager.filter(pk__in=page).select_for_update():
                     _renew(row, name, done)
     return done
 
@@ -62,6 +60,6 @@ def _columns() -> Iterator[tuple[Any, str]]:
                 yield model, column.name
 
 
-def _page(model: Any, name: str, *, after: int) -> list[Any]:
+def _page(model: Any, name: str, *, after: int) -> list[int]:
     rows = model._base_manager.filter(pk__gt=after).exclude(**{name: None})
-    return [*rows.only("pk").order_by("pk")[:PAGE]]
+    return [*rows.order_by("pk").values_list("pk", flat=True)[:PAGE]]

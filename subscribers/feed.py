@@ -50,9 +50,14 @@ consumers: dict[str, Consumer] = {}
 def consumer(
     name: str, *, kinds: Sequence[str] = (), after: timedelta = timedelta()
 ) -> Callable[[Handler], Handler]:
-    """Register a function as the consumer `name` of the events of `kinds`, or of all events."""
+    """Register a function as the consumer `name` of the events of `kinds`, or of all events.
+
+    Two of one name would take each other's place: ValueError.
+    """
 
     def register(handle: Handler) -> Handler:
+        if name in consumers:
+            raise ValueError(f"There are two consumers “{name}”.")
         consumers[name] = Consumer(name, tuple(kinds), handle, after)
         return handle
 

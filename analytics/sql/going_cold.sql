@@ -2,7 +2,7 @@
 -- (`besthour.seems_gone`, in SQL), though messages were sent to them meanwhile.
 -- Not the ORM: a power of a ratio of times, and a look into the ledger for each.
 SELECT person.uid, known.last_at, known.days, silence.days, silence.chance
-  FROM analytics_engagement AS known
+  FROM analytics_habits AS known
   JOIN subscribers_subscriber AS person ON person.id = known.subscriber_id
  CROSS JOIN LATERAL (
        SELECT extract(epoch FROM known.last_at - known.first_at)::float8 / 86400 + 7 AS active,

@@ -10,7 +10,7 @@ from accounts.audit import SYSTEM
 from accounts.tests.api import Api
 from accounts.tests.factories import WorkspaceFactory
 from analytics import insights
-from analytics.models import Engagement
+from analytics.models import Habits
 from analytics.tests.factories import NOON, catch_up
 from delivery.models import SendLedger
 from emailseq.lib import clock
@@ -38,7 +38,7 @@ def test_days_and_hours_add_up_over_batches():
     events.record_many([seen(person, at) for at in (NOON - 2 * DAY, NOON - DAY, NOON)])
     catch_up("habits")
 
-    known = Engagement.objects.get()
+    known = Habits.objects.get()
 
     assert (known.subscriber_id, known.workspace_id) == (person.pk, person.workspace_id)
     assert (known.days, known.first_at, known.last_at) == (4, NOON - 3 * DAY, NOON)
@@ -51,7 +51,7 @@ def test_whoever_is_erased_is_forgotten_here_too():
     people.erase(person, by=SYSTEM)
     catch_up("habits")
 
-    assert [*Engagement.objects.values_list("pk", flat=True)] == [friend.pk]
+    assert [*Habits.objects.values_list("pk", flat=True)] == [friend.pk]
 
 
 def test_whoever_is_not_known_reads_when_others_of_their_zone_do():

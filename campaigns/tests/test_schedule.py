@@ -9,7 +9,7 @@ from django.urls import reverse
 from accounts.audit import SYSTEM
 from accounts.tests.api import Api
 from accounts.tests.backoffice import act, is_done, sign_in
-from analytics.models import Engagement
+from analytics.models import Habits
 from campaigns import engine, services, tasks, timing
 from campaigns.models import Campaign
 from campaigns.tests.factories import CampaignFactory, queued
@@ -194,7 +194,7 @@ def test_each_gets_it_at_the_hour_at_which_they_read(campaign):
     morning, evening, unknown = Subscriber.objects.order_by("pk")
     for person, hour in ((morning, 6), (evening, 20)):
         hours = [20 if each == hour else 0 for each in range(24)]
-        Engagement.objects.create(
+        Habits.objects.create(
             subscriber=person,
             workspace=campaign.workspace,
             days=20,

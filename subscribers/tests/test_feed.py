@@ -331,3 +331,11 @@ def test_what_was_skipped_has_no_effect_and_what_comes_then_has(workspace, reade
     reader.run()
 
     assert reader.effects == [3]
+
+
+def test_no_consumer_takes_the_place_of_another():
+    taken, handler = next(iter(feed.consumers.items()))
+
+    with pytest.raises(ValueError, match=taken):
+        feed.consumer(taken)(lambda events: None)
+    assert feed.consumers[taken] is handler

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
@@ -21,19 +22,20 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Field:
+class Field(ABC):
     """One member of a block; `default` is what an absent one means."""
 
     _: KW_ONLY
     required: bool = False
     default: Any = None
 
+    @abstractmethod
     def faults(self, value: Any, at: str) -> Iterator[Problem]:
         """What is wrong with `value`, which stands `at` this pointer."""
-        raise NotImplementedError
 
+    @abstractmethod
     def schema(self) -> Json:
-        raise NotImplementedError
+        """Its JSON schema."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
             field=models.CharField(choices=[('provider', 'Mailbox provider'), ('delay', 'Time to open'), ('list', 'List'), ('entry', 'Week of entry, and weeks since'), ('hour', 'Time zone, and hour in UTC')], max_length=10),
         ),
         migrations.CreateModel(
-            name='Engagement',
+            name='Habits',
             fields=[
                 ('subscriber', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, primary_key=True, related_name='+', serialize=False, to='subscribers.subscriber')),
                 ('days', models.IntegerField()),
@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
                 ('workspace', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='accounts.workspace')),
             ],
             options={
-                'indexes': [models.Index(fields=['workspace', 'last_at'], name='engagement_last')],
+                'indexes': [models.Index(fields=['workspace', 'last_at'], name='habits_last')],
             },
         ),
     ]

@@ -1,7 +1,7 @@
 -- Note when people opened or clicked, as the events say that look like people's.
 -- Not the ORM: it cannot add arrays on conflict. Rows are locked in the order of their keys.
-INSERT INTO analytics_engagement AS known (subscriber_id, workspace_id, days, first_at, last_at,
-                                           hours)
+INSERT INTO analytics_habits AS known (subscriber_id, workspace_id, days, first_at, last_at,
+                                       hours)
 SELECT subscriber_id, workspace_id, count(DISTINCT (occurred_at AT TIME ZONE 'UTC')::date),
        min(occurred_at), max(occurred_at),
        ARRAY[count(*) FILTER (WHERE hour = 0),
