@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
@@ -45,15 +46,6 @@ from emailseq.backoffice.verbs import Verb, archive, create, edit, pause, resume
 
 # An answer with this status makes htmx stop asking.
 STOP_POLLING = 286
-# What is offered of verbs that move no state.
-OFFERED = {
-    "finish_rest": (CampaignState.SENT,),
-    "resend": (CampaignState.SENT,),
-    "request_approval": (CampaignState.DRAFT,),
-    "approve": (CampaignState.DRAFT,),
-    "archive": services.ARCHIVABLE,
-    "unarchive": services.ARCHIVABLE,
-}
 
 
 class Archived(admin.SimpleListFilter):
@@ -85,19 +77,33 @@ def _what_is_sent(campaign: Campaign) -> str:
     return " ".join([said, *(warning.detail for warning in checklist.warnings(campaign))])
 
 
-def _offers_trial(verb: Verb, target: Campaign) -> bool:
-    trial = getattr(target, "trial", None)
-    if verb.name == "choose_variant":
-        if trial is None or trial.winner or trial.queued_at is None:
-            return False
-        running = target.state in (CampaignState.SENDING, CampaignState.PAUSED)
-        return running and trial.sample_percent < 100
-    return target.state == CampaignState.DRAFT and (verb.name == "trial" or trial is not None)
+def _in(*states: str) -> Callable[[Campaign], bool]:
+    return lambda campaign: campaign.state in states
+
+
+def _has_trial(campaign: Campaign) -> bool:
+    return campaign.state == CampaignState.DRAFT and hasattr(campaign, "trial")
+
+
+def _awaits_a_winner(campaign: Campaign) -> bool:
+    trial = getattr(campaign, "trial", None)
+    if trial is None or trial.winner or trial.queued_at is None or trial.sample_percent == 100:
+        return False
+    return campaign.state in (CampaignState.SENDING, CampaignState.PAUSED)
 
 
 def _needs_second(campaign: Campaign) -> bool:
     limit = campaign.workspace.approval_above
-    return limit is not None and people_of(campaign) > limit
+    is_draft = campaign.state == CampaignState.DRAFT
+    return is_draft and limit is not None and people_of(campaign) > limit
+
+
+def _may_be_shown(campaign: Campaign) -> bool:
+    return campaign.state in showing.SHOWABLE and campaign.shown_at is None
+
+
+def _may_be_archived(campaign: Campaign) -> bool:
+    return campaign.state in services.ARCHIVABLE and campaign.archived_at is None
 
 
 def _audience(campaign: Campaign) -> dict[str, Any]:
@@ -171,6 +177,7 @@ class CampaignAdmin(WorkspaceAdmin):
             icon="redo",
             sentence=_("Sends the same to exactly those whom it failed to reach."),
             done=_("The rest of “{}” is on its way, as a campaign of its own."),
+            when=_in(CampaignState.SENT),
         ),
         Verb(
             copies.resend,
@@ -180,6 +187,7 @@ class CampaignAdmin(WorkspaceAdmin):
             form=ResendForm,
             sentence=_("Makes a draft to those who have got it and paid it no attention."),
             done=_("“{}” is a draft: give it another subject, and send it."),
+            when=_in(CampaignState.SENT),
         ),
         Verb(
             approvals.request_approval,
@@ -188,6 +196,7 @@ class CampaignAdmin(WorkspaceAdmin):
             icon="how_to_reg",
             sentence=_("Somebody else who may send campaigns is asked to look at it."),
             done=_("A second person is asked to approve it."),
+            when=_needs_second,
         ),
         Verb(
             approvals.approve,
@@ -197,6 +206,7 @@ class CampaignAdmin(WorkspaceAdmin):
             icon="verified",
             sentence=_approved,
             done=_("It is approved; somebody else may send it now."),
+            when=_needs_second,
         ),
         Verb(
             copies.duplicate,
@@ -222,6 +232,7 @@ class CampaignAdmin(WorkspaceAdmin):
             form=TrialForm,
             sentence=_("The campaign as it is is variant A. A sample gets all, the rest the best."),
             done=_("The test of “{}” is set up."),
+            when=_in(CampaignState.DRAFT),
         ),
         Verb(
             variants.remove_trial,
@@ -230,6 +241,7 @@ class CampaignAdmin(WorkspaceAdmin):
             icon="science_off",
             form=RemoveTrialForm,
             done=_("“{}” is sent as it is."),
+            when=_has_trial,
         ),
         Verb(
             judging.choose,
@@ -240,6 +252,7 @@ class CampaignAdmin(WorkspaceAdmin):
             form=ChooseForm,
             sentence=_("The rest of the audience gets it, whatever the numbers say."),
             done=_("The rest gets it."),
+            when=_awaits_a_winner,
         ),
         Verb(
             recurring.repeat,
@@ -252,6 +265,7 @@ class CampaignAdmin(WorkspaceAdmin):
                 "A copy of it is checked and sent each time; the draft stays, to be changed."
             ),
             done=_("Copies of it are sent from now on."),
+            when=_in(CampaignState.DRAFT),
         ),
         Verb(
             recurring.stop_repeating,
@@ -260,6 +274,7 @@ class CampaignAdmin(WorkspaceAdmin):
             right="campaigns:send",
             icon="event_busy",
             done=_("“{}” is not repeated any more."),
+            when=lambda campaign: hasattr(campaign, "recurrence"),
         ),
         Verb(
             showing.show,
@@ -269,6 +284,7 @@ class CampaignAdmin(WorkspaceAdmin):
             icon="public",
             sentence=_("Anybody can read it in your archive, and in its feed."),
             done=_("“{}” is on the web."),
+            when=_may_be_shown,
         ),
         Verb(
             showing.hide,
@@ -277,14 +293,16 @@ class CampaignAdmin(WorkspaceAdmin):
             right="campaigns:send",
             icon="public_off",
             done=_("“{}” is not on the web any more."),
+            when=lambda campaign: campaign.shown_at is not None,
         ),
-        archive(services.archive),
+        archive(services.archive, when=_may_be_archived),
         Verb(
             services.unarchive,
             name="unarchive",
             label=_("Unarchive"),
             icon="unarchive",
             done=_("“{}” is back."),
+            when=lambda campaign: campaign.archived_at is not None,
         ),
     )
 
@@ -302,26 +320,6 @@ class CampaignAdmin(WorkspaceAdmin):
             for name, fragment in fragments.items()
         ]
         return [*own, *super().get_urls()]
-
-    def offers(self, verb: Verb, target: Any) -> bool:
-        if verb.name in ("archive", "unarchive"):
-            away = target.archived_at is not None
-            return target.state in OFFERED[verb.name] and away == (verb.name == "unarchive")
-        if verb.name in ("trial", "remove_trial", "choose_variant"):
-            return _offers_trial(verb, target)
-        if verb.name in ("repeat", "stop_repeating"):
-            repeats = hasattr(target, "recurrence")
-            return (verb.name == "stop_repeating" and repeats) or (
-                verb.name == "repeat" and target.state == CampaignState.DRAFT
-            )
-        if verb.name in ("show", "hide"):
-            is_shown = target.shown_at is not None
-            return target.state in showing.SHOWABLE and is_shown == (verb.name == "hide")
-        if verb.name in ("request_approval", "approve") and not _needs_second(target):
-            return False
-        if verb.name in OFFERED:
-            return target.state in OFFERED[verb.name]
-        return super().offers(verb, target)
 
     def read_beside(self, rows: list[Any]) -> None:
         numbers_by_id = numbers_by_source(SourceKind.CAMPAIGN, [row.pk for row in rows])

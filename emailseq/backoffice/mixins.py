@@ -130,9 +130,9 @@ class WorkspaceAdmin(ModelAdmin):
 
     def offers(self, verb: Verb, target: Any) -> bool:
         """Whether the object's state allows the verb."""
-        return self.is_open(target) and (
-            verb.name not in self.moves or target.state in self.moves[verb.name].sources
-        )
+        if verb.name in self.moves and target.state not in self.moves[verb.name].sources:
+            return False
+        return self.is_open(target) and verb.when(target)
 
     def is_open(self, target: Any) -> bool:
         """Whether anything may still be done to the object."""

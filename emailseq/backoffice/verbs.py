@@ -20,6 +20,7 @@ class Verb:
     The AppError that it raises is shown in the dialog. `sentence` says above the fields what is
     going to happen, and may be made of the object; `done` says that it has, unless `act` returns
     a sentence of its own. Both name the object as {}.
+    `when` says which objects it is offered for, beside what the moves of their state allow.
     """
 
     act: Callable[..., Any]
@@ -34,6 +35,7 @@ class Verb:
     submit: Any = ""
     done: Any = ""
     primary: bool = False
+    when: Callable[[Any], bool] = lambda _: True
     template: str = "backoffice/dialog.html"
 
     def context(self, form: VerbForm, target: Any) -> dict[str, Any]:

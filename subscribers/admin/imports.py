@@ -82,6 +82,7 @@ class ImportAdmin(WorkspaceAdmin):
             sentence=_("“{}” is brought in, in the background. You can undo it later."),
             done=_("“{}” is on its way in. You may close the page."),
             primary=True,
+            when=lambda job: job.state == ImportState.CHECKED,
         ),
         Verb(
             jobs.resume,
@@ -91,6 +92,7 @@ class ImportAdmin(WorkspaceAdmin):
             sentence=_("“{}” goes on behind the last rows that came in."),
             done=_("“{}” goes on."),
             primary=True,
+            when=lambda job: job.stored,  # not what a command reads
         ),
         Verb(
             jobs.cancel,
@@ -126,12 +128,6 @@ class ImportAdmin(WorkspaceAdmin):
             path("<int:pk>/<str:kind>.csv", page(self.download), name=f"{name}_file"),
             *super().get_urls(),
         ]
-
-    def offers(self, verb: Verb, target: Import) -> bool:
-        """What was not checked does not start here, and what a command reads does not go on."""
-        if verb.name == "start" and target.state != ImportState.CHECKED:
-            return False
-        return super().offers(verb, target) and (verb.name != "resume" or target.stored)
 
     def upload(self, request: Request) -> HttpResponseBase:
         """The first step: a file or pasted rows."""

@@ -108,6 +108,10 @@ def _what_leaves(segment: Segment) -> str:
     return sentence.format(leaving=segment.leaving_count, members=segment.member_count)
 
 
+def _is_dynamic(segment: Segment) -> bool:
+    return segment.kind == SegmentKind.DYNAMIC
+
+
 @admin.register(Segment)
 class SegmentAdmin(WorkspaceAdmin):
     resource = "segments"
@@ -142,6 +146,7 @@ class SegmentAdmin(WorkspaceAdmin):
             icon="refresh",
             sentence=_("The members of “{}” are looked up now rather than when they are due."),
             done=_("“{}” is counted within a few seconds."),
+            when=_is_dynamic,
         ),
         Verb(
             services.freeze_segment,
@@ -150,6 +155,7 @@ class SegmentAdmin(WorkspaceAdmin):
             icon="ac_unit",
             sentence=_("“{}” keeps the members who they are now, for good."),
             done=_("“{}” is frozen."),
+            when=_is_dynamic,
         ),
         Verb(
             _copy,
@@ -190,12 +196,6 @@ class SegmentAdmin(WorkspaceAdmin):
             said = explain_all([rules.parse(row.rule) for row in rows], rows[0].workspace)
             for row, sentence in zip(rows, said, strict=True):
                 row.sentence = sentence
-
-    def offers(self, verb: Verb, target: Segment) -> bool:
-        is_dynamic = target.kind == SegmentKind.DYNAMIC
-        return super().offers(verb, target) and (
-            is_dynamic or verb.name not in ("freeze", "recount")
-        )
 
     def page_context(self, request: Request, target: Segment) -> dict[str, Any]:
         members = Subscriber.objects.filter(segments__segment=target).order_by("-pk")
