@@ -32,7 +32,7 @@ def raw_events(workspace: Workspace, *, since: datetime, until: datetime) -> Ite
         raise Invalid.field("until", "before_since", "It must come after “since”.")
     if until - since > LONGEST:
         raise Invalid.field("until", "too_long", f"Ask for {LONGEST.days} days at most.")
-    return tables.lines(_rows(workspace, since, until))
+    return tables.csv_of(_rows(workspace, since, until))
 
 
 def _rows(workspace: Workspace, since: datetime, until: datetime) -> Iterator[tuple[Any, ...]]:

@@ -6,7 +6,6 @@ fractions; money is in hundredths.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -25,7 +24,7 @@ from delivery.kinds import MESSAGE_UNSUBSCRIBED
 from delivery.models import Source
 from delivery.states import SourceKind
 from emailseq.lib import clock, ids
-from subscribers.cells import inert
+from subscribers.cells import csv_lines, inert
 from subscribers.kinds import (
     SUBSCRIBER_CREATED,
     SUBSCRIPTION_CONFIRMED,
@@ -49,24 +48,15 @@ class Table:
     rows: Sequence[tuple[Cell, ...]]
 
     def csv(self) -> Iterator[str]:
-        """The lines of the file; text that a spreadsheet would run is made inert."""
         places = [place for place, name in enumerate(self.columns) if name not in INTERNAL]
-        for row in [self.columns, *self.rows]:
-            yield from lines([[row[place] for place in places]])
+        return csv_of([row[place] for place in places] for row in (self.columns, *self.rows))
 
 
-class _Echo:
-    """A file that hands back what is written to it."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
-def lines(rows: Iterable[Sequence[Any]]) -> Iterator[str]:
-    """Rows as the lines of a CSV file."""
-    writer: Any = csv.writer(_Echo())
-    for row in rows:
-        yield writer.writerow([inert(cell) if isinstance(cell, str) else cell for cell in row])
+def csv_of(rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """Rows as a CSV file; text that a spreadsheet would run is made inert."""
+    return csv_lines(
+        [inert(cell) if isinstance(cell, str) else cell for cell in row] for row in rows
+    )
 
 
 _NUMBERS = ("sent", "opened", "clicked", "unsubscribed", "bounced", "complained")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from io import StringIO
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,19 +54,6 @@ def people_rows(people: QuerySet[Subscriber], *, raw: bool = False) -> Iterator[
         for _, *attributes, fields in page:
             values = [*attributes, *map(fields.get, keys)]
             yield [safe(value) if isinstance(value, str) else _text(value) for value in values]
-
-
-def csv_lines(rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """As CSV, some thousand characters at a time."""
-    text = StringIO()
-    out = csv.writer(text)
-    for row in rows:
-        out.writerow(row)
-        if text.tell() > 8192:
-            yield text.getvalue()
-            text.seek(0)
-            text.truncate()
-    yield text.getvalue()
 
 
 def suppression_rows(found: SuppressionQuerySet) -> Iterator[list[str]]:

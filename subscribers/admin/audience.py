@@ -25,7 +25,8 @@ from sequences.services import enroll, merging
 from subscribers import fields, services
 from subscribers.admin import personal, timeline
 from subscribers.admin.people_filters import InSegment, InState, OnList, WithTag
-from subscribers.exports import csv_lines, people_rows
+from subscribers.cells import csv_lines
+from subscribers.exports import people_rows
 from subscribers.models import (
     CustomField,
     Engagement,

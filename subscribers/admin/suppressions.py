@@ -19,7 +19,8 @@ from emailseq.backoffice.mixins import WorkspaceAdmin
 from emailseq.backoffice.pages import Request, require
 from emailseq.backoffice.verbs import Verb
 from subscribers import services
-from subscribers.exports import csv_lines, suppression_rows
+from subscribers.cells import csv_lines
+from subscribers.exports import suppression_rows
 from subscribers.models import Suppression
 from subscribers.states import SuppressionReason
 
