@@ -22,9 +22,10 @@ from emailseq.embedded.place import SHARED, SOCKET_LIMIT
 
 ROOT = Path(__file__).parent.parent
 LAUNCHER = """
-import json, sys
+import json, signal, sys
 from pathlib import Path
 from emailseq import embedded
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in a shell's background ignores it
 try:
     with embedded.servers(Path(sys.argv[1]), durable=sys.argv[2] == "durable") as urls:
         print(json.dumps(urls), flush=True)

@@ -12,14 +12,14 @@ from subscribers.tests.factories import SubscriberFactory
 
 pytestmark = pytest.mark.django_db
 
-# 20,000 people inside, each at the wait with a message in the outbox, and nobody due.
+# 40,000 people inside, each at the wait with a message in the outbox, and nobody due.
 CROWD = """
 WITH person AS (
     INSERT INTO subscribers_subscriber (workspace_id, uid, email, address_key, first_name,
                                         last_name, time_zone, fields, created_at, updated_at)
     SELECT workspace_id, gen_random_uuid(), n || '@example.org', n || '@example.org', '', '', '',
            '{}', now(), now()
-      FROM subscribers_subscriber, generate_series(1, 20000) AS n
+      FROM subscribers_subscriber, generate_series(1, 40000) AS n
     RETURNING id, workspace_id
 ), message AS (
     INSERT INTO delivery_outbox (workspace_id, kind, source_id, step_key, run, variant,
