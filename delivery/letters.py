@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import cache, partial
+from functools import cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -219,7 +219,8 @@ def write(
         addresses = paper.mint.addresses(
             row.id, links=len(compiled.links), trapped=paper.letterhead.one_click
         )
-    addresses = addresses._replace(links=_pages(row, addresses.links, paper.mint.base_url))
+    if compiled.leads_to_preferences:  # few do, and a signature of its own takes its time
+        addresses = _with_preferences(addresses, row, paper.mint.base_url)
     parts, sender = rendering.render(compiled, context, addresses), paper.letterhead.from_email
     bounce, leave = _ways_back(row, paper)
     data = envelope.assemble(
@@ -258,24 +259,11 @@ def _ways_back(row: Claimed, paper: Stationery) -> tuple[str, str]:
     )
 
 
-class _Pages(dict[str, str]):
-    """Our pages by name. The preferences, which few messages lead to, are made when asked for."""
-
-    __slots__ = ("_preferences",)
-
-    def __init__(self, pages: Mapping[str, str], preferences: Callable[[], str]) -> None:
-        super().__init__(pages)
-        self._preferences = preferences
-
-    def __missing__(self, name: str) -> str:
-        if name != "preferences":
-            raise KeyError(name)
-        return self._preferences()
-
-
-def _pages(row: Claimed, pages: Mapping[str, str], base_url: str) -> Mapping[str, str]:
-    reader: Any = {"subscriber_id": row.subscriber_id, "message_id": row.id, "at": row.queued_at}
-    return _Pages(pages, partial(tracking.preferences, base_url, **reader))
+def _with_preferences(addresses: Addresses, row: Claimed, base_url: str) -> Addresses:
+    url = tracking.preferences(
+        base_url, subscriber_id=row.subscriber_id, message_id=row.id, at=row.queued_at
+    )
+    return addresses._replace(links={**addresses.links, "preferences": url})
 
 
 def _unfollowed(

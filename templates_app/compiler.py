@@ -31,6 +31,7 @@ class Compiled(NamedTuple):
     text: Program[bytes]
     html: Program[bytes]
     links: tuple[str, ...]
+    leads_to_preferences: bool = False
     languages: Mapping[str, Compiled] = MappingProxyType({})
 
     def spoken_to(self, language: str) -> Compiled:
@@ -75,6 +76,7 @@ def _compiled(subject: str, html: str, text: str, *, known: tuple[str, ...]) -> 
         text=_body(plain),
         html=_body(page.source if page else ""),
         links=tuple(page.links) if page else known,
+        leads_to_preferences=any("preferences" in source for source in (subject, html, text)),
     )
 
 
