@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
+from functools import partial
 
 import pytest
 from django.contrib.auth.models import Group
@@ -14,6 +16,28 @@ from accounts.permissions import ROLES
 from delivery.services.transports import shared_transport
 from subscribers import feed
 from tests.support import horizon
+
+TEMPLATE = "EMAILSEQ_TEST_TEMPLATE"
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Migrate once for all workers, which get copies: migrations take them seconds each."""
+    if session.config.getoption("numprocesses", None):
+        with session.config.stash[blocking_manager_key].unblock():
+            database = connection.settings_dict["NAME"]
+            os.environ[TEMPLATE] = connection.creation.create_test_db(0, autoclobber=True)
+            connection.close()
+            session.config.add_cleanup(partial(_drop_template, session, database))
+
+
+def _drop_template(session: pytest.Session, database: str) -> None:
+    with session.config.stash[blocking_manager_key].unblock():
+        connection.creation.destroy_test_db(database, verbosity=0)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    connection.settings_dict["TEST"]["TEMPLATE"] = os.environ.get(TEMPLATE)
 
 
 @pytest.hookimpl(wrapper=True)
