@@ -15,7 +15,11 @@ class Subscriber(WorkspaceModel):
     prefix = "sub"
 
     workspace = models.ForeignKey(
-        Workspace, on_delete=models.PROTECT, related_name="+", db_index=False
+        Workspace,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,  # like a place's list
     )
     email = models.CharField(max_length=254)
     address_key = models.CharField(max_length=254, editable=False, db_collation="C")
