@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.models import AbstractUser, BaseUserManager, Group
 from django.db import models
 
-from accounts.models.workspace import Workspace
+from accounts.models.workspace import Workspace, WorkspaceQuerySet
 from emailseq.lib import clock, ids
 
 
@@ -44,6 +44,11 @@ class Membership(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     group = models.ForeignKey(Group, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=clock.now, editable=False)
+    # Which mails a person wants: when something needs attention, and what a week came to.
+    alerts = models.BooleanField(default=True, db_default=True)
+    weekly = models.BooleanField(default=True, db_default=True)
+
+    objects = WorkspaceQuerySet.as_manager()
 
     class Meta:
         constraints = [

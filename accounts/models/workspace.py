@@ -8,6 +8,21 @@ from emailseq.lib import clock, ids, localtime
 from emailseq.lib.localtime import Window
 
 
+HOUSE = "~house"  # no slug that anybody can give
+
+
+class WorkspaceManager(models.Manager["Workspace"]):
+    """Knows everybody's workspaces; the house is nobody's."""
+
+    def get_queryset(self) -> models.QuerySet[Workspace]:
+        return super().get_queryset().exclude(slug=HOUSE)
+
+    def house(self) -> Workspace:
+        """Where the mail to those who work here is kept: nobody is a member, so nobody sees it, and
+        it makes no teammate anybody's subscriber."""
+        return self.model._base_manager.get_or_create(slug=HOUSE, defaults={"name": "emailseq"})[0]
+
+
 class Workspace(models.Model):
     """One tenant: its people, content, domains and numbers."""
 
@@ -22,7 +37,12 @@ class Workspace(models.Model):
     cap_per_week = models.PositiveSmallIntegerField(null=True, blank=True)
     # A campaign to more people than this needs a second person; None: none does.
     approval_above = models.PositiveIntegerField(null=True, blank=True)
+    # Who works here signs in with a second factor, or by a provider that asks for one.
+    second_factor = models.BooleanField(default=False, db_default=False)
+    summarized_on = models.DateField(null=True, blank=True)  # the day of the last weekly mail
     created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    objects = WorkspaceManager()
 
     def __str__(self) -> str:
         return self.name
