@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from difflib import unified_diff
-from typing import Any
+from difflib import SequenceMatcher, unified_diff
+from itertools import zip_longest
+from typing import Any, NamedTuple
 
 _MOST = 2_000  # lines
 
@@ -18,6 +19,34 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
         if old != new:
             found[part] = list(_changed(old, new))[:_MOST]
     return found
+
+
+class Row(NamedTuple):
+    """A line as it was and as it is; None where there is none. `how` is same, changed or gap."""
+
+    before: str | None
+    after: str | None
+    how: str
+
+
+def side_by_side(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Row]]:
+    """The same beside each other, with the lines around what differs."""
+    found = {}
+    for part in sorted({**before, **after}):
+        old, new = _lines(before.get(part)), _lines(after.get(part))
+        if old != new:
+            found[part] = list(_rows(old, new))[:_MOST]
+    return found
+
+
+def _rows(old: list[str], new: list[str]) -> Iterator[Row]:
+    for number, group in enumerate(SequenceMatcher(None, old, new, False).get_grouped_opcodes(2)):
+        if number:
+            yield Row(None, None, "gap")
+        for kind, start, end, begin, stop in group:
+            how = "same" if kind == "equal" else "changed"
+            for was, now in zip_longest(old[start:end], new[begin:stop]):
+                yield Row(was, now, how)
 
 
 def _changed(old: list[str], new: list[str]) -> Iterator[str]:

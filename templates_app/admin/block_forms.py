@@ -104,7 +104,7 @@ class BlockForm(VerbForm):
         members = members_of(self.block["kind"], is_small=self.is_small)
         members["if"] = members.pop("if")  # comes last
         fields = {
-            name: _field(name, member)
+            name: field_of(name, member)
             for name, member in members.items()
             if name not in ("id", "kind")
         }
@@ -117,13 +117,13 @@ class BlockForm(VerbForm):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.initial = {name: _shown(name, self.block) for name in self.fields}
+        self.initial = {name: shown(name, self.block) for name in self.fields}
 
     def members(self) -> dict[str, Any]:
         """What the block is to say; what says the default, or nothing, is left out."""
         declared = members_of(self.block["kind"], is_small=self.is_small)
         return {
-            name: _read(declared[name], given)
+            name: read(declared[name], given)
             for name, given in self.cleaned_data.items()
             if name in declared
         }
@@ -144,7 +144,8 @@ def summary(block: Block) -> str:
     return ", ".join(link["label"] for link in block.get("links", ()))[:70]
 
 
-def _field(name: str, member: Field) -> forms.Field:
+def field_of(name: str, member: Field) -> forms.Field:
+    """The field of a form for one member of a block."""
     label = _LABELS.get(name, name)
     shared: dict[str, Any] = {"label": label, "required": False, "help_text": _HELP.get(name, "")}
     if isinstance(member, Choice):
@@ -167,14 +168,16 @@ def _field(name: str, member: Field) -> forms.Field:
     return forms.CharField(**shared)
 
 
-def _shown(name: str, block: Block) -> Any:
+def shown(name: str, block: Block) -> Any:
+    """What stands in that field."""
     given = block.get(name) if name in ("if", "tone") else value(block, name)
     if name == "links":
         return "\n".join(f"{link['label']} | {link['href']}" for link in block["links"])
     return "\n".join(given) if name == "items" and isinstance(given, list) else given
 
 
-def _read(member: Field, given: Any) -> Any:
+def read(member: Field, given: Any) -> Any:
+    """The member as the block keeps it; None for what is left out."""
     if isinstance(member, Some):
         lines = [line.strip() for line in str(given).splitlines() if line.strip()]
         if member.each:

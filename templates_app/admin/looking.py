@@ -33,6 +33,7 @@ def page(request: Request, template: Template) -> HttpResponse:
         "templates_app/look.html",
         title=str(template),
         draft=template,
+        tab="look",
         person=person,
         may_see_people=may_see_people,
         is_missing=bool(request.GET.get("email")) and person is None,

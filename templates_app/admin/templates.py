@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -20,7 +21,7 @@ from emailseq.backoffice.verbs import archive, edit, publish
 from emailseq.lib.errors import Invalid
 from subscribers.models import Subscriber
 from templates_app import rendering, services
-from templates_app.admin import blocks, brand, looking, starting
+from templates_app.admin import blocks, brand, history, languages, looking, starting
 from templates_app.compiler import compile_template
 from templates_app.liquid import TemplateError
 from templates_app.models import Template
@@ -99,31 +100,40 @@ class TemplateAdmin(WorkspaceAdmin):
     )
 
     def get_urls(self) -> list[URLPattern]:
-        preview = self.admin_site.admin_view(self.preview)
-        name = "templates_app_template"
-        return [
-            path("<int:object_id>/preview/", preview, name=f"{name}_preview"),
-            path(
-                "<int:object_id>/blocks/",
-                self.admin_site.admin_view(self.blocks),
-                name=f"{name}_blocks",
+        views: dict[str, tuple[str, Any]] = {
+            "preview": ("<int:object_id>/preview/", self.preview),
+            "blocks": ("<int:object_id>/blocks/", self.blocks),
+            "look": ("<int:object_id>/look/", self.of(looking.page)),
+            "look_frame": ("<int:object_id>/look/frame/", self.of(looking.frame)),
+            "languages": ("<int:object_id>/languages/", self.of(languages.page)),
+            "language": (
+                "<int:object_id>/languages/<str:language>/",
+                self.of(languages.language_page),
             ),
-            path(
-                "<int:object_id>/look/", self.admin_site.admin_view(self.look), name=f"{name}_look"
+            "versions": ("<int:object_id>/versions/", self.of(history.page)),
+            "version": ("<int:object_id>/versions/<int:number>/", self.of(history.version_page)),
+            "version_frame": (
+                "<int:object_id>/versions/<int:number>/frame/",
+                self.of(history.frame),
             ),
-            path(
-                "<int:object_id>/look/frame/",
-                self.admin_site.admin_view(self.look_frame),
-                name=f"{name}_look_frame",
-            ),
-            path("starters/", self.admin_site.admin_view(starting.gallery), name=f"{name}_gallery"),
-            path(
-                "starters/<slug:starter>/",
-                self.admin_site.admin_view(starting.preview),
-                name=f"{name}_starter",
-            ),
-            *super().get_urls(),
+            "used": ("<int:object_id>/used/", self.of(history.used_page)),
+            "gallery": ("starters/", starting.gallery),
+            "starter": ("starters/<slug:starter>/", starting.preview),
+        }
+        own = [
+            path(route, self.admin_site.admin_view(view), name=f"templates_app_template_{name}")
+            for name, (route, view) in views.items()
         ]
+        return [*own, *super().get_urls()]
+
+    def of(self, page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        """A page of one template as a view; Http404 for somebody else's."""
+
+        def view(request: Request, object_id: int, **rest: Any) -> HttpResponse:
+            require(request, "templates:read")
+            return page(request, self.get_object(request, str(object_id)), **rest)
+
+        return view
 
     def get_queryset(self, request: Request) -> Any:
         own = super().get_queryset(request).defer("html", "text")
@@ -158,16 +168,6 @@ class TemplateAdmin(WorkspaceAdmin):
         if not (self.is_open(template) and template.mode == ContentMode.BLOCKS):
             raise Http404
         return blocks.answer(request, template)
-
-    def look(self, request: Request, object_id: int) -> HttpResponse:
-        """The draft as people get it, and what the checks say."""
-        require(request, "templates:read")
-        return looking.page(request, self.get_object(request, str(object_id)))
-
-    def look_frame(self, request: Request, object_id: int) -> HttpResponse:
-        """The message of that page."""
-        require(request, "templates:read")
-        return looking.frame(request, self.get_object(request, str(object_id)))
 
     def preview(self, request: Request, object_id: int) -> HttpResponse:
         """The draft as a sample person would get it, for a sandboxed frame."""

@@ -16,7 +16,7 @@ from emailseq.lib.api.fields import Strict
 from templates_app.differences import differences
 from templates_app.models import Template, TemplateVersion
 from templates_app.services import restore
-from templates_app.services.languages import KEPT, frozen
+from templates_app.services.versions import said
 
 
 class TemplateVersionLine(serializers.ModelSerializer[TemplateVersion]):
@@ -94,17 +94,5 @@ class TemplateVersions(Resource):
         other: Any = version.template
         if number := query.validated_data.get("to"):
             other = get_object_or_404(self.get_queryset(), number=number)
-        changed = differences(_said(version), _said(other))
+        changed = differences(said(version), said(other))
         return Response(self.get_serializer({"changed": changed}).data)
-
-
-def _said(row: Template | TemplateVersion) -> dict[str, Any]:
-    """What somebody wrote: not the HTML that is made of it."""
-    parts = {name: getattr(row, name) for name in KEPT}
-    if row.mode != "html":
-        del parts["html"]
-    if isinstance(row, TemplateVersion):
-        others = row.translations
-    else:
-        others = frozen({each.language: each for each in row.translations.all()})
-    return parts | {f"translations/{language}": said for language, said in others.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
@@ -180,18 +181,12 @@ def check(template: Template, *, ways: Collection[str] = WAYS) -> Compiled:
 
     A fault of a translation names its language in front.
     """
-    _check(template)
-    _check_ways_of(template, ways)
-    spoken = languages.drafts_of(template)
-    for language, own in spoken.items():
-        try:
-            _check(own)
-            _check_ways_of(own, ways)
-        except Invalid as error:
-            at = f"/translations/{language}"
-            raise Invalid(
-                [Problem(at + each.pointer, each.code, each.detail) for each in error.errors]
-            ) from None
+    problems = _faults_of(template, ways)
+    for language, own in languages.drafts_of(template).items():
+        at = f"/translations/{language}"
+        problems += [replace(each, pointer=at + each.pointer) for each in _faults_of(own, ways)]
+    if problems:
+        raise Invalid(problems)
     try:
         return compiled(template)
     except TemplateError as error:  # all languages together have too many links
@@ -260,6 +255,15 @@ def _check_ways_of(template: Template, ways: Collection[str]) -> None:
 
 def _wayless(content: Template | TemplateVersion, ways: Collection[str]) -> Iterator[Problem]:
     code, why = _MISSING[next(iter(ways))]
+def _faults_of(draft: Template, ways: Collection[str]) -> list[Problem]:
+    try:
+        _check(draft)
+        _check_ways_of(draft, ways)
+    except Invalid as error:
+        return list(error.errors)
+    return []
+
+
     for part, source in _bodies(content).items():
         if not _our_links(source).intersection(ways):
             yield Problem(f"/{part}", code, why.format(part))

@@ -15,7 +15,12 @@ from templates_app.models import Template, Translation
 from templates_app.services import drafts, languages
 
 MOST = 20
-_TAG = re.compile(r"[a-z]{2,3}(?:-[A-Z]{2})?")
+_TAG = re.compile(r"[a-z]{2,3}(?:-[A-Z]{2})?", re.ASCII)
+
+
+def is_language(tag: str) -> bool:
+    """Whether it is written like `en` or `pt-BR`."""
+    return bool(_TAG.fullmatch(tag))
 
 
 @transaction.atomic
@@ -35,7 +40,7 @@ def put_translation(
     Raises Invalid for a language or content that is none, and Stale.
     """
     drafts.lock(template, expected_revision)
-    if not _TAG.fullmatch(language):
+    if not is_language(language):
         detail = "A language is written like en or pt-BR."
         raise Invalid.field("language", "invalid", detail)
     others = template.translations.exclude(language=language)

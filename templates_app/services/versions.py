@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import transaction
 
 from accounts import audit
 from accounts.audit import Actor
-from templates_app.models import TemplateVersion, Translation
+from templates_app.models import Template, TemplateVersion, Translation
 from templates_app.services import drafts, languages
+from templates_app.states import ContentMode
 
 
 @transaction.atomic
@@ -32,3 +35,15 @@ def restore(version: TemplateVersion, *, by: Actor, expected_revision: int | Non
     changes = {"version": version.number}
     audit.record(template.workspace_id, "template.restored", by=by, on=template, changes=changes)
     return True
+
+
+def said(row: Template | TemplateVersion) -> dict[str, Any]:
+    """What somebody wrote, in all languages, to be compared: not the HTML that is made of it."""
+    parts = {name: getattr(row, name) for name in languages.KEPT}
+    if row.mode != ContentMode.HTML:
+        del parts["html"]
+    if isinstance(row, TemplateVersion):
+        others = row.translations
+    else:
+        others = languages.frozen({each.language: each for each in row.translations.all()})
+    return parts | {f"translations/{language}": words for language, words in others.items()}

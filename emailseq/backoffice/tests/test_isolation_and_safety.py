@@ -20,6 +20,7 @@ from emailseq.backoffice.navigation import SECTIONS
 from emailseq.backoffice.tests.world import list_actions, list_of, make_world, page_of, urls_of
 from sequences.models import Sequence
 from subscribers.models import Subscriber
+from templates_app.models import Template
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +42,10 @@ def every_page(world):
         yield page_of(target)
     for page in ("simulate", "forecast", "why"):
         yield page_of(world[Sequence], page)
+    for page in ("look", "languages", "versions", "used"):
+        yield page_of(world[Template], page)
+    yield reverse("admin:templates_app_template_language", args=[world[Template].pk, "de"])
+    yield reverse("admin:templates_app_template_version", args=[world[Template].pk, 1])
     yield reverse("admin:sequences_enrollment_ahead", args=[world[Subscriber].pk])
     yield f"{page_of(world[Sequence], 'simulate')}?first_name=Ada"
     yield f"{page_of(world[Sequence], 'why')}?person={world[Subscriber].public_id}"
