@@ -6,6 +6,7 @@ Asked of people and programs that send or schedule; what was scheduled then star
 from __future__ import annotations
 
 from hashlib import sha256
+from statistics import median
 
 from django.db import transaction
 
@@ -41,6 +42,16 @@ def largest_before(campaign: Campaign) -> int | None:
     return before.order_by("-recipient_count").values_list("recipient_count", flat=True).first()
 
 
+def usual(campaign: Campaign) -> tuple[int, int] | None:
+    """To how many people a campaign of the workspace goes usually, the middle of the last 20, and
+    at most; None: it is the first."""
+    before = (
+        Campaign.objects.of(campaign.workspace).exclude(started_at=None).exclude(pk=campaign.pk)
+    )
+    sizes = list(before.order_by("-started_at").values_list("recipient_count", flat=True)[:20])
+    return (round(median(sizes)), largest_before(campaign) or 0) if sizes else None
+
+
 def is_unusual(campaign: Campaign, people: int) -> bool:
     """Whether so many people are much more than any campaign before went to."""
     largest = largest_before(campaign)
@@ -51,6 +62,15 @@ def needs_second(campaign: Campaign, people: int) -> bool:
     """Whether so many people take a second person in this workspace."""
     limit = campaign.workspace.approval_above
     return limit is not None and people > limit
+
+
+def holds(campaign: Campaign, *, people: int, by: Actor) -> bool:
+    """Whether somebody else has approved what it is now, for no fewer people."""
+    approval = Approval.objects.exclude(given_at=None).filter(campaign=campaign).first()
+    if approval is None or approval.of != _content_of(campaign):
+        return False
+    is_own = by.kind == "user" and by.id == approval.given_by_id
+    return not is_own and people <= approval.people * SLACK
 
 
 def check(campaign: Campaign, *, by: Actor, expected: int | None) -> None:
@@ -67,7 +87,7 @@ def check(campaign: Campaign, *, by: Actor, expected: int | None) -> None:
             f" {largest_before(campaign)}. Say that so many are meant."
         )
         raise ConfirmationNeeded(said, recipients=people)
-    if needs_second(campaign, people) and not _holds(campaign, people=people, by=by):
+    if needs_second(campaign, people) and not holds(campaign, people=people, by=by):
         limit = campaign.workspace.approval_above
         said = f"It goes to {people} people; above {limit} somebody else has to approve it."
         raise ApprovalNeeded(said, recipients=people, limit=limit)
@@ -114,15 +134,6 @@ def standing(campaign: Campaign) -> str:
     if approval.given_at and approval.of == _content_of(campaign):
         return "approved"
     return "outdated" if approval.given_at else "asked"
-
-
-def _holds(campaign: Campaign, *, people: int, by: Actor) -> bool:
-    """Whether somebody else has approved what it is now, for no fewer people."""
-    approval = Approval.objects.exclude(given_at=None).filter(campaign=campaign).first()
-    if approval is None or approval.of != _content_of(campaign):
-        return False
-    is_own = by.kind == "user" and by.id == approval.given_by_id
-    return not is_own and people <= approval.people * SLACK
 
 
 def _check_draft(campaign: Campaign, verb: str) -> None:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from django.db import transaction
 
 from accounts.audit import SYSTEM
-from campaigns import audience, services
-from campaigns.models import Campaign
+from campaigns import audience, services, variants
+from campaigns.models import Campaign, Trial
 from campaigns.states import CAMPAIGN_MOVES
 from delivery import rehearsal
 from delivery.models import SendingDomain
@@ -43,6 +43,7 @@ def warnings(campaign: Campaign) -> list[Problem]:
     count = audience.count(campaign).recipients
     return [
         *_unusual(campaign, count),
+        *_small_sample(campaign, count),
         *_unsigned(campaign),
         *_content(campaign, count),
     ]
@@ -66,6 +67,21 @@ def _unusual(campaign: Campaign, people: int) -> Iterator[Problem]:
     if largest and people > UNUSUAL * largest:
         detail = f"It goes to {people} people; the largest campaign so far went to {largest}."
         yield Problem("/list", "larger_than_usual", detail)
+
+
+def _small_sample(campaign: Campaign, people: int) -> Iterator[Problem]:
+    """A test that asks for more messages of each variant than its sample has."""
+    trial = Trial.objects.filter(campaign=campaign).first()
+    if trial is None:
+        return
+    several = len(variants.keys_of(campaign))
+    each = people * trial.sample_percent // 100 // several
+    if each < trial.minimum:
+        detail = (
+            f"{trial.sample_percent} % of {people} people are about {each} for each of {several}"
+            f" variants: none can win before {trial.minimum} of each were sent. Try them on more."
+        )
+        yield Problem("/trial/sample_percent", "sample_too_small", detail)
 
 
 def _unsigned(campaign: Campaign) -> Iterator[Problem]:

@@ -165,12 +165,9 @@ def freeze(campaign: Campaign, version: TemplateVersion, *, by: Actor) -> None:
 
 
 def _frozen(variant: Variant, version: TemplateVersion, *, by: Actor) -> TemplateVersion:
-    template = variant.template or version.template
     if variant.template:
-        version = templates.publish(template, by=by, ways=[templates.WAY_OUT])
-    if not variant.subject:
-        return version
-    return templates.freeze(template, subject=variant.subject, html=version.html, text=version.text)
+        version = templates.publish(variant.template, by=by, ways=[templates.WAY_OUT])
+    return templates.freeze(version, subject=variant.subject) if variant.subject else version
 
 
 def _problems_of_terms(terms: Terms) -> list[Problem]:

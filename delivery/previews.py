@@ -32,9 +32,12 @@ class Shown(NamedTuple):
     size: int
 
 
-def somebody(workspace: Workspace, who: str) -> Subscriber | None:
-    """Anybody (`random`), or whoever has the fewest merge fields (`emptiest`), if there are any."""
-    people = Subscriber.objects.of(workspace).filter(archived_at=None)
+def everybody(workspace: Workspace) -> QuerySet[Subscriber]:
+    return Subscriber.objects.of(workspace).filter(archived_at=None)
+
+
+def somebody(people: QuerySet[Subscriber], who: str) -> Subscriber | None:
+    """Any of them (`random`), or whoever has the fewest merge fields (`emptiest`)."""
     if who == EMPTIEST:
         return _emptiest(people)
     newest, oldest = people.order_by("-pk").first(), people.order_by("pk").first()

@@ -18,21 +18,19 @@ from campaigns import (
     copies,
     judging,
     recurring,
+    review,
     services,
     showing,
     variants,
 )
-from campaigns.admin import words
+from campaigns.admin import reviewing, words
 from campaigns.admin.forms import (
     CampaignForm,
     ChooseForm,
     RemoveTrialForm,
     RepeatForm,
     ResendForm,
-    ScheduleForm,
-    SendForm,
     TrialForm,
-    people_of,
 )
 from campaigns.models import Campaign
 from campaigns.progress import progress, progress_by_campaign, speed
@@ -61,22 +59,6 @@ class Archived(admin.SimpleListFilter):
         return queryset.filter(archived_at__isnull=self.value() != "yes")
 
 
-def _approved(campaign: Campaign) -> str:
-    said = _("Says yes to “%(name)s” as it is, to %(count)d people. Somebody else then sends it.")
-    return said % {"name": campaign, "count": people_of(campaign)}
-
-
-def _what_is_sent(campaign: Campaign) -> str:
-    facts = {
-        "count": audience.count(campaign).recipients,
-        "template": campaign.template,
-        "list": campaign.list,
-        "sender": campaign.sender,
-    }
-    said = _("Sends “%(template)s” from %(sender)s to %(count)d people on “%(list)s”.") % facts
-    return " ".join([said, *(warning.detail for warning in checklist.warnings(campaign))])
-
-
 def _in(*states: str) -> Callable[[Campaign], bool]:
     return lambda campaign: campaign.state in states
 
@@ -90,12 +72,6 @@ def _awaits_a_winner(campaign: Campaign) -> bool:
     if trial is None or trial.winner or trial.queued_at is None or trial.sample_percent == 100:
         return False
     return campaign.state in (CampaignState.SENDING, CampaignState.PAUSED)
-
-
-def _needs_second(campaign: Campaign) -> bool:
-    limit = campaign.workspace.approval_above
-    is_draft = campaign.state == CampaignState.DRAFT
-    return is_draft and limit is not None and people_of(campaign) > limit
 
 
 def _may_be_shown(campaign: Campaign) -> bool:
@@ -113,6 +89,16 @@ def _audience(campaign: Campaign) -> dict[str, Any]:
     return {
         "recipients": counted.recipients,
         "left_out": [(reason, number) for reason, number in left_out if number],
+    }
+
+
+def _progress(campaign: Campaign) -> dict[str, Any]:
+    """What is read again and again while it is sent."""
+    return {
+        "campaign": campaign,
+        "numbers": numbers(SourceKind.CAMPAIGN, campaign.pk),
+        "progress": progress(campaign),
+        "speed": speed(campaign) if campaign.state == CampaignState.SENDING else None,
     }
 
 
@@ -137,27 +123,15 @@ class CampaignAdmin(WorkspaceAdmin):
     list_verbs = (create(services.create_campaign, label=_("New campaign"), form=CampaignForm),)
     page_verbs = (
         Verb(
-            services.send,
-            name="send",
-            label=_("Send now"),
-            right="campaigns:send",
+            review.go,
+            name="review",
+            label=_("Review & send"),
             icon="send",
-            form=SendForm,
-            sentence=_what_is_sent,
-            done=_("“{}” is on its way."),
             primary=True,
+            when=_in(CampaignState.DRAFT, CampaignState.SCHEDULED),
+            page=reviewing.page,
         ),
         resume(services.resume, right="delivery:pause"),
-        Verb(
-            services.schedule,
-            name="schedule",
-            label=_("Schedule"),
-            right="campaigns:send",
-            icon="schedule",
-            form=ScheduleForm,
-            sentence=_what_is_sent,
-            done=_("“{}” is scheduled."),
-        ),
         Verb(
             services.unschedule,
             name="unschedule",
@@ -188,25 +162,6 @@ class CampaignAdmin(WorkspaceAdmin):
             sentence=_("Makes a draft to those who have got it and paid it no attention."),
             done=_("“{}” is a draft: give it another subject, and send it."),
             when=_in(CampaignState.SENT),
-        ),
-        Verb(
-            approvals.request_approval,
-            name="request_approval",
-            label=_("Request approval"),
-            icon="how_to_reg",
-            sentence=_("Somebody else who may send campaigns is asked to look at it."),
-            done=_("A second person is asked to approve it."),
-            when=_needs_second,
-        ),
-        Verb(
-            approvals.approve,
-            name="approve",
-            label=_("Approve"),
-            right="campaigns:send",
-            icon="verified",
-            sentence=_approved,
-            done=_("It is approved; somebody else may send it now."),
-            when=_needs_second,
         ),
         Verb(
             copies.duplicate,
@@ -330,15 +285,12 @@ class CampaignAdmin(WorkspaceAdmin):
     def page_context(self, request: Request, target: Campaign) -> dict[str, Any]:
         prefetch_related_objects([target], *services.NARROWING)
         return {
-            "campaign": target,
+            **(_progress(target) if target.started_at else {"campaign": target}),
             "trial": words.trial_table(target),
-            "speed": speed(target) if target.state == CampaignState.SENDING else None,
             "recurrence": getattr(target, "recurrence", None),
             "web_url": showing.url(target),
             "approval": getattr(target, "approval", None),
             "approved": approvals.standing(target),
-            "numbers": numbers(SourceKind.CAMPAIGN, target.pk),
-            "progress": progress(target),
             "audience": _audience(target) if not target.started_at else None,
             "without": [
                 *target.excluded_lists.all(),
@@ -352,13 +304,23 @@ class CampaignAdmin(WorkspaceAdmin):
         """What stands in the way of a campaign; its page asks for it, since it takes a while."""
         require(request, "campaigns:read")
         campaign = self.get_object(request, str(object_id))
-        context = {"checks": checklist.check(campaign), "span": words.local_span(campaign)}
+        checks, seen = checklist.check(campaign), request.GET.getlist("seen")
+        keys = [(each, review.key_of(each)) for each in checks.warnings]
+        context = {
+            "checks": checks,
+            "warnings": [(each, key, key in seen) for each, key in keys],
+            "span": words.local_span(campaign),
+            "tick": "tick" in request.GET,
+        }
         return render(request, "campaigns/checks.html", context)
 
     def progress_fragment(self, request: Request, object_id: int) -> HttpResponse:
-        """How far a campaign is, for its page to ask every other second."""
+        """How far a campaign is, for its page to ask every other second; the page is read anew
+        once something else may be done with it."""
         require(request, "campaigns:read")
         campaign = self.get_object(request, str(object_id))
-        status = 200 if campaign.state == CampaignState.SENDING else STOP_POLLING
-        context = self.page_context(request, campaign)
-        return render(request, "campaigns/progress.html", context, status=status)
+        answer = render(request, "campaigns/progress.html", _progress(campaign))
+        if campaign.state != CampaignState.SENDING:
+            answer.status_code = STOP_POLLING
+            answer.headers["HX-Refresh"] = "true"
+        return answer

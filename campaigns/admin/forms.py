@@ -6,24 +6,17 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from campaigns import audience, services, variants
+from campaigns import services, variants
 from campaigns.models import Campaign, Trial
 from campaigns.states import CampaignState, Every, Ignored, Metric, Otherwise
 from campaigns.variants import TERMS, Other
 from delivery.models import SenderIdentity
 from emailseq.backoffice.forms import VerbForm
-from emailseq.lib import localtime
 from emailseq.lib.errors import AppError, Invalid, Problem
 from subscribers.models import List, Segment
 from templates_app.models import Template
 
-MANY = 1000  # people: who sends to more types how many they are
 LETTERS = ("b", "c", "d")  # the variants that the form has room for
-
-
-def people_of(campaign: Any) -> int:
-    """How many would get it now."""
-    return audience.count(campaign).recipients
 
 
 class CampaignForm(VerbForm):
@@ -63,25 +56,6 @@ class CampaignForm(VerbForm):
         return super().values_of(target) | several
 
 
-class SendForm(VerbForm):
-    """Who sends to many types how many they are: what has left cannot be called back."""
-
-    def extra_fields(self) -> dict[str, forms.Field]:
-        people = people_of(self.target)
-        if people <= MANY:
-            return {}
-        label = _("Type how many people it goes to")
-        return {"expected_recipients": forms.IntegerField(label=label)}
-
-    def clean_expected_recipients(self) -> int:
-        typed: int = self.cleaned_data["expected_recipients"]
-        if typed != people_of(self.target):
-            raise forms.ValidationError(
-                _("It goes to %d people.") % people_of(self.target), code="other"
-            )
-        return typed
-
-
 class ResendForm(VerbForm):
     to = forms.ChoiceField(choices=Ignored.choices, label=_("To"))
 
@@ -102,37 +76,6 @@ class RepeatForm(VerbForm):
     def arguments(self) -> dict[str, Any]:
         given = super().arguments()
         return {**given, "on": 1 if given["every"] == Every.DAY else given["on"]}
-
-
-class ScheduleForm(SendForm):
-    day = forms.DateField(widget=forms.DateInput({"type": "date"}))
-    time = forms.TimeField(
-        widget=forms.TimeInput({"type": "time"}), help_text=_("On the clock of the workspace.")
-    )
-    local_time = forms.BooleanField(
-        required=False, label=_("At this time on everybody's own clock")
-    )
-    best_time = forms.BooleanField(
-        required=False,
-        label=_("In the day from then on, each at the hour at which they read"),
-    )
-    spread_minutes = forms.IntegerField(
-        min_value=0,
-        max_value=1440,
-        required=False,
-        label=_("Spread over so many minutes"),
-    )
-
-    def arguments(self) -> dict[str, Any]:
-        given = super().arguments()
-        zone, _known = localtime.zone_or(self.request.workspace.time_zone, localtime.UTC_ZONE)
-        at = localtime.at(given.pop("day"), given.pop("time"), zone)
-        return {**given, "at": at, "spread_minutes": given["spread_minutes"] or 0}
-
-    def refuse(self, error: AppError) -> None:
-        if isinstance(error, Invalid):
-            error = Invalid([Problem("/day", one.code, one.detail) for one in error.errors])
-        super().refuse(error)
 
 
 class TrialForm(VerbForm):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from django.db.models import Count
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
@@ -27,6 +30,17 @@ class VariantRow:
     value: str
     between: str
     won: bool
+
+
+@dataclass(frozen=True)
+class ZoneRow:
+    """When the people of one time zone get it: on their clock, the workspace's, and in UTC."""
+
+    zone: str
+    local: str
+    here: str
+    utc: str
+    people: int
 
 
 def trial_table(campaign: Campaign) -> dict[str, Any] | None:
@@ -56,23 +70,39 @@ def trial_table(campaign: Campaign) -> dict[str, Any] | None:
     return {"sentence": f"{told} {standing}", "metric": trial.get_metric_display(), "rows": rows}
 
 
-def local_span(campaign: Campaign) -> tuple[tuple[str, str], tuple[str, str]] | None:
-    """When the first and the last get it, and in which zone these are; None: all at once."""
-    at = campaign.scheduled_at
-    if at is None or not campaign.local_time:
-        return None
+def zones(campaign: Campaign, at: datetime) -> list[ZoneRow]:
+    """When people get what is sent on everybody's own clock, by their time zone, first to last."""
     own, _known = localtime.zone_or(campaign.workspace.time_zone, localtime.UTC_ZONE)
-    zones = audience.places(campaign).order_by().values_list("subscriber__time_zone").distinct()
-    times = []
-    for (name,) in zones:
-        theirs, known = localtime.zone_or(name, own)
-        when = timing.leaves_at(at, zone=own, theirs=theirs, spread=timedelta(), person=0)
-        times.append((when, name if known and name else str(own)))
-    if not times:
+    people = Counter[ZoneInfo]()
+    by_name = audience.places(campaign).order_by().values_list("subscriber__time_zone")
+    for name, count in by_name.annotate(Count("id")):
+        people[localtime.zone_or(name, own)[0]] += count
+    found = [
+        (timing.leaves_at(at, zone=own, theirs=zone, spread=timedelta(), person=0), zone, count)
+        for zone, count in people.items()
+    ]
+    return [
+        ZoneRow(
+            str(zone),
+            local=_shown(when, zone),
+            here=_shown(when, own),
+            utc=_shown(when, localtime.UTC_ZONE),
+            people=count,
+        )
+        for when, zone, count in sorted(found, key=lambda row: (row[0], str(row[1])))
+    ]
+
+
+def local_span(campaign: Campaign) -> tuple[ZoneRow, ZoneRow] | None:
+    """Where the first and the last get it, and when; None: all at once."""
+    if campaign.scheduled_at is None or not campaign.local_time:
         return None
-    (first, east), (last, west) = min(times), max(times)
-    shown = [date_format(when.astimezone(own), "D j M, H:i") for when in (first, last)]
-    return (shown[0], east), (shown[1], west)
+    rows = zones(campaign, campaign.scheduled_at)
+    return (rows[0], rows[-1]) if rows else None
+
+
+def _shown(when: datetime, zone: ZoneInfo) -> str:
+    return date_format(when.astimezone(zone), "D j M, H:i")
 
 
 def _value(metric: str, interval: Interval | None, tally: Amounts) -> str:

@@ -12,11 +12,19 @@ from accounts.api.resources import Resource, Verb, reads
 from accounts.authentication import ApiRequest, require
 from analytics.api import FinerNumbersSerializer, NumbersSerializer, finer
 from analytics.numbers import numbers
-from campaigns import approvals, audience, checklist, copies, recurring, services, showing
+from campaigns import (
+    approvals,
+    audience,
+    checklist,
+    copies,
+    recurring,
+    services,
+    showing,
+    why,
+)
 from campaigns.models import Campaign
 from campaigns.progress import progress
 from campaigns.states import CampaignState, Every, Ignored
-from delivery import explain
 from delivery.api.explanations import Explained
 from delivery.models import SenderIdentity
 from delivery.states import SourceKind
@@ -258,7 +266,5 @@ class CampaignExplanations(Explained):
         """Every gate between a person and a campaign, and its answer as of now."""
         person, campaign = self.person(), self.get_object()
         require(request, "campaigns:read")
-        kind = SourceKind.CAMPAIGN
-        gates = explain.gates(person, kind, campaign.pk, consent_list=campaign.list)
-        gates.append(audience.gate(campaign, person))
-        return self.explained(person, gates, kind, campaign.pk)
+        gates = why.gates(person, campaign)
+        return self.explained(person, gates, SourceKind.CAMPAIGN, campaign.pk)

@@ -6,7 +6,8 @@ from django.urls import reverse
 from accounts.tests.backoffice import act, is_done, sign_in
 from campaigns import engine
 from campaigns.models import Campaign
-from campaigns.tests.factories import CampaignFactory, queued
+from campaigns.tests.factories import CampaignFactory
+from campaigns.tests.pages import press
 from subscribers.tests.factories import ListFactory, make_audience
 
 pytestmark = pytest.mark.django_db
@@ -39,44 +40,17 @@ def test_a_draft_is_made_and_changed():
     assert (campaign.name, campaign.state, campaign.list) == ("Advent", "draft", other.list)
 
 
-def test_the_dialog_says_to_how_many_before_it_sends():
-    client = sign_in()
-    campaign = make_campaign(client.workspace, 3)
-
-    shown = client.get(url("send", campaign)).content.decode()
-
-    assert "to 3 people on “Newsletter”." in shown
-    campaign.refresh_from_db()
-    assert campaign.state == "draft"
-    assert is_done(act(client, url("send", campaign)))
-    campaign.refresh_from_db()
-    assert campaign.state == "sending"
-    engine.fill()
-    assert len(queued(campaign)) == 3
-
-
-def test_a_campaign_to_nobody_says_so():
-    client = sign_in()
-    campaign = make_campaign(client.workspace)
-
-    answer = act(client, url("send", campaign))
-
-    assert "Nobody on “Newsletter” can be mailed" in answer.content.decode()
-    campaign.refresh_from_db()
-    assert campaign.state == "draft"
-
-
 def test_its_page_offers_what_its_state_allows():
     client = sign_in()
     campaign = make_campaign(client.workspace, 1)
 
     def offered() -> list[str]:
         page = client.get(url("change", campaign)).content.decode()
-        verbs = ("send", "schedule", "unschedule", "update", "pause", "resume", "cancel")
+        verbs = ("review", "unschedule", "update", "pause", "resume", "cancel")
         return [verb for verb in verbs if f'href="{url(verb, campaign)}"' in page]
 
-    assert offered() == ["send", "schedule", "update"]
-    act(client, url("send", campaign))
+    assert offered() == ["review", "update"]
+    press(client, campaign)
     assert offered() == ["pause", "cancel"]
     act(client, url("pause", campaign))
     assert offered() == ["resume", "cancel"]
@@ -91,7 +65,7 @@ def test_its_page_offers_what_its_state_allows():
 def test_its_page_asks_how_far_it_is_until_it_is_done():
     client = sign_in()
     campaign = make_campaign(client.workspace, 2)
-    act(client, url("send", campaign))
+    press(client, campaign)
     engine.fill()
 
     page = client.get(url("change", campaign)).content.decode()
@@ -101,7 +75,8 @@ def test_its_page_asks_how_far_it_is_until_it_is_done():
     assert running.status_code == 200
     assert "0 of 2" in running.content.decode()
     act(client, url("cancel", campaign))
-    assert client.get(url("progress", campaign)).status_code == 286
+    ended = client.get(url("progress", campaign))
+    assert (ended.status_code, ended.headers["HX-Refresh"]) == (286, "true")
     assert "every 2s" not in client.get(url("change", campaign)).content.decode()
     stranger = sign_in()
     assert stranger.get(url("progress", campaign)).status_code == 404

@@ -12,6 +12,7 @@ from accounts.tests.backoffice import act, is_done, sign_in
 from campaigns import judging, services, tasks
 from campaigns.models import Campaign, Trial
 from campaigns.tests.factories import CampaignFactory, finish_messages
+from campaigns.tests.pages import has_gone, press
 from emailseq.lib import clock
 from subscribers.models import Subscriber
 from subscribers.tests.factories import ListFactory, make_audience
@@ -53,7 +54,7 @@ def test_a_test_is_set_up_run_and_decided_by_hand(client, campaign):
     assert is_done(act(client, url(campaign, "trial"), **told))
     assert 'value="Winter is near"' in client.get(url(campaign, "trial")).content.decode()
     assert "Winter is near" in client.get(url(campaign, "change")).content.decode()
-    assert is_done(act(client, url(campaign, "send")))
+    assert has_gone(press(client, campaign), campaign)
     tasks.fill()
     sampled = Campaign.objects.get().recipient_count
     finish_messages(campaign, *["sent"] * sampled)
@@ -112,7 +113,7 @@ def test_it_says_when_the_first_and_the_last_get_it(client, campaign):
 
 
 def test_while_it_is_sent_it_says_how_fast_and_how_long(client, campaign):
-    act(client, url(campaign, "send"))
+    press(client, campaign)
     tasks.fill()
     finish_messages(campaign, *["sent"] * 10)
 

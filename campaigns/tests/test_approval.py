@@ -12,6 +12,7 @@ from accounts.tests.backoffice import act, is_done, sign_in
 from campaigns import approvals, services
 from campaigns.models import Campaign
 from campaigns.tests.factories import CampaignFactory, make_sending
+from campaigns.tests.pages import has_gone, page_of, press
 from emailseq.lib.errors import Conflict, StateConflict
 from subscribers.models import Event
 from subscribers.tests.factories import ListFactory, make_audience
@@ -108,21 +109,26 @@ def test_programs_neither_approve_nor_send_alone(campaign):
 
 
 def test_the_back_office_asks_approves_and_wants_the_number_typed(campaign, monkeypatch):
-    monkeypatch.setattr("campaigns.admin.forms.MANY", 3)
+    monkeypatch.setattr("campaigns.admin.reviewing.MANY", 3)
     limit(campaign, 3)
     ada, eve = (sign_in(workspace=campaign.workspace, role="Marketer") for _ in range(2))
 
-    def url(verb: str) -> str:
-        return reverse(f"admin:campaigns_campaign_{verb}", args=[campaign.pk])
+    def offered(client) -> list[str]:
+        return [button.do for button in client.get(page_of(campaign)).context["buttons"]]
 
-    assert is_done(act(ada, url("request_approval")))
-    assert "asks for a second person" in ada.get(url("change")).content.decode()
-    assert not is_done(act(ada, url("send"), expected_recipients=4))
-    assert is_done(act(eve, url("approve")))
-    assert not is_done(act(eve, url("send"), expected_recipients=4))
-    assert "It goes to 4 people." in act(ada, url("send"), expected_recipients=5).content.decode()
+    assert offered(ada) == ["approve", "ask"]
+    act(ada, page_of(campaign), do="ask")
+    assert (offered(ada), offered(eve)) == (["ask"], ["approve", "ask"])
+    asked = ada.get(page_of(campaign, "change")).content.decode()
+    assert "asks for a second person" in asked
+    assert not has_gone(press(ada, campaign, typed=4), campaign)
+    act(eve, page_of(campaign), do="approve")
+    assert "somebody else sends it" in eve.get(page_of(campaign)).content.decode()
+    assert not has_gone(press(eve, campaign, typed=4), campaign)
+    assert offered(ada) == ["go"]
+    assert "It goes to 4 people." in press(ada, campaign, typed=5).content.decode()
     assert Campaign.objects.get(pk=campaign.pk).state == "draft"
-    assert is_done(act(ada, url("send"), expected_recipients=4))
+    assert has_gone(press(ada, campaign, typed=4), campaign)
     assert Campaign.objects.get(pk=campaign.pk).state == "sending"
 
 

@@ -12,6 +12,7 @@ from accounts.tests.backoffice import act, is_done, sign_in
 from campaigns import services, showing
 from campaigns.models import Campaign
 from campaigns.tests.factories import CampaignFactory, make_sending
+from campaigns.tests.pages import press
 from emailseq.lib.errors import StateConflict
 from subscribers.tests.factories import ListFactory, make_audience
 from templates_app.tests.factories import TemplateFactory
@@ -96,7 +97,7 @@ def test_what_needs_somebody_in_particular_is_there_by_its_name():
         return reverse(f"admin:campaigns_campaign_{verb}", args=[campaign.pk])
 
     assert url("show") not in client.get(url("change")).content.decode()
-    act(client, url("send"))
+    press(client, campaign)
     assert is_done(act(client, url("show")))
     page = client.get(url("change")).content.decode()
     assert (url("show") in page, url("hide") in page) == (False, True)

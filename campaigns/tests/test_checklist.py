@@ -5,17 +5,15 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.urls import reverse
 
 from accounts.models import AuditEntry
 from accounts.tests.api import Api
-from accounts.tests.backoffice import sign_in
 from campaigns.models import Campaign
 from campaigns.tests.factories import CampaignFactory
 from delivery.models import Outbox, SendingDomain
 from emailseq.lib import clock
 from subscribers.models import Event
-from subscribers.tests.factories import ListFactory, make_audience
+from subscribers.tests.factories import make_audience
 from templates_app.models import TemplateVersion
 
 pytestmark = pytest.mark.django_db
@@ -64,16 +62,6 @@ def test_what_is_unusual_is_a_warning():
     domain = campaign.sender.email.partition("@")[2]
     SendingDomain.objects.create(workspace=campaign.workspace, name=domain)
     assert checks_of(campaign)[1] == []
-
-
-def test_the_dialog_tells_the_warnings():
-    client = sign_in()
-    campaign = CampaignFactory(list=ListFactory(workspace=client.workspace))
-    make_audience(1, on=campaign.list)
-
-    shown = client.get(reverse("admin:campaigns_campaign_send", args=[campaign.pk]))
-
-    assert f"No sending domain signs for {campaign.sender.email}" in shown.content.decode()
 
 
 def test_the_command_fails_while_something_stands_in_the_way():

@@ -9,6 +9,7 @@ from accounts.tests.backoffice import act, is_done, sign_in
 from campaigns import engine, tasks
 from campaigns.models import Campaign
 from campaigns.tests.factories import CampaignFactory, finish_messages, make_sending, queued
+from campaigns.tests.pages import press
 from delivery.models import SendLedger
 from emailseq.lib import clock
 from subscribers import services as people
@@ -95,7 +96,7 @@ def test_the_back_office_finishes_the_rest_of_what_is_sent_and_copies():
 
     assert url("finish_rest") not in client.get(url("change")).content.decode()
     assert is_done(act(client, url("duplicate")))
-    act(client, url("send"))
+    press(client, campaign)
     engine.fill()
     finish_messages(campaign, "failed")
     engine.finish()

@@ -15,6 +15,7 @@ from campaigns import recurring, tasks
 from campaigns.models import Campaign, Recurrence
 from campaigns.rhythm import Rhythm, next_after
 from campaigns.tests.factories import CampaignFactory, queued
+from campaigns.tests.pages import press
 from emailseq.lib import clock
 from emailseq.lib.errors import StateConflict
 from subscribers.tests.factories import ListFactory, make_audience
@@ -123,7 +124,7 @@ def test_people_and_programs_set_it_up(db):
     assert "Every day" in client.get(url("change")).content.decode()
     assert is_done(act(client, url("stop_repeating")))
     make_audience(1, on=draft.list)
-    act(client, url("send"))
+    press(client, draft)
     draft.refresh_from_db()
     with pytest.raises(StateConflict):
         recurring.repeat(draft, every="day", at=time(9), by=SYSTEM)

@@ -4,11 +4,9 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.urls import reverse
 
 from accounts.audit import SYSTEM
 from accounts.tests.api import Api
-from accounts.tests.backoffice import act, is_done, sign_in
 from analytics.models import Habits
 from campaigns import engine, services, tasks, timing
 from campaigns.models import Campaign
@@ -18,7 +16,7 @@ from emailseq.lib import clock
 from emailseq.lib.errors import InUse
 from subscribers import services as people
 from subscribers.models import Event, Subscriber
-from subscribers.tests.factories import ListFactory, make_audience
+from subscribers.tests.factories import make_audience
 from templates_app import services as templates
 
 pytestmark = pytest.mark.django_db
@@ -169,25 +167,6 @@ def test_the_api_schedules_and_takes_back(campaign):
     back = api("POST", f"{path}/unschedule").json()
     assert (back["state"], back["scheduled_at"], back["spread_minutes"]) == ("draft", None, 0)
     assert state_at(SATURDAY, campaign) == "draft"
-
-
-def test_the_back_office_schedules_on_the_clock_of_the_workspace():
-    client = sign_in()
-    client.workspace.time_zone = "Europe/Berlin"
-    client.workspace.save(update_fields=["time_zone"])
-    campaign = CampaignFactory(list=ListFactory(workspace=client.workspace))
-    make_audience(1, on=campaign.list)
-    url = reverse("admin:campaigns_campaign_schedule", args=[campaign.pk])
-
-    refused = act(client, url, day="2026-03-19", time="09:00")
-    assert is_done(act(client, url, day="2026-03-30", time="09:00", local_time="on"))
-    page = client.get(reverse("admin:campaigns_campaign_change", args=[campaign.pk]))
-
-    assert "This time is past" in refused.content.decode()
-    campaign.refresh_from_db()
-    assert (campaign.state, campaign.local_time) == ("scheduled", True)
-    assert campaign.scheduled_at == datetime(2026, 3, 30, 7, tzinfo=UTC)
-    assert "on everybody" in page.content.decode()
 
 
 def test_each_gets_it_at_the_hour_at_which_they_read(campaign):

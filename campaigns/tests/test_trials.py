@@ -12,7 +12,7 @@ from accounts.audit import SYSTEM
 from accounts.models import AuditEntry
 from accounts.tests.api import Api
 from analytics.services import count
-from campaigns import engine, judging, services, tasks, trials, variants
+from campaigns import checklist, engine, judging, services, tasks, trials, variants
 from campaigns.models import Campaign, Trial
 from campaigns.tests.factories import CampaignFactory, finish_messages
 from campaigns.variants import Other
@@ -25,11 +25,17 @@ from subscribers import events
 from subscribers import services as people
 from subscribers.events import NewEvent
 from subscribers.facts import CustomEvent
-from subscribers.models import Event
+from subscribers.models import Event, Subscriber
 from subscribers.tests.factories import make_audience
+from templates_app import services as templates
 from templates_app.tests.factories import TemplateFactory
 
 pytestmark = pytest.mark.django_db
+
+WAYS = (
+    '<a href="https://a.example/de">a</a> <a href="{{ links.unsubscribe }}">x</a>'
+    "{{ workspace.postal_address }}"
+)
 
 
 def make_tested(size: int, *others: Other, **terms) -> Campaign:
@@ -344,3 +350,61 @@ def test_who_holds_the_campaign_when_the_sample_ends_does_not_begin_it_again():
     assert engine.fill(100) == 0
 
     assert messages(campaign) == sampled
+
+
+def test_a_variant_with_another_subject_speaks_the_same_languages():
+    campaign = CampaignFactory()
+    make_audience(2, on=campaign.list)
+    german = {"subject": "Winter", "html": WAYS, "text": ""}
+    templates.put_translation(campaign.template, language="de", by=SYSTEM, **german)
+
+    variants.set_trial(campaign, variants=[Other(subject="Cold")], by=SYSTEM, expected_revision=1)
+    services.send(campaign, by=SYSTEM)
+
+    own, other = campaign.template_version, campaign.variants.get().template_version
+    assert (other.subject, other.translations) == ("Cold", own.translations)
+    assert other.translations["de"]["subject"] == "Winter"
+    assert other.links == own.links == ["https://example.com/start", "https://a.example/de"]
+
+
+def test_who_waits_for_the_winner_is_told_so():
+    campaign = make_tested(30, sample_percent=40)
+    sampled = send_sample(campaign)
+    tried = Subscriber.objects.filter(pk__in=sampled).first()
+    waiting = Subscriber.objects.exclude(pk__in=sampled).first()
+
+    def told(person: Subscriber) -> dict:
+        path = f"/subscribers/{person.public_id}/campaigns/{campaign.public_id}/explain"
+        return Api(campaign.workspace)("GET", path).json()["gates"][-1]
+
+    variant = sampled[tried.pk].upper()
+    assert told(tried) == {
+        "gate": "A/B test",
+        "passed": True,
+        "because": f"in the sample: gets variant {variant}",
+    }
+    assert told(waiting)["passed"] is False
+    assert told(waiting)["because"].startswith("waits for the variant that wins. The sample has it")
+    judging.choose(campaign, variant="b", by=SYSTEM)
+    assert told(waiting)["because"] == "gets the winner, variant B"
+    assert told(tried)["because"] == f"in the sample: gets variant {variant}"
+
+
+def test_a_sample_that_cannot_tell_is_a_warning():
+    campaign = CampaignFactory()
+    make_audience(30, on=campaign.list)
+
+    def warned(**terms: int) -> list[str]:
+        campaign.refresh_from_db()
+        others, revision = [Other(subject="Cold")], campaign.revision
+        variants.set_trial(
+            campaign, variants=others, by=SYSTEM, expected_revision=revision, **terms
+        )
+        found = checklist.warnings(campaign)
+        return [one.detail for one in found if one.code == "sample_too_small"]
+
+    assert warned(sample_percent=40, minimum=6) == []
+    assert warned(sample_percent=40, minimum=7) == [
+        "40 % of 30 people are about 6 for each of 2 variants: none can win before 7 of each were"
+        " sent. Try them on more."
+    ]

@@ -53,7 +53,8 @@ class Renderings(Resource):
         """The draft of a template as one person would get it; its links are not tracked."""
         require(request, "subscribers:read")
         template, asked = self.get_object(), self.body()
-        person = asked.get("subscriber") or previews.somebody(request.workspace, asked["who"])
+        everybody = previews.everybody(request.workspace)
+        person = asked.get("subscriber") or previews.somebody(everybody, asked["who"])
         if person is None:
             raise Invalid.field("who", "empty", "Nobody is there yet.")
         shown = previews.show(template, person, language=asked.get("language", ""))

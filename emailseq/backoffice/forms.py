@@ -12,7 +12,7 @@ from emailseq.backoffice.pages import Request
 from emailseq.lib.errors import AppError, Invalid
 
 _LOOKS: dict[type[forms.Widget], list[str]] = {
-    forms.CheckboxSelectMultiple: [],
+    forms.RadioSelect: [],  # and boxes, which it is the kind of
     forms.CheckboxInput: CHECKBOX_CLASSES,
     forms.Select: SELECT_CLASSES,
     forms.Textarea: TEXTAREA_CLASSES,

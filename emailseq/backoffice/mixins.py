@@ -192,11 +192,15 @@ class WorkspaceAdmin(ModelAdmin):
 
 def _action(verb: Verb) -> Callable[..., HttpResponse]:
     def view(self: WorkspaceAdmin, request: Request, object_id: str | None = None) -> HttpResponse:
+        if verb.page and object_id:
+            require(request, self.right(verb))
+            return verb.page(request, self.get_object(request, object_id))
         return self.dialog(request, verb, object_id)
 
     view.__name__ = verb.name
     variant = ActionVariant.PRIMARY if verb.primary else ActionVariant.DEFAULT
     offered: Any = action(description=verb.label, icon=verb.icon, variant=variant)(view)
-    offered.dialog = {"title": verb.title or verb.label}
+    if not verb.page:
+        offered.dialog = {"title": verb.title or verb.label}
     made: Callable[..., HttpResponse] = offered
     return made

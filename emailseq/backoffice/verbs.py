@@ -7,9 +7,11 @@ from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import Any
 
+from django.http import HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from emailseq.backoffice.forms import VerbForm
+from emailseq.backoffice.pages import Request
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class Verb:
     The AppError that it raises is shown in the dialog. `sentence` says above the fields what is
     going to happen, and may be made of the object; `done` says that it has, unless `act` returns
     a sentence of its own. Both name the object as {}.
-    `when` says which objects it is offered for, beside what the moves of their state allow.
+    `when` says which objects it is offered for, beside what the moves of their state allow. `page`
+    answers in place of the dialog: what takes more than a form has a page of its own.
     """
 
     act: Callable[..., Any]
@@ -37,6 +40,7 @@ class Verb:
     primary: bool = False
     when: Callable[[Any], bool] = lambda _: True
     template: str = "backoffice/dialog.html"
+    page: Callable[[Request, Any], HttpResponse] | None = None
 
     def context(self, form: VerbForm, target: Any) -> dict[str, Any]:
         """What the dialog shows."""

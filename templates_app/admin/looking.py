@@ -71,12 +71,12 @@ def _language(request: Request) -> str:
 
 
 def _asked(request: Request) -> Subscriber | None:
-    people = Subscriber.objects.of(request.workspace).filter(archived_at=None)
+    people = previews.everybody(request.workspace)
     if email := request.GET.get("email", "").strip().lower():
         return people.filter(address_key__startswith=email).order_by("address_key").first()
     who = request.GET.get("who")
     known = (previews.RANDOM, previews.EMPTIEST)
-    return previews.somebody(request.workspace, who) if who in known else None
+    return previews.somebody(people, who) if who in known else None
 
 
 def _sample(template: Template) -> Subscriber:

@@ -136,19 +136,21 @@ def publish(
 
 
 @transaction.atomic
-def freeze(template: Template, *, subject: str, html: str, text: str = "") -> TemplateVersion:
-    """Make a version of content of its own, for single messages; what is published stays so.
+def freeze(version: TemplateVersion, *, subject: str) -> TemplateVersion:
+    """The same as a version says under another subject, as a version; what is published stays so.
 
-    Raises Invalid for content that does not compile.
+    Translations keep their own subjects. Raises Invalid for a subject that does not compile.
     """
+    template = version.template
     lock(template, None)
     own = Template(workspace=template.workspace)
-    _set(own, subject=subject, html=html, text=text)
+    _set(own, subject=subject, html=version.html, text=version.text)
     latest = template.versions.aggregate(number=Max("number"))["number"]
     return TemplateVersion.objects.create(
         template=template,
         number=(latest or 0) + 1,
-        links=list(_check(own).links),
+        links=list(compile_languages(_sources(own), version.translations).links),
+        translations=version.translations,
         **_sources(own),
     )
 

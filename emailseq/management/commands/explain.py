@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import Workspace
-from campaigns import audience
+from campaigns import why as campaigns_why
 from campaigns.models import Campaign
 from delivery import explain
 from delivery.states import SourceKind
@@ -36,8 +36,7 @@ class Command(BaseCommand):
         if isinstance(source, Sequence):
             gates = why.gates(subscriber, source, step_key=options["step"])
         else:
-            gates = explain.gates(subscriber, *key, consent_list=source.list)
-            gates.append(audience.gate(source, subscriber))
+            gates = campaigns_why.gates(subscriber, source)
         messages = list(explain.messages(subscriber, *key))
         if options["json"]:
             answer = {"gates": [gate._asdict() for gate in gates], "messages": messages}

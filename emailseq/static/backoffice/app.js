@@ -50,6 +50,17 @@ document.addEventListener("keydown", (event) => {
   (event.shiftKey ? stops[stops.length - 1] : stops[0]).focus();
 });
 
+// What is done once has its button pressed once; whoever comes back to it sees how it stands now.
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-once]")) return;
+  if (event.target.dataset.gone) return event.preventDefault();
+  event.target.dataset.gone = "yes";
+  for (const button of event.target.querySelectorAll("button")) setTimeout(() => (button.disabled = true));
+});
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted && document.querySelector("[data-once]")) location.reload();
+});
+
 // A value to copy stands beside its button.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
