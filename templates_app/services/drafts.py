@@ -255,8 +255,6 @@ def _check_ways_of(template: Template, ways: Collection[str]) -> None:
         _bodies(template)
 
 
-def _wayless(content: Template | TemplateVersion, ways: Collection[str]) -> Iterator[Problem]:
-    code, why = _MISSING[next(iter(ways))]
 def _faults_of(draft: Template, ways: Collection[str]) -> list[Problem]:
     try:
         _check(draft)
@@ -266,6 +264,8 @@ def _faults_of(draft: Template, ways: Collection[str]) -> list[Problem]:
     return []
 
 
+def _wayless(content: Template | TemplateVersion, ways: Collection[str]) -> Iterator[Problem]:
+    code, why = _MISSING[next(iter(ways))]
     for part, source in _bodies(content).items():
         if not _our_links(source).intersection(ways):
             yield Problem(f"/{part}", code, why.format(part))
