@@ -12,7 +12,8 @@ RUN ENVIRONMENT=development EMAILSEQ_DATA_DIR=/tmp/build DATABASE_URL=postgres:/
     /venv/bin/python manage.py collectstatic --noinput
 
 FROM python:3.11-slim-trixie
-RUN useradd --system --uid 10001 --no-create-home emailseq
+RUN useradd --system --uid 10001 --no-create-home emailseq \
+    && install --directory --owner emailseq /var/lib/emailseq
 COPY --from=build /venv /venv
 COPY --from=build /app /app
 WORKDIR /app

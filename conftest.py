@@ -7,6 +7,7 @@ from collections.abc import Generator
 from functools import partial
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.core.cache import cache
 from django.db import connection
@@ -21,7 +22,9 @@ TEMPLATE = "EMAILSEQ_TEST_TEMPLATE"
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Migrate once for all workers, which get copies: migrations take them seconds each."""
+    """Migrate once for all workers, which get copies: migrations take them seconds each. And keep
+    files in memory."""
+    settings.STORAGES["default"] = {"BACKEND": "django.core.files.storage.InMemoryStorage"}
     if session.config.getoption("numprocesses", None):
         with session.config.stash[blocking_manager_key].unblock():
             database = connection.settings_dict["NAME"]

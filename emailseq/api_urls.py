@@ -59,6 +59,7 @@ from subscribers.api import (
 )
 from templates_app.api import (
     BrandSettings,
+    Media,
     SavedBlocks,
     Starters,
     TemplateChecks,
@@ -77,6 +78,7 @@ router.register("v1/subscribers", Subscribers, "subscribers")
 router.register("v1/suppressions", Suppressions, "suppressions")
 router.register("v1/imports", PeopleImports, "imports")
 router.register("v1/templates", Templates, "templates")
+router.register("v1/media", Media, "media")
 router.register("v1/saved-blocks", SavedBlocks, "saved-blocks")
 router.register("v1/templates/(?P<template>[^/]+)/versions", TemplateVersions, "template-versions")
 router.register("v1/messages", Messages, "messages")

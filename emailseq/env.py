@@ -9,8 +9,8 @@ import re
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
-from urllib.parse import SplitResult, unquote, urlsplit
+from typing import Any, Literal
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from emailseq.lib.networks import is_loopback
 
@@ -138,6 +138,33 @@ def email_url(value: str) -> EmailUrl:
     if tls == "none" and (username or password) and not is_loopback(url.hostname):
         raise SettingError("EMAIL_URL sends credentials in the clear: use smtp+tls:// or smtps://")
     return EmailUrl(url.hostname, _port(url) or port, username, password, tls)
+
+
+def media_storage(value: str, data: Path) -> dict[str, Any]:
+    """Where uploaded pictures are: `file:///FOLDER`, or `s3://KEY:SECRET@HOST/BUCKET?region=…`.
+
+    By default the folder `media` of the data directory. Without a HOST it is that of Amazon.
+    Raises SettingError.
+    """
+    url = urlsplit(value or (data.absolute() / "media").as_uri())
+    if url.scheme == "file" and not url.netloc and url.path.strip("/"):
+        where = {"location": unquote(url.path), "base_url": None}
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": where}
+    bucket, _, folder = unquote(url.path).strip("/").partition("/")
+    if url.scheme != "s3" or not (bucket and url.username and url.password):
+        raise SettingError("MEDIA_STORAGE_URL is file:///FOLDER or s3://KEY:SECRET@HOST/BUCKET")
+    host = url.netloc.rpartition("@")[2]
+    scheme = "http" if is_loopback(url.hostname or "") else "https"
+    options = {
+        "access_key": unquote(url.username),
+        "secret_key": unquote(url.password),
+        "bucket_name": bucket,
+        "location": folder,
+        "endpoint_url": f"{scheme}://{host}" if host else None,
+        "region_name": dict(parse_qsl(url.query)).get("region"),
+        "file_overwrite": True,
+    }
+    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
 
 
 def safe_mode(value: str) -> tuple[str, tuple[str, ...]]:

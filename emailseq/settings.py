@@ -166,7 +166,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "var" / "static"
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": urls.media_storage(urls.read("MEDIA_STORAGE_URL") or "", DATA_DIR),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = ENVIRONMENT != "production"
@@ -254,6 +254,7 @@ SPECTACULAR_SETTINGS = {
         "EndpointState": "delivery.states.EndpointState",
         "CampaignState": "campaigns.states.CampaignState",
         "EnrollmentState": "sequences.states.EnrollmentState",
+        "ImageKind": "templates_app.states.ImageKind",
         "ImportKind": "subscribers.states.ImportKind",
         "ImportState": "subscribers.states.ImportState",
         "MessageState": "delivery.states.MessageState",

@@ -22,6 +22,7 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("metrics", health.metrics),
     path("", include("subscribers.urls")),
+    path("", include("templates_app.urls")),
     path("", include("delivery.urls")),
     path("", include("campaigns.urls")),
 ]

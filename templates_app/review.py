@@ -19,7 +19,7 @@ from templates_app import lint, liquid, rendering, samples, services, versions
 from templates_app.compiler import Compiled, compile_template
 from templates_app.lint import Checks
 from templates_app.liquid import TemplateError
-from templates_app.models import Template, TemplateVersion
+from templates_app.models import Image, Template, TemplateVersion
 from templates_app.rendering import Addresses, RenderError, address
 from templates_app.services import languages
 
@@ -109,13 +109,15 @@ def _gaps(drafts: list[Template], people: QuerySet[Subscriber]) -> Iterator[Prob
 
 
 def _piece(draft: Template, compiled: Compiled, earlier: list[str]) -> lint.Piece:
-    full = samples.full(draft.workspace)
+    full, reading = samples.full(draft.workspace), lint.read(draft.html)
+    sources = [each.source for each in reading.pictures]
     return lint.Piece(
-        reading=lint.read(draft.html),
+        reading=reading,
         shown=rendering.preview(compiled, full),
         size=weight(compiled, full),
         bare_subject=rendering.preview(compiled, samples.bare(draft.workspace)).subject,
         earlier=earlier,
+        weights=Image.objects.of(draft.workspace).weights(sources),
     )
 
 

@@ -15,3 +15,9 @@ class ContentMode(models.TextChoices):
     HTML = "html", "HTML"
     MARKDOWN = "markdown", "Markdown"
     TEXT = "text", _("Plain text")
+
+
+class ImageKind(models.TextChoices):
+    JPEG = "jpeg", "JPEG"
+    PNG = "png", "PNG"
+    GIF = "gif", "GIF"

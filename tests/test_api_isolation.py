@@ -55,6 +55,7 @@ def test_the_matrix_holds_every_route(names):
         "imports",
         "lists",
         "mailboxes",
+        "media",
         "messages",
         "saved-blocks",
         "segments",

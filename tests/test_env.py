@@ -235,3 +235,30 @@ def test_the_command_line_says_what_is_missing_in_a_sentence(tmp_path):
 
     assert done.returncode == 1
     assert done.stderr.startswith("SECRET_KEY is not set.")
+
+
+def test_pictures_are_kept_on_disk_or_in_a_bucket(tmp_path):
+    default = env.media_storage("", tmp_path)
+    disk = env.media_storage("file:///srv/my%20pictures", tmp_path)
+    minio = env.media_storage("s3://key:s%2Fcret@127.0.0.1:9000/bucket/in/it?region=eu", tmp_path)
+    amazon = env.media_storage("s3://key:secret@/bucket", tmp_path)
+
+    assert default["OPTIONS"]["location"] == str(tmp_path / "media")
+    assert disk["OPTIONS"]["location"] == "/srv/my pictures"
+    assert minio["BACKEND"] == "storages.backends.s3.S3Storage"
+    assert minio["OPTIONS"] == {
+        "access_key": "key",
+        "secret_key": "s/cret",
+        "bucket_name": "bucket",
+        "location": "in/it",
+        "endpoint_url": "http://127.0.0.1:9000",
+        "region_name": "eu",
+        "file_overwrite": True,
+    }
+    assert (amazon["OPTIONS"]["endpoint_url"], amazon["OPTIONS"]["location"]) == (None, "")
+
+
+@pytest.mark.parametrize("value", ["/srv", "s3://bucket", "s3://key@host/bucket", "ftp://x/y"])
+def test_other_places_for_pictures_are_refused(tmp_path, value):
+    with pytest.raises(env.SettingError, match="MEDIA_STORAGE_URL is"):
+        env.media_storage(value, tmp_path)

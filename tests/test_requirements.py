@@ -28,7 +28,7 @@ def test_what_the_product_imports_is_listed():
 def test_what_is_listed_is_used():
     apps = {name.partition(".")[0] for name in settings.INSTALLED_APPS}
     paths = {name.partition(".")[0] for name in settings.MIDDLEWARE}
-    backends = {settings.CACHES["default"]["BACKEND"].partition(".")[0]}
+    backends = {settings.CACHES["default"]["BACKEND"].partition(".")[0], "storages"}
     used = imported() | distributions(apps | paths | backends) | set(USED_BY_NAME)
 
     assert listed("requirements") - used == set()

@@ -30,7 +30,7 @@ class VerbForm(forms.Form):
     guarded = False
 
     def __init__(self, data: Any = None, *, request: Request, target: Model | None) -> None:
-        super().__init__(data)
+        super().__init__(data, request.FILES if data is not None else None)
         self.request, self.target = request, target
         self.fields.update(self.extra_fields())
         if self.guarded and target:

@@ -180,7 +180,7 @@ class WorkspaceAdmin(ModelAdmin):
     def url_of(self, target: Any) -> str:
         """The page of an object; the list, where objects have none."""
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}"
-        if self.change_form_template:
+        if self.change_form_template and target:  # what is about the list leads back to it
             return reverse(f"{name}_change", args=[target.pk])
         return reverse(f"{name}_changelist")
 

@@ -15,7 +15,7 @@ from accounts.models import Membership, User, Workspace
 
 # Mail and templates are somebody else's HTML: shown in a frame, which can run and submit nothing.
 FRAME_POLICY = (
-    "sandbox; default-src 'none'; img-src https: data:; style-src 'unsafe-inline'; "
+    "sandbox; default-src 'none'; img-src 'self' https: data:; style-src 'unsafe-inline'; "
     "font-src https: data:; frame-ancestors 'self'"
 )
 

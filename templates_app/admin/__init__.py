@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from templates_app.admin import templates
+from templates_app.admin import images, templates
 
-__all__ = ["templates"]
+__all__ = ["images", "templates"]

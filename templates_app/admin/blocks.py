@@ -14,13 +14,16 @@ from emailseq.backoffice.forms import VerbForm
 from emailseq.backoffice.pages import Request
 from emailseq.lib.errors import AppError, Invalid
 from templates_app import services
+from templates_app.admin import images
 from templates_app.admin.block_forms import ICONS, KIND_NAMES, BlockForm, form_of, summary
 from templates_app.admin.brand import LAYOUT_NAMES
+from templates_app.admin.images import PictureForm
 from templates_app.blocks import Block, Document, editing
 from templates_app.blocks.kinds import LAYOUTS
-from templates_app.models import SavedBlock, Template
+from templates_app.models import Image, SavedBlock, Template
 from templates_app.services.content import document_of
 
+WIDTH, MOST_NARROW = 544, 16  # of a picture, with paper on both sides of it
 _LAYOUT_NAMES = {"": _("As the brand"), **LAYOUT_NAMES}
 
 
@@ -67,6 +70,8 @@ def answer(request: Request, template: Template) -> HttpResponse:
     try:
         if posted.get("do") == "save":
             return _save(request, template)
+        if posted.get("do") == "upload":
+            return _upload(request, template, selected)
         selected = _change(request, template)
     except LookupError:
         return _list(request, template, error=gettext("That block is not there any more."))
@@ -77,15 +82,23 @@ def answer(request: Request, template: Template) -> HttpResponse:
 
 
 def context(
-    request: Request, template: Template, *, selected: str = "", error: str = ""
+    request: Request,
+    template: Template,
+    *,
+    selected: str = "",
+    error: str = "",
+    picture: PictureForm | None = None,
 ) -> dict[str, Any]:
     """What the list shows."""
+    block = editing.find(document_of(template), selected) or {}
     return {
         "template": template,
         "rows": _rows(request, document_of(template)["blocks"], selected, place=""),
         "adders": _adders(""),
         "settings": SettingsForm(request=request, target=template),
         "error": error,
+        "offered": images.offered(request) if block.get("kind") == "image" else (),
+        "picture": picture or PictureForm(request=request, target=None),
     }
 
 
@@ -109,12 +122,38 @@ def _change(request: Request, template: Template) -> str:
         document, block = editing.duplicate(document, block)
     elif do == "remove":
         document, block = editing.remove(document, block), ""
+    elif do == "choose":
+        chosen = images.chosen(request, request.POST.get("image", ""))
+        document = editing.rewrite(document, block, _shows(chosen))
     else:
         raise LookupError(do)
     services.save_draft(
         template, document=document, by=request.actor, expected_revision=_revision(request)
     )
     return block
+
+
+def _upload(request: Request, template: Template, block: str) -> HttpResponse:
+    """Keep a picture, and show it in the block; what is wrong with it is told beside."""
+    form = PictureForm(request.POST, request=request, target=None)
+    try:
+        if form.is_valid():
+            document = editing.rewrite(document_of(template), block, _shows(form.keep()))
+            revision = _revision(request)
+            services.save_draft(
+                template, document=document, by=request.actor, expected_revision=revision
+            )
+            form = PictureForm(request=request, target=None)
+    except AppError as error:
+        template.refresh_from_db()
+        form.refuse(error)
+    return _list(request, template, selected=block, picture=form)
+
+
+def _shows(image: Image) -> dict[str, Any]:
+    """The members of a block that shows an image, no larger than it is; words of its own stay."""
+    words = {"alt": image.alt} if image.alt else {}
+    return {"src": image.url, "width": max(MOST_NARROW, min(WIDTH, image.width)), **words}
 
 
 def _told(request: Request, kind: str) -> dict[str, Any]:

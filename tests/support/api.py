@@ -56,10 +56,12 @@ from subscribers.services import (
     tag_people,
 )
 from subscribers.states import SuppressionReason
-from templates_app.models import Brand, SavedBlock, Template
+from templates_app.models import Brand, Image, SavedBlock, Template
 from templates_app.services import create_template, publish, put_translation
 from templates_app.services.brand import save_block
+from templates_app.services.images import keep_image
 from templates_app.states import MessageClass
+from templates_app.tests.test_pictures import picture
 
 WEBHOOK = "https://93.184.216.34/hook"
 
@@ -113,7 +115,7 @@ class World:
             for model in (
                 *(List, Subscriber, Suppression, Template, Sequence, Campaign),
                 *(Import, Tag, CustomField, EventName, Segment, Form, Conversion),
-                *(Brand, SavedBlock),
+                *(Brand, SavedBlock, Image),
                 *(
                     SenderIdentity,
                     SendingDomain,
@@ -192,12 +194,14 @@ def make_world() -> World:
     open_from = [{"id": "a", "kind": "text", "text": "Open from nine"}]
     hours = save_block(workspace, name="Hours", slug="hours", blocks=open_from, by=SYSTEM)
     thanks = send_transactional(workspace, template=receipt, to=run.subscriber, by=SYSTEM)
+    boats = keep_image(workspace, content=picture(), name="Boats", by=SYSTEM)
     bought = create_conversion(workspace, name="Bought", event_name="order_placed", by=SYSTEM)
     return World(
         workspace,
         {
             "conversions": bought.public_id,
             "saved-blocks": hours.public_id,
+            "media": boats.public_id,
             "tags": vip.public_id,
             "fields": boat.public_id,
             "forms": form.public_id,

@@ -28,7 +28,9 @@ from subscribers.models import EventName, Import
 from subscribers.states import SuppressionReason
 from templates_app import services as templates
 from templates_app.models import Template
+from templates_app.services.images import keep_image
 from templates_app.states import MessageClass
+from templates_app.tests.test_pictures import picture
 
 World = dict[type[Model], Model]
 
@@ -90,6 +92,7 @@ def make_world(workspace: Workspace, *, text: str = "Harbour") -> World:
     )
     type(mailbox).objects.update(fault=text, failing_since=clock.now())
     thanks = send_transactional(workspace, template=_receipt(workspace), to=person, by=SYSTEM)
+    image = keep_image(workspace, content=picture(), name=text[:100], alt=text, by=SYSTEM)
     bought = create_conversion(workspace, name=text[:100], event_name="order_placed", by=SYSTEM)
     audited = workspace_audit(workspace)
     made = (membership, key, audited, sequence, sequence.steps.first(), run, person, template)
@@ -98,6 +101,7 @@ def make_world(workspace: Workspace, *, text: str = "Harbour") -> World:
     known = EventName.objects.of(workspace).get()
     others = (
         bought,
+        image,
         domain,
         relay,
         lane,

@@ -46,6 +46,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "idempotency_mismatch": (422, "The key belongs to another request."),
     "precondition_required": (428, "If-Match is missing."),
     "rate_limited": (429, "Too many requests."),
+    "not_stored": (507, "The file cannot be stored."),
     "internal": (500, "Something went wrong on our side."),
     "unavailable": (503, "Come back in a moment."),
 }
