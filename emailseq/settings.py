@@ -122,6 +122,8 @@ CELERY_BROKER_URL = urls.redis_url("broker")
 
 # --- Mail -------------------------------------------------------------------------------
 EMAIL_URL = urls.email_url(urls.read("EMAIL_URL") or "inbox://")
+# Who writes to those who work here, where their workspace has no sender yet.
+FROM_EMAIL = env.str("EMAILSEQ_FROM", "")
 INBOX = urls.email_url("inbox://")
 SAFE_MODE = urls.safe_mode(urls.read("EMAILSEQ_SAFE_MODE") or "off")
 TRACKING_URL = env.str("TRACKING_URL", SITE_URL).rstrip("/")

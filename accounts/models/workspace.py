@@ -7,7 +7,6 @@ from django.db import models
 from emailseq.lib import clock, ids, localtime
 from emailseq.lib.localtime import Window
 
-
 HOUSE = "~house"  # no slug that anybody can give
 
 

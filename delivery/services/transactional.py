@@ -106,7 +106,7 @@ def send_many(
             good[index] = each
     # Rows are locked in one order by everybody: templates' sources, then people by address.
     for template in sorted({each["template"] for each in good.values()}, key=attrgetter("pk")):
-        _mirror(template)
+        _mirror(template, workspace)
     for index in sorted(good, key=lambda index: _address(good[index]["to"])):
         results[index] = _tried(workspace, good[index], by=by)
     return [results[index] for index in sorted(results)]
@@ -181,9 +181,9 @@ def retry_transactional(message: TransactionalMessage, *, by: Actor) -> None:
 
 
 def _queue(message: TransactionalMessage, version: TemplateVersion, *, step_key: str = "") -> None:
-    _mirror(message.template)
+    _mirror(message.template, message.sender.workspace)
     place = NewMessage(
-        workspace_id=message.workspace_id,
+        workspace_id=message.sender.workspace_id,  # whose transports carry it
         kind=SourceKind.TRANSACTIONAL,
         source_id=message.template_id,
         step_key=step_key,
@@ -200,11 +200,11 @@ def _queue(message: TransactionalMessage, version: TemplateVersion, *, step_key:
     queue_many([place], now=clock.now())
 
 
-def _mirror(template: Template) -> None:
+def _mirror(template: Template, workspace: Workspace) -> None:
     """Its source, where that is not known yet."""
     source: dict[str, Any] = {"kind": SourceKind.TRANSACTIONAL, "source_id": template.pk}
     if not Source.objects.filter(**source).exists():
-        mirror(workspace=template.workspace, name=template.name, **source)
+        mirror(workspace=workspace, name=template.name, **source)
 
 
 def _published(template: Template) -> TemplateVersion:

@@ -39,8 +39,7 @@ def test_a_teammate_is_written_to_about_all_who_come_at_once(wire):
     assert sorted(wire.recipients) == sorted(
         ["Boss@harbour.example", *(run.subscriber.email for run in runs)]
     )
-    boss = Subscriber.objects.get(email="Boss@harbour.example")
-    assert not boss.subscriptions.exists()
+    assert not Subscriber.objects.of(live.workspace).filter(email__icontains="boss").exists()
     engine.advance()
     assert len(wire.mails) == 3
     assert [each[2] for each in told(runs[0].subscriber, "enrollment.step")] == ["", ""]
@@ -55,7 +54,7 @@ def test_all_notices_are_one_version_of_a_template(wire):
     wire.send()
 
     assert len(wire.mails) == 2
-    assert TemplateVersion.objects.filter(template__slug="teammate-notices").count() == 1
+    assert TemplateVersion.objects.filter(template__slug__startswith="team-").count() == 1
 
 
 def test_who_came_is_named_as_far_as_there_is_room(wire, monkeypatch):
