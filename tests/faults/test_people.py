@@ -111,7 +111,7 @@ def test_f28_nothing_leaves_after_a_cancel(lab):
 def test_f29_a_no_wins_until_the_message_is_on_the_wire(lab, turn):
     lab.reseed(lab.seed + turn)
     size = lab.size(ci=800, nightly=4000, full=4000)
-    with lab.rig(web=True) as rig:
+    with lab.rig(web=True, latency=100 if size < 4000 else 300) as rig:  # time enough to leave
         campaign = rig.send(size)
         rig.wait_until_under_way(campaign)
         told = leave_while_it_is_sent(rig, campaign, lab, most=size // 2)
