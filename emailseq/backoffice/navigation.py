@@ -37,6 +37,7 @@ SECTIONS: list[tuple[Any, list[Entry]]] = [
             Entry(_("Campaigns"), "campaign", "campaigns_campaign", "campaigns:read"),
             Entry(_("Calendar"), "calendar_month", "calendar", "campaigns:read"),
             Entry(_("Templates"), "draft", "templates_app_template", "templates:read"),
+            Entry(_("Saved blocks"), "bookmark", "templates_app_savedblock", "templates:read"),
             Entry(_("Images"), "image", "templates_app_image", "templates:read"),
         ],
     ),

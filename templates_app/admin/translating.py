@@ -11,34 +11,15 @@ from django.utils.translation import gettext_lazy as _
 
 from emailseq.backoffice.forms import VerbForm
 from emailseq.lib.errors import AppError, Invalid
-from templates_app.admin.block_forms import KIND_NAMES, field_of, read, shown
-from templates_app.blocks import Block, Document, editing
-from templates_app.blocks.document import walk
-from templates_app.blocks.fields import Address, Field, Some, Words
-from templates_app.blocks.kinds import members_of, value
+from templates_app.admin.members import Member, key_at, members, rewritten
+from templates_app.blocks import Document, editing, walk
+from templates_app.blocks.fields import Address, Some, Words
+from templates_app.blocks.kinds import value
 from templates_app.models import Template, Translation
 from templates_app.services.content import CODE, document_of
 from templates_app.states import ContentMode
 
 _LIQUID = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
-
-
-class Text(NamedTuple):
-    """A member of a block that says something, or leads somewhere."""
-
-    block: Block
-    pointer: str
-    member: str
-    field: Field
-
-    @property
-    def name(self) -> str:
-        """The same in documents that were copied from each other."""
-        return f"{self.block['id']}.{self.member}"
-
-    @property
-    def shown(self) -> str:
-        return str(shown(self.member, self.block))
 
 
 class Progress(NamedTuple):
@@ -79,7 +60,7 @@ class TranslationForm(VerbForm):
         given = super().arguments()
         parts = {"subject": given["subject"], "mode": self.said.mode}
         if self.said.mode == ContentMode.BLOCKS:
-            parts["document"] = self._rewritten(given)
+            parts["document"] = rewritten(self.document, given) | {"preheader": given["preheader"]}
             parts["text"] = self.row.text if self.row else ""
         else:
             parts |= {name: given[name] for name in ("html", "source", "text") if name in given}
@@ -97,19 +78,9 @@ class TranslationForm(VerbForm):
             self.add_error(self._name_of(problem.pointer), problem.detail)
         return None
 
-    def _rewritten(self, given: dict[str, Any]) -> Document:
-        document = {**self.document, "preheader": given["preheader"]}
-        for text in texts(self.document):
-            said = {text.member: read(text.field, given[text.name])}
-            document = editing.rewrite(document, text.block["id"], said)
-        return document
-
     def _name_of(self, pointer: str) -> str | None:
         at = pointer.removeprefix("/document")
-        for text in texts(self.document) if self.said.mode == ContentMode.BLOCKS else ():
-            if f"{at}/".startswith(f"{text.pointer}/{text.member}/"):
-                return text.name
-        name = at.strip("/").partition("/")[0]
+        name = key_at(self.document["blocks"], at) or at.strip("/").partition("/")[0]
         return name if name in self.fields else None
 
 
@@ -118,13 +89,12 @@ def form_of(language: str) -> type[TranslationForm]:
     return type("Form", (TranslationForm,), {"language": language})
 
 
-def texts(document: Document) -> Iterator[Text]:
-    """What a document says, in the order of reading."""
-    for block, pointer, _loops in walk(document["blocks"]):
-        for member, field in members_of(block["kind"]).items():
-            is_said = isinstance(field, Words | Address | Some) or member == "block"
-            if is_said and value(block, member):
-                yield Text(block, pointer, member, field)
+def texts(document: Document) -> Iterator[Member]:
+    """The members that say something, or lead somewhere, in the order of reading."""
+    for each in members(document["blocks"]):
+        is_said = isinstance(each.kind, Words | Address | Some) or each.name == "block"
+        if is_said and value(each.block, each.name):
+            yield each
 
 
 def values(
@@ -135,7 +105,7 @@ def values(
     if mode != ContentMode.BLOCKS:
         return {**found, "html": row.html, "source": row.source, "text": row.text}
     document = document or row.document or {"blocks": []}
-    said = {text.name: text.shown for text in texts(document)}
+    said = {text.key: str(text.shown) for text in texts(document)}
     return {**found, "preheader": document.get("preheader", ""), **said}
 
 
@@ -164,15 +134,15 @@ def _document(template: Template, row: Translation | None) -> Document:
     for text in texts(theirs):
         said = own.get(text.block["id"])
         if said and said["kind"] == text.block["kind"]:
-            members = {text.member: said.get(text.member)}
-            document = editing.rewrite(document, text.block["id"], members)
+            words = {text.name: said.get(text.name)}
+            document = editing.rewrite(document, text.block["id"], words)
     return document
 
 
 def _fields(mode: str, document: Document) -> dict[str, forms.Field]:
     if mode == ContentMode.BLOCKS:
         preheader = forms.CharField(max_length=300, required=False, label=_("Preheader"))
-        return {"preheader": preheader, **{text.name: _field(text) for text in texts(document)}}
+        return {"preheader": preheader, **{text.key: _field(text) for text in texts(document)}}
     name = "html" if mode == ContentMode.HTML else "source" if mode in CODE else ""
     names = [*([name] if name else []), "text"]
     look = {"rows": 14, "class": "bo-code", "spellcheck": "false"}
@@ -185,9 +155,8 @@ def _fields(mode: str, document: Document) -> dict[str, forms.Field]:
     }
 
 
-def _field(text: Text) -> forms.Field:
-    made = field_of(text.member, text.field)
-    made.label = f"{KIND_NAMES[text.block['kind']]}: {made.label}"
+def _field(text: Member) -> forms.Field:
+    made = text.field()
     made.help_text = ""
     return made
 

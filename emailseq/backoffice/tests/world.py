@@ -28,6 +28,7 @@ from subscribers.models import EventName, Import
 from subscribers.states import SuppressionReason
 from templates_app import services as templates
 from templates_app.models import Template
+from templates_app.services.brand import save_block
 from templates_app.services.images import keep_image
 from templates_app.states import MessageClass
 from templates_app.tests.test_pictures import picture
@@ -98,9 +99,17 @@ def make_world(workspace: Workspace, *, text: str = "Harbour") -> World:
     made = (membership, key, audited, sequence, sequence.steps.first(), run, person, template)
     made = (*made, sequence.live_version)
     rest = (sequence.list, sequence.sender, field, suppression, campaign, imported, doubtful, sent)
+    block = save_block(
+        workspace,
+        name=text[:100],
+        slug="signature",
+        blocks=[{"id": "a", "kind": "text", "text": "Yours"}],
+        by=SYSTEM,
+    )
     known = EventName.objects.of(workspace).get()
     others = (
         bought,
+        block,
         image,
         domain,
         relay,
