@@ -39,6 +39,15 @@ class WorkspaceForm(VerbForm):
         label=_("Approval by a second person above so many recipients"),
         help_text=_("Empty: whoever may send sends alone."),
     )
+    utm_source = forms.CharField(
+        max_length=100,
+        required=False,
+        label=_("Source that links tell (utm_source)"),
+        help_text=_("Such as newsletter. Empty: links of campaigns and sequences tell nothing."),
+    )
+    utm_medium = forms.CharField(
+        max_length=100, required=False, label=_("Medium that they tell (utm_medium)")
+    )
 
     def values_of(self, target: Workspace) -> dict[str, Any]:
         return {**super().values_of(target), **(target.awake or {})}

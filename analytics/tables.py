@@ -7,7 +7,7 @@ fractions; money is in hundredths.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -23,6 +23,7 @@ from analytics.states import Breadth
 from delivery.kinds import MESSAGE_UNSUBSCRIBED
 from delivery.models import Source
 from delivery.states import SourceKind
+from delivery.utm import NOTHING, Tags, tagged, tags_of
 from emailseq.lib import clock, ids
 from subscribers.cells import csv_lines, inert
 from subscribers.kinds import (
@@ -233,8 +234,9 @@ def of_links(kind: str, source_id: int) -> Table:
         *("step", "variant", "template_version", "position", "url"),
         *("clicked", "clicks", "machine_clicks"),
     )
-    rows = [_picked(link, names) for link in links.links(kind, source_id)]
-    return Table("links", names, rows)
+    tags = _tags(kind, source_id)
+    found = (replace(link, url=tagged(link.url, tags)) for link in links.links(kind, source_id))
+    return Table("links", names, [_picked(link, names) for link in found])
 
 
 def of_providers(kind: str, source_id: int) -> Table:
@@ -322,6 +324,14 @@ def _of_conversions(found: Iterable[conversions.Reached]) -> Table:
 
 def _picked(of: object, names: Iterable[str]) -> tuple[Any, ...]:
     return tuple(getattr(of, name) for name in names)
+
+
+def _tags(kind: str, source_id: int) -> Tags:
+    """What its links tell besides."""
+    own = Source.objects.select_related("workspace").filter(kind=kind, source_id=source_id).first()
+    if own is None:
+        return NOTHING
+    return tags_of(own.workspace.utm_source, own.workspace.utm_medium, own.name)
 
 
 def _rate(part: int, whole: int) -> float | None:

@@ -10,6 +10,7 @@ from django.db.models.expressions import RawSQL
 
 from accounts.models import Workspace
 from delivery import letters
+from delivery.utm import NOTHING, Tags, tagged
 from emailseq.lib.errors import Invalid
 from subscribers.models import Subscriber
 from templates_app import rendering, review, services
@@ -47,15 +48,18 @@ def somebody(people: QuerySet[Subscriber], who: str) -> Subscriber | None:
     return people.filter(pk__gte=drawn).order_by("pk").first()
 
 
-def show(template: Template, person: Subscriber, *, language: str = "") -> Shown:
-    """The draft as this person would get it, or in another language. Links are not tracked.
+def show(
+    template: Template, person: Subscriber, *, language: str = "", tags: Tags = NOTHING
+) -> Shown:
+    """The draft as this person would get it, or in another language. Links are not tracked, and
+    lead where a click leads in the end.
 
     Raises Invalid where the draft does not work for them.
     """
     context = letters.context_of(person)
     try:
         compiled = services.compiled(template).spoken_to(language or person.language)
-        shown = rendering.preview(compiled, context)
+        shown = rendering.preview(compiled, context, via=lambda url: tagged(url, tags))
         size = review.weight(compiled, context)
     except (TemplateError, RenderError) as error:
         raise Invalid.field("", "template_invalid", str(error)) from error

@@ -22,9 +22,10 @@ from delivery import hits, letters, opt_in, services, tracking, tracking_hosts
 from delivery.models import Confirmation, OptInMessage, Outbox, SendLedger
 from delivery.public import PRIVATE, answerer, check_host
 from delivery.public import language as preferred
-from delivery.services import confirmations
+from delivery.services import Whose, confirmations
 from delivery.states import ConfirmationState, HitKind, LeavingReason
 from delivery.tracking_hosts import HOST, WORKSPACE
+from delivery.utm import tagged
 from delivery.wording import FAREWELL, IN, Farewell
 from emailseq.lib import clock
 from emailseq.lib.errors import Invalid
@@ -56,7 +57,7 @@ def open_pixel(request: HttpRequest, token: str) -> HttpResponse:
     message_id, _ = _read(tracking.OPEN, token)
     if WORKSPACE in request.META:
         with suppress(DatabaseError):
-            check_host(request, _whose(message_id)[0])
+            check_host(request, _whose(message_id).workspace_id)
     _record(request, message_id, HitKind.OPEN, 0)
     return HttpResponse(PIXEL, content_type="image/gif", headers=PRIVATE)
 
@@ -223,8 +224,8 @@ def _surely(work: Callable[[], T]) -> T:
 
 
 @lru_cache(maxsize=10_000)
-def _whose(message_id: int) -> tuple[int, int]:
-    """The workspace and the template version of a message. Raises Http404."""
+def _whose(message_id: int) -> Whose:
+    """Raises Http404."""
     found = services.whose(message_id)
     if found is None:
         raise Http404
@@ -256,14 +257,14 @@ def _target(message_id: int, number: int) -> tuple[str, int]:
 
     The trap leads nowhere: ''. Raises Http404 for a message or a link number that does not exist.
     """
-    workspace_id, version_id = _whose(message_id)
+    workspace_id, version_id, tags = _whose(message_id)
     links = _links(version_id)
     if number > len(links):
         raise Http404
     target = "" if number == len(links) else links[number]
     if "{" in target:
         target = _personal(message_id, links, number)
-    return target, workspace_id
+    return tagged(target, tags), workspace_id
 
 
 @lru_cache(maxsize=1000)

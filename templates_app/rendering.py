@@ -6,7 +6,7 @@ Lenient: what a person lacks prints as nothing.
 from __future__ import annotations
 
 from binascii import a2b_qp
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from html import escape
 from typing import Any, NamedTuple
@@ -81,19 +81,28 @@ def render(compiled: Compiled, context: Mapping[str, Any], addresses: Addresses)
         raise RenderError(liquid.reason(error)) from None
 
 
-def preview(compiled: Compiled, context: Mapping[str, Any]) -> Preview:
-    """What a person would get, but untracked: links lead to their targets, ours nowhere."""
+def preview(
+    compiled: Compiled, context: Mapping[str, Any], *, via: Callable[[str], str] = str
+) -> Preview:
+    """What a person would get, but untracked: links lead to their targets, ours nowhere.
+
+    `via` makes of a target where a click on it leads in the end.
+    """
     ours = {name: f"#{name}" for name in BUILT_IN["links"]}
-    parts = render(compiled, context, untracked(compiled, context, links=ours))
+    parts = render(compiled, context, untracked(compiled, context, links=ours, via=via))
     return Preview(parts.subject, _decoded(parts.html_qp), _decoded(parts.text_qp))
 
 
 def untracked(
-    compiled: Compiled, context: Mapping[str, Any], *, links: Mapping[str, str]
+    compiled: Compiled,
+    context: Mapping[str, Any],
+    *,
+    links: Mapping[str, str],
+    via: Callable[[str], str] = str,
 ) -> Addresses:
     """The addresses of a message that nobody follows: its links lead to their targets."""
     targets = (
-        link_target(compiled.links, number=number, context=context)
+        via(link_target(compiled.links, number=number, context=context))
         for number in range(len(compiled.links))
     )
     way_out = address(links.get("unsubscribe", ""))

@@ -37,11 +37,20 @@ class WorkspaceSettingsSerializer(ResourceSerializer):
         help_text="A campaign to more recipients is sent only once a second person approves.",
     )
 
+    utm_source = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=100,
+        help_text="utm_source on the links of campaigns and sequences; empty: these have no tags.",
+    )
+    utm_medium = serializers.CharField(required=False, allow_blank=True, max_length=100)
+
     class Meta:
         model = Workspace
         fields = [
             *("id", "name", "slug", "postal_address", "time_zone"),
-            *("awake", "cap_per_day", "cap_per_week", "approval_above", "created_at"),
+            *("awake", "cap_per_day", "cap_per_week", "approval_above"),
+            *("utm_source", "utm_medium", "created_at"),
         ]
         read_only_fields = ["slug"]
 

@@ -38,6 +38,10 @@ class Workspace(models.Model):
     approval_above = models.PositiveIntegerField(null=True, blank=True)
     # Who works here signs in with a second factor, or by a provider that asks for one.
     second_factor = models.BooleanField(default=False, db_default=False)
+    # What the links of campaigns and sequences say of where their visitors come from; without a
+    # source nothing.
+    utm_source = models.CharField(max_length=100, blank=True, default="", db_default="")
+    utm_medium = models.CharField(max_length=100, blank=True, default="email", db_default="email")
     summarized_on = models.DateField(null=True, blank=True)  # the day of the last weekly mail
     created_at = models.DateTimeField(default=clock.now, editable=False)
 

@@ -39,7 +39,7 @@ def update_workspace(workspace: Workspace, *, by: Actor, **changes: Any) -> Work
     for name, check in _WORKSPACE_CHECKS.items():
         if name in changes:
             check(name, changes[name])
-    text.check(**{name: changes[name] for name in ("name", "postal_address") if name in changes})
+    text.check(**{name: changes[name] for name in _TEXTS & changes.keys()})
     for name, value in changes.items():
         setattr(workspace, name, value)
     workspace.save(update_fields=[*changes])
@@ -85,4 +85,5 @@ _WORKSPACE_CHECKS: dict[str, Callable[[str, Any], None]] = {
     "cap_per_week": _check_cap,
     "approval_above": _check_approval,
 }
-WORKSPACE_SETTINGS = {*_WORKSPACE_CHECKS, "postal_address", "second_factor"}
+_TEXTS = {"name", "postal_address", "utm_source", "utm_medium"}
+WORKSPACE_SETTINGS = {*_WORKSPACE_CHECKS, *_TEXTS, "second_factor"}

@@ -265,7 +265,11 @@ class CampaignAdmin(WorkspaceAdmin):
         return super().get_queryset(request).select_related(*self.list_select_related)
 
     def get_urls(self) -> list[URLPattern]:
-        fragments = {"progress": self.progress_fragment, "checks": self.checks_fragment}
+        fragments = {
+            "progress": self.progress_fragment,
+            "checks": self.checks_fragment,
+            "frame": self.frame,
+        }
         own = [
             path(
                 f"<int:object_id>/{name}/",
@@ -313,6 +317,11 @@ class CampaignAdmin(WorkspaceAdmin):
             "tick": "tick" in request.GET,
         }
         return render(request, "campaigns/checks.html", context)
+
+    def frame(self, request: Request, object_id: int) -> HttpResponse:
+        """The message as somebody gets it."""
+        require(request, "campaigns:read")
+        return reviewing.frame(request, self.get_object(request, str(object_id)))
 
     def progress_fragment(self, request: Request, object_id: int) -> HttpResponse:
         """How far a campaign is, for its page to ask every other second; the page is read anew

@@ -8,10 +8,11 @@ from typing import NamedTuple
 from django.contrib import messages
 from django.db.models import QuerySet, prefetch_related_objects
 from django.http import HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.html import escape
 from django.utils.translation import gettext as _
 
 from accounts.models import AuditEntry
@@ -22,7 +23,9 @@ from campaigns.models import Campaign
 from campaigns.review import NotLookedAt, Plan
 from campaigns.states import CAMPAIGN_MOVES, CampaignState
 from delivery import previews
-from emailseq.backoffice.pages import Request, allows, render_page, require
+from delivery.utm import tags_of
+from emailseq.backoffice.pages import Request, allows, render_frame, render_page, require
+from emailseq.lib import ids
 from emailseq.lib.errors import AppError, Invalid
 from subscribers.models import Subscriber
 from templates_app import samples
@@ -225,9 +228,28 @@ def _glance(title: str, campaign: Campaign, person: Subscriber | None) -> Glance
     if person is None:
         return Glance(title, None, None, _("Nobody has such an address."))
     try:
-        return Glance(title, person, previews.show(campaign.template, person), "")
+        return Glance(title, person, _message(campaign, person), "")
     except Invalid as error:
         return Glance(title, person, None, error.detail)
+
+
+def frame(request: Request, campaign: Campaign) -> HttpResponse:
+    """The message of a glance, for a sandboxed frame."""
+    person = Subscriber(workspace=campaign.workspace, **samples.FULL)
+    if uid := ids.decode(Subscriber.prefix, request.GET.get("person", "")):
+        require(request, "subscribers:read")
+        person = get_object_or_404(Subscriber.objects.of(request.workspace), uid=uid)
+    try:
+        shown = _message(campaign, person)
+    except Invalid as error:
+        return render_frame(f"<pre>{escape(error.detail)}</pre>")
+    return render_frame(shown.html or f"<pre>{escape(shown.text)}</pre>")
+
+
+def _message(campaign: Campaign, person: Subscriber) -> previews.Shown:
+    own = campaign.workspace
+    tags = tags_of(own.utm_source, own.utm_medium, campaign.name)
+    return previews.show(campaign.template, person, tags=tags)
 
 
 def _url(campaign: Campaign, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from delivery.services.messages import (
     NewMessage,
+    Whose,
     cancel,
     create_sender,
     explain_unsubscribe,
@@ -26,6 +27,7 @@ from delivery.services.messages import (
 
 __all__ = [
     "NewMessage",
+    "Whose",
     "cancel",
     "create_sender",
     "explain_unsubscribe",

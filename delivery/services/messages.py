@@ -20,6 +20,7 @@ from accounts.models import Workspace
 from delivery import kinds, outcomes
 from delivery.models import Outbox, SenderIdentity, SendLedger, Source
 from delivery.states import CapPolicy, MessageClass, Outcome, Priority
+from delivery.utm import NOTHING, Tags, tags_of
 from emailseq.lib import clock, sql, text
 from emailseq.lib.errors import Invalid
 from subscribers import events
@@ -189,10 +190,20 @@ def find_message(message_id: int) -> Outbox | SendLedger | None:
     return ledger.first() or outbox.first() or ledger.all().first()
 
 
-def whose(message_id: int) -> tuple[int, int] | None:
-    """The workspace and the template version of a message, by id; None if nobody knows it."""
+class Whose(NamedTuple):
+    """Whose a message is, of which version of a template, and what its links tell."""
+
+    workspace_id: int
+    version_id: int
+    tags: Tags
+
+
+def whose(message_id: int) -> Whose | None:
+    """None if nobody knows a message of that id."""
     found = sql.fetch("delivery", "whose", {"id": message_id})
-    return (found[0][0], found[0][1]) if found else None
+    for workspace_id, version_id, source, medium, name in found:
+        return Whose(workspace_id, version_id, tags_of(source, medium, name) if name else NOTHING)
+    return None
 
 
 @transaction.atomic

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections import Counter
 from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
 
+from accounts.audit import SYSTEM
+from campaigns import copies, services
 from delivery.engine import MICRO_BATCH, WIRES
 from delivery.models import Lane, Outbox, SendLedger
+from delivery.settlement import LAST_TRY
 from delivery.states import LaneState
 from emailseq.lib import clock
 from subscribers.models import Suppression
@@ -69,6 +73,55 @@ def test_f17_greylisting_ends_with_the_second_try(lab):
         assert counts.owed == counts.sent == counts.arrived == len(waits)
         assert set(SendLedger.objects.values_list("attempts", flat=True)) == {2}
         assert min(waits) >= 0.8 * 300 - 60  # the oldest was refused a minute ago at most
+
+
+@ci
+def test_the_rest_after_an_outage_is_exactly_who_had_not_got_it(lab):
+    size = lab.size(ci=2000, full=100_000)
+    with lab.rig() as rig:
+        campaign = rig.send(size)
+        rig.wait(lambda: rig.accepted() > size // 3, seconds=60 + size / 25)
+        begin_an_outage(rig, campaign)
+        rig.wait(lambda: waits_for_later(campaign), seconds=60 + size / 25)
+        days_pass(campaign)
+        rig.settle(campaign, seconds=60 + size / 25)
+        rig.wait(lambda: has_ended(campaign), seconds=30)
+        rig.sink(latency=100)
+        missing = rig.books(campaign)
+        rest = copies.finish_rest(campaign, by=SYSTEM)
+        rig.settle(rest, seconds=60 + size / 25)
+        rig.wait(lambda: has_ended(rest), seconds=30)
+
+        failed, counts = sum(missing.failed.values()), rig.books(rest)
+        got = Counter(line["rcpt"] for line in books.read(rig.journal) if line["code"] == 250)
+        lab.note(of=size, sent_before=missing.sent)
+        verify(lab, rig, counts)
+        assert missing.owed == size == missing.sent + failed
+        assert missing.sent >= size // 3
+        assert failed > 0
+        assert (counts.owed, rest.recipient_count, counts.sent) == (failed,) * 3
+        assert (len(got), set(got.values())) == (size, {1})
+        assert (campaign.state, rest.state) == ("sent", "sent")
+
+
+def begin_an_outage(rig, campaign):
+    """The server says “later” to everybody from some message on."""
+    services.pause(campaign, by=SYSTEM)
+    left = Outbox.objects.filter(**campaign.source)
+    rig.wait(lambda: not left.exclude(wire_at=None).exists(), seconds=60)
+    rig.sink(everyone="rcpt_451")
+    services.resume(campaign, by=SYSTEM)
+
+
+def days_pass(campaign):
+    """It has lasted until every message has its last try before it."""
+    left = Outbox.objects.filter(**campaign.source)
+    left.update(attempts=LAST_TRY - 1, run_at=clock.now())
+
+
+def has_ended(campaign):
+    campaign.refresh_from_db()
+    return campaign.state == "sent"
 
 
 @nightly
