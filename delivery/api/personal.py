@@ -12,7 +12,7 @@ from accounts.authentication import ApiRequest
 from delivery.services import personal, preferences
 from emailseq.lib.api.fields import Strict
 from subscribers import dossier
-from subscribers.api.subscribers import PLACES, TAGS, SubscriberSerializer
+from subscribers.api.subscribers import SHOWN, SubscriberSerializer
 from subscribers.models import Subscriber
 
 
@@ -23,7 +23,7 @@ class Break(Strict):
 class PersonalData(Resource):
     """What people have a right to: peace for a while, a copy of their data, to be forgotten."""
 
-    queryset = Subscriber.objects.select_related("workspace").prefetch_related(PLACES, TAGS)
+    queryset = Subscriber.objects.select_related("workspace").prefetch_related(*SHOWN)
     serializer_class = SubscriberSerializer
     permissions = {"export": "exports:create"}
     verbs = {

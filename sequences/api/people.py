@@ -7,7 +7,7 @@ from accounts.audit import Actor
 from emailseq.lib.api.fields import Strict, find
 from emailseq.lib.errors import Invalid
 from sequences.services import merging
-from subscribers.api.subscribers import PLACES, TAGS, SubscriberSerializer
+from subscribers.api.subscribers import SHOWN, SubscriberSerializer
 from subscribers.models import Subscriber
 
 
@@ -26,6 +26,6 @@ def _merge(kept: Subscriber, *, gone: str, by: Actor) -> None:
 class People(Resource):
     """What is done to people and their runs at once."""
 
-    queryset = Subscriber.objects.select_related("workspace").prefetch_related(PLACES, TAGS)
+    queryset = Subscriber.objects.select_related("workspace").prefetch_related(*SHOWN)
     serializer_class = SubscriberSerializer
     verbs = {"merge": Verb(_merge, "subscribers:write", Merge)}

@@ -23,7 +23,7 @@ from emailseq.lib.errors import Invalid
 from sequences.models import Enrollment, Sequence
 from sequences.services import enroll, merging
 from subscribers import fields, services
-from subscribers.admin import personal, timeline
+from subscribers.admin import personal, timeline, waiting
 from subscribers.admin.people_filters import InSegment, InState, OnList, WithTag
 from subscribers.cells import csv_lines
 from subscribers.exports import people_rows
@@ -192,6 +192,7 @@ class SubscriberAdmin(WorkspaceAdmin):
         "email",
         column(_("Name"), lambda person: person.name),
         "time_zone",
+        column(_("Engagement"), lambda person: person.score),
         "created_at",
     )
     search_fields = ("address_key__startswith",)
@@ -311,6 +312,11 @@ class SubscriberAdmin(WorkspaceAdmin):
         answer.headers["Content-Disposition"] = 'attachment; filename="subscribers.csv"'
         return answer
 
+    def read_beside(self, rows: list[Any]) -> None:
+        scores = Engagement.objects.scores([row.pk for row in rows], now=clock.now())
+        for row in rows:
+            row.score = scores.get(row.pk, 0)
+
     def is_open(self, target: Any) -> bool:
         """Nothing can be done to who is forgotten."""
         return target.erased_at is None
@@ -322,9 +328,13 @@ class SubscriberAdmin(WorkspaceAdmin):
         labels = dict(CustomField.objects.of(request.workspace).values_list("key", "label"))
         suppressions = Suppression.objects.of(request.workspace)
         scores = Engagement.objects.scores([target.pk], now=clock.now())
+        runs: list[Any] = list(enrollments.order_by("-id")[:SHOWN_ENROLLMENTS])
+        for run in runs:
+            run.because = timeline.because(run.reason)
         return {
             "person": target,
             "engagement": scores.get(target.pk, 0),
+            "waiting": waiting.of(target),
             "zone_is_lost": target.time_zone and target.time_zone not in clock.zones(),
             "timeline": timeline.read(
                 target, show=shown, before=int(before) if before.isdecimal() else None
@@ -334,7 +344,7 @@ class SubscriberAdmin(WorkspaceAdmin):
             "facts": [(labels.get(key, key), value) for key, value in target.fields.items()],
             "subscriptions": target.subscriptions.select_related("list").order_by("-id"),
             "tags": target.tags.select_related("tag").order_by("tag__name"),
-            "enrollments": enrollments.order_by("-id")[:SHOWN_ENROLLMENTS],
+            "enrollments": runs,
             "snoozed": bool(target.snoozed_until and target.snoozed_until > clock.now()),
             "may_write": self.may_write(request, target),
             "may_erase": allows(request, "subscribers:erase"),

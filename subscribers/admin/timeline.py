@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import reduce
 from itertools import groupby
+from operator import or_
 from typing import Any, NamedTuple
 
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from delivery.models import Outbox, SendLedger, Source
 from subscribers import kinds
 from subscribers.models import Event, List, Subscriber
+from subscribers.states import SuppressionReason
 
 PAGE = 50
 
@@ -94,12 +98,33 @@ _COLUMNS = {"snoozed_until": _("their break"), "frequency": _("how much they wan
 LEFT_OUT = ("enrollment.step", "goal.credited")
 # What can be shown alone: a label, and how its kinds begin.
 FILTERS = {
-    "": (_("Everything"), ""),
-    "messages": (_("Messages"), "message."),
-    "sequences": (_("Sequences"), "enrollment."),
-    "consent": (_("Consent"), "subscription."),
-    "events": (_("Events"), "custom"),
-    "not_sent": (_("Not sent"), "message.skipped"),
+    "": (_("Everything"), ("",)),
+    "messages": (_("Messages"), ("message.",)),
+    "sequences": (_("Sequences"), ("enrollment.",)),
+    "consent": (_("Consent"), ("subscription.",)),
+    "events": (_("Events"), ("custom",)),
+    "not_sent": (
+        _("Not sent"),
+        (
+            *("message.skipped", "message.failed", "message.held", "message.deferred"),
+            *("message.in_doubt", "subscription.not_asked", "enrollment.held_out"),
+            *("enrollment.exited", "enrollment.failed"),
+        ),
+    ),
+}
+# Why something was not sent, or ended, in words. What begins with “suppressed: ” goes on with the
+# reason of the suppression; a reason that is not here is told as it was given.
+BECAUSE = {
+    "cancelled": _("it was cancelled"),
+    "held": _("sending is paused"),
+    "archived": _("they, or what sent it, were put away"),
+    "not subscribed": _("they are not confirmed on its list"),
+    "snoozed": _("they take a break"),
+    "frequency cap": _("they have had as many messages as they may, or want"),
+    "expired": _("it was too late for it"),
+    "erased": _("they were forgotten for good"),
+    "merged": _("they became one with somebody else"),
+    "suppressed": _("nothing is sent to this address"),
 }
 
 
@@ -125,7 +150,8 @@ def read(subscriber: Subscriber, *, show: str = "", before: int | None = None) -
     events = Event.objects.of(subscriber.workspace).filter(subscriber=subscriber)
     events = events.exclude(kind__in=LEFT_OUT)
     if show in FILTERS:
-        events = events.filter(kind__startswith=FILTERS[show][1])
+        begins = [Q(kind__startswith=prefix) for prefix in FILTERS[show][1]]
+        events = events.filter(reduce(or_, begins))
     if before is not None:
         events = events.filter(id__lt=before)
     found = list(events.order_by("-id")[: PAGE + 1])
@@ -134,6 +160,16 @@ def read(subscriber: Subscriber, *, show: str = "", before: int | None = None) -
     entries = [_entry(event, names) for event in shown]
     days = [(day, list(of_day)) for day, of_day in groupby(entries, key=_day)]
     return Page(days, shown[-1].pk if len(found) > PAGE else 0)
+
+
+def because(reason: Any) -> Any:
+    """A reason as it is told."""
+    if not isinstance(reason, str) or not reason:
+        return _("no reason given")
+    word, _colon, which = reason.partition(": ")
+    if word == "suppressed" and which in SuppressionReason.values:
+        return f"{BECAUSE[word]} ({SuppressionReason(which).label})"
+    return BECAUSE.get(reason, reason)
 
 
 def _entry(event: Event, names: _Names) -> Entry:
@@ -176,7 +212,7 @@ class _Names:
             "tag": facts.get("tag", ""),
             "segment": facts.get("segment", ""),
             "excerpt": facts.get("excerpt") or "…",
-            "reason": facts.get("reason") or _("no reason given"),
+            "reason": because(facts.get("reason")),
             "source": self.source(event, gettext("a sequence")),
             "message": self.messages.get(event.message_id or 0, _("a message")),
         }

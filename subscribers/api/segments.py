@@ -16,7 +16,7 @@ from emailseq.lib.api.fields import ArchivedFilter, Named, ResourceSerializer, S
 from emailseq.lib.api.schema import Fault
 from subscribers import services
 from subscribers.api.addresses import AddressFilter, beginning
-from subscribers.api.subscribers import PLACES, TAGS, SubscriberSerializer
+from subscribers.api.subscribers import SHOWN, SubscriberSerializer
 from subscribers.models import Segment, SegmentMember, Subscriber
 from subscribers.segments import rules
 from subscribers.segments.explain import explain_all
@@ -123,7 +123,7 @@ class Segments(Resource):
 class SegmentMembers(Resource):
     """The people in a segment, newest first."""
 
-    queryset = Subscriber.objects.prefetch_related(PLACES, TAGS)
+    queryset = Subscriber.objects.prefetch_related(*SHOWN)
     serializer_class = SubscriberSerializer
     filters = AddressFilter
     permissions = {"list": "subscribers:read"}

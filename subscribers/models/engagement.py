@@ -2,14 +2,20 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 from django.db import models
 from django.db.models import F, Func, IntegerField, Value
 
+from emailseq.lib import clock
 from subscribers.models.subscriber import Subscriber
 
 
 class EngagementQuerySet(models.QuerySet["Engagement"]):
+    def scored(self) -> EngagementQuerySet:
+        """With their `score`, as of when they are read."""
+        return self.annotate(score=_Score(F("points"), F("as_of"), _Now()))
+
     def scores(self, ids: Collection[int], *, now: datetime) -> dict[int, int]:
         """From 0 to 100, by subscriber; who has never done anything is not among them."""
         rows = self.filter(subscriber__in=ids)
@@ -37,3 +43,13 @@ class Engagement(models.Model):
 
 class _Score(Func):
     function, output_field = "subscribers_engagement_score", IntegerField()
+
+
+class _Now(Value):
+    """The time at which the query is made, not that at which it was written down."""
+
+    def __init__(self) -> None:
+        super().__init__(None, models.DateTimeField())
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        return "%s", [clock.now()]

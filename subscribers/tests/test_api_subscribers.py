@@ -73,6 +73,7 @@ def test_a_person_is_made_and_found_again(api, workspace):
         "archived_at": None,
         "erased_at": None,
         "frequency": "all",
+        "engagement": 0,
         "language": "",
         "snoozed_until": None,
     }
@@ -348,5 +349,5 @@ def test_a_page_costs_the_same_however_long_it_is(
         SubscriptionFactory(list=newsletter, subscriber=person)
     api("GET", "/me")  # notes the use of the key once a minute
 
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(5):
         assert len(api("GET", "/subscribers").json()["data"]) == 5

@@ -1,4 +1,4 @@
-"""The pages of a template beside its draft: languages, versions, and who sends it."""
+"""The pages of a template beside its draft: languages and versions."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from django.urls import reverse
 
 from accounts.audit import SYSTEM
 from accounts.tests.backoffice import sign_in
-from campaigns.tests.factories import CampaignFactory
 from emailseq.lib.errors import Invalid
-from sequences.tests.factories import EMAIL, make_live
 from templates_app import services
 from templates_app.models import Template, Translation
 from templates_app.tests.factories import TemplateFactory
@@ -175,18 +173,6 @@ def test_versions_are_shown_side_by_side_and_restored(client, template):
     assert "Somebody else has changed" in stale.content.decode()
     assert done.headers["Location"] == url("change", template)
     assert (template.subject, template.published_version.number) == ("Tides", 2)
-
-
-def test_who_sends_it_is_listed(client, template):
-    sequence = make_live(EMAIL, workspace=client.workspace, name="Welcome")
-    sent = sequence.steps.get().template
-    CampaignFactory(workspace=client.workspace, name="May news", template=sent)
-
-    page = client.get(url("used", sent)).content.decode()
-
-    assert "Welcome" in page
-    assert "May news" in page
-    assert "No sequence sends it." in client.get(url("used", template)).content.decode()
 
 
 def test_readers_write_nothing_and_strangers_see_nothing(client, template):
