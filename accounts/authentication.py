@@ -20,6 +20,7 @@ from rest_framework_simplejwt.tokens import AccessToken, Token
 from accounts import permissions, services
 from accounts.audit import Actor
 from accounts.models import APIKey, Membership, User, Workspace
+from accounts.services import second_factor
 from emailseq.lib import ids
 from emailseq.lib.api.problems import Refused
 from emailseq.lib.errors import Invalid
@@ -58,6 +59,9 @@ class JWTAuthentication(simplejwt.JWTAuthentication):
             return None
         user, token = authenticated
         membership = _membership(user, request.headers.get("X-Workspace"))
+        if membership.workspace.second_factor and not second_factor.has(user):
+            detail = "Everybody here needs a second factor: add one in the back office."
+            raise Refused("second_factor_needed", detail)
         held = permissions.of_role(membership.group.name)
         _admit(request, membership.workspace, Actor.user(user), permissions.expand(held))
         return user, token

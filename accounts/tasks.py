@@ -3,6 +3,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from accounts import idempotency, services
+from accounts.services import lockout
 
 
 @shared_task
@@ -12,4 +13,4 @@ def forget_answers() -> int:
 
 @shared_task
 def forget_tokens() -> int:
-    return services.forget_tokens()
+    return services.forget_tokens() + lockout.forget()

@@ -12,11 +12,13 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.request import validate_host
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.deprecation import MiddlewareMixin
 
 from accounts.audit import Actor
 from accounts.models import Membership
+from accounts.services import second_factor
 from delivery import tracking_hosts, web
 from emailseq.backoffice.pages import Request
 from emailseq.lib import ids
@@ -26,9 +28,9 @@ from emailseq.lib.api import problems
 # policy the ditch. Public pages need no script at all.
 ADMIN_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; "
+    "img-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'{}; "
     "frame-ancestors 'self'"
-)
+).format(" https:" if settings.OIDC_ISSUER else "")  # a form leads to the provider
 DOCS_POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -41,6 +43,7 @@ _REQUEST_ID = "HTTP_X_REQUEST_ID"  # where the logs take it from, too
 _HITS = {"/o/": web.open_pixel, "/c/": web.click}
 _LINK = re.compile(r"/[a-z]/")  # the pages that messages lead to
 _SANE_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_ALWAYS_OPEN = ("/admin/account/", "/admin/logout/", "/admin/workspaces/")
 _POLICIES = {"/admin/": ADMIN_POLICY, "/api/docs/": DOCS_POLICY}
 
 
@@ -136,11 +139,13 @@ class WorkspaceMiddleware(MiddlewareMixin):
     Times are shown in the workspace's own zone.
     """
 
-    def process_request(self, request: HttpRequest) -> None:
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
         if request.path.startswith("/admin/"):
             membership = _choose(cast("Request", request))
             if membership:
                 timezone.activate(membership.workspace.time_zone)
+                return _ask_for_second_factor(request, membership)
+        return None
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         timezone.deactivate()
@@ -159,6 +164,13 @@ def _choose(request: Request) -> Membership | None:
         request.workspace = request.membership.workspace
         request.actor = Actor.user(request.user)
     return request.membership
+
+
+def _ask_for_second_factor(request: HttpRequest, membership: Membership) -> HttpResponse | None:
+    """The page to set one up, for who has none where everybody needs one."""
+    if request.path.startswith(_ALWAYS_OPEN) or not membership.workspace.second_factor:
+        return None
+    return None if second_factor.is_shown(request) else redirect("mfa_index")
 
 
 def _policy(path: str) -> str:

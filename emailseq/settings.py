@@ -45,6 +45,12 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "rest_framework",
     "rest_framework_simplejwt.token_blacklist",
     "drf_spectacular",
@@ -75,6 +81,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "emailseq.middleware.WorkspaceMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
@@ -94,6 +101,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "emailseq.backoffice.pages.shell",
             ]
         },
     }
@@ -142,8 +150,51 @@ WIRES_DIR = DATA_DIR / "wires"  # where pumps keep what they write, for the reap
 
 # --- People -----------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
-LOGIN_URL = "/admin/login/"
+AUTHENTICATION_BACKENDS = ["accounts.backends.PasswordBackend"]
+LOGIN_URL = "/admin/account/login/"
 LOGIN_REDIRECT_URL = "/admin/"
+PASSWORD_RESET_TIMEOUT = 3600
+ACCOUNT_ADAPTER = "emailseq.adapters.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_FORMS = {"reset_password": "accounts.forms.ResetForm"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"  # who has a login came by a link to their address
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
+ACCOUNT_RATE_LIMITS = False  # they live in the cache; ours hold without Valkey, for the API, too
+ACCOUNT_SESSION_REMEMBER = True  # for SESSION_COOKIE_AGE
+MFA_ADAPTER = "emailseq.adapters.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "emailseq"
+MFA_TOTP_TOLERANCE = 1
+MFA_FORMS = {
+    "authenticate": "accounts.forms.CodeForm",
+    "reauthenticate": "accounts.forms.CodeAgainForm",
+}
+SOCIALACCOUNT_ADAPTER = "emailseq.adapters.SocialAdapter"
+SOCIALACCOUNT_ONLY = False
+# A provider of OpenID Connect by which people may sign in, too.
+OIDC_ISSUER = env.str("OIDC_ISSUER", "")
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "sso",
+                "name": env.str("OIDC_NAME", "single sign-on"),
+                "client_id": env.str("OIDC_CLIENT_ID", ""),
+                "secret": urls.read("OIDC_CLIENT_SECRET") or "",
+                "settings": {"server_url": OIDC_ISSUER},
+            }
+        ]
+        if OIDC_ISSUER
+        else [],
+    }
+}
 LANGUAGE_CODE = "en"
 FORMAT_MODULE_PATH = ["emailseq.formats"]
 TIME_ZONE = "UTC"
@@ -155,6 +206,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # --- HTTP -------------------------------------------------------------------------------
 _HTTPS = SITE_URL.startswith("https://")
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _HTTPS  # browsers allow it on this machine only
 SECURE_SSL_REDIRECT = (
     False  # the proxy in front redirects; one-click POSTs must never be redirected
 )
@@ -188,6 +240,7 @@ UNFOLD = {
     "SIDEBAR": {"navigation": "emailseq.backoffice.navigation.sidebar"},
     "STYLES": [f"{STATIC_URL}backoffice/app.css"],
     "SCRIPTS": [f"{STATIC_URL}backoffice/app.js"],
+    "ACCOUNT": {"navigation": "emailseq.backoffice.navigation.account"},
     "BORDER_RADIUS": "8px",
     "COLORS": {
         "font": {"subtle-dark": "var(--color-base-300)"},  # enough contrast on a dark page

@@ -14,9 +14,12 @@ HOME = RedirectView.as_view(pattern_name="admin:index")
 urlpatterns = [
     path("", HOME),
     path("admin", HOME),
+    path("admin/account/", include("accounts.urls")),
     path("admin/", admin.site.urls),
     path("favicon.ico", ICON),  # where browsers look on pages that name none
     path("login/<token>/", accounts.login, name="login"),
+    path("join/<token>/", accounts.join, name="join"),
+    path("reset/<key>/", accounts.reset, name="reset"),
     path("api/", include("emailseq.api_urls")),
     path("healthz", health.healthz),
     path("readyz", health.readyz),

@@ -19,8 +19,10 @@ from accounts import services
 from accounts.api.resources import Endpoint
 from accounts.authentication import ANY, ApiRequest
 from accounts.models import APIKey, Workspace
+from accounts.services import second_factor
 from accounts.throttles import SignInThrottle
 from emailseq.lib.api.fields import ResourceSerializer, Strict
+from emailseq.lib.api.problems import Refused
 
 
 class WorkspaceSerializer(ResourceSerializer):
@@ -64,7 +66,24 @@ class TokensSerializer(serializers.Serializer[Any]):
 
 
 class SignIn(Strict, simplejwt.TokenObtainPairSerializer):
-    """An address and a password."""
+    """An address and a password, and a code of who has a second factor."""
+
+    otp = serializers.CharField(
+        required=False, help_text="Of the authenticator app, or a recovery code."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        code = attrs.pop("otp", "")
+        simplejwt.TokenObtainSerializer.validate(self, attrs)
+        user: Any = self.user
+        if second_factor.has(user):
+            if not code:
+                raise Refused("otp_required", "Send the code of your authenticator app as otp.")
+            ip = self.context["request"].META["REMOTE_ADDR"]
+            if not second_factor.check(user, code, ip=ip):
+                raise AuthenticationFailed("This code is wrong, used, or one too many.")
+        refresh: Any = self.get_token(user)
+        return {"refresh": str(refresh), "access": str(refresh.access_token)}
 
 
 class Refresh(Strict, simplejwt.TokenRefreshSerializer):
@@ -102,7 +121,7 @@ class Auth(Endpoint):
         return [SignInThrottle()] if self.action == "sign_in" else []
 
     def sign_in(self, request: ApiRequest) -> Response:
-        """Trade an address and a password for tokens."""
+        """Trade an address and a password, and a code where one is set up, for tokens."""
         return Response(self.body())
 
     def refresh(self, request: ApiRequest) -> Response:

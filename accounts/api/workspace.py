@@ -36,7 +36,9 @@ class WorkspaceSettingsSerializer(ResourceSerializer):
         allow_null=True,
         help_text="A campaign to more recipients is sent only once a second person approves.",
     )
-
+    second_factor = serializers.BooleanField(
+        required=False, help_text="Whether everybody has to sign in with a second factor."
+    )
     utm_source = serializers.CharField(
         required=False,
         allow_blank=True,
@@ -50,6 +52,7 @@ class WorkspaceSettingsSerializer(ResourceSerializer):
         fields = [
             *("id", "name", "slug", "postal_address", "time_zone"),
             *("awake", "cap_per_day", "cap_per_week", "approval_above"),
+            "second_factor",
             *("utm_source", "utm_medium", "created_at"),
         ]
         read_only_fields = ["slug"]

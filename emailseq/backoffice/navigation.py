@@ -119,6 +119,14 @@ def switcher(request: Request) -> list[dict[str, Any]]:
     return [{"title": _("Change workspace"), "link": link, "icon": "swap_horiz"}]
 
 
+def account(request: Request) -> list[dict[str, Any]]:
+    """What stands below a person's name."""
+    return [
+        {"title": _("Password"), "link": reverse_lazy("account_change_password")},
+        {"title": _("Second factor"), "link": reverse_lazy("mfa_index")},
+    ]
+
+
 def choose_workspace(request: Request) -> HttpResponse:
     """The workspaces somebody works in; a POST changes over to one of them."""
     if request.method != "POST":

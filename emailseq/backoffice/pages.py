@@ -47,10 +47,17 @@ def require(request: Request, permission: str) -> None:
         raise PermissionDenied
 
 
+def shell(request: Any) -> dict[str, Any]:
+    """A context processor: what the frame of the admin needs, for the pages about signing in."""
+    if not request.path.startswith("/admin/account/"):
+        return {}
+    return admin.site.each_context(request)
+
+
 def render_page(request: Request, template: str, *, title: str, **context: Any) -> TemplateResponse:
     """A page of its own, within the frame of the admin."""
-    shell = admin.site.each_context(request)
-    return TemplateResponse(request, template, {**shell, "title": title, **context})
+    frame = admin.site.each_context(request)
+    return TemplateResponse(request, template, {**frame, "title": title, **context})
 
 
 def render_frame(html: str) -> HttpResponse:

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
 from unfold.sites import UnfoldAdminSite
 
 from emailseq.backoffice import calendar, dashboard, inbox, navigation, reports
 from emailseq.backoffice.mixins import WorkspaceAdmin
-from emailseq.backoffice.pages import Request
+from emailseq.backoffice.pages import Request, render_page
 
 
 class BackofficeSite(UnfoldAdminSite):
@@ -22,6 +24,20 @@ class BackofficeSite(UnfoldAdminSite):
 
     def has_permission(self, request: Request) -> bool:
         return request.user.is_active and request.membership is not None
+
+    def login(self, request: Request, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """One door only: the page for signing in. Who is in, and works nowhere, is told so."""
+        if request.user.is_authenticated:
+            if self.has_permission(request):
+                return redirect("admin:index")
+            return render_page(request, "backoffice/nowhere.html", title=_("No workspace"))
+        target = request.GET.get("next", reverse("admin:index"))
+        return redirect(f"{reverse('account_login')}?{urlencode({'next': target})}")
+
+    def password_change(
+        self, request: Request, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return redirect("account_change_password")
 
     def extra_urls(self) -> list[URLPattern]:
         return [
