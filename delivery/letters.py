@@ -178,10 +178,6 @@ def stationery(row: Claimed, shared: Mapping[str, Any]) -> Stationery:
         one_click=row.message_class == MessageClass.MARKETING,
     )
     workspace = {"name": shared["workspace_name"], "postal_address": shared["postal_address"]}
-    signers = tuple(
-        Signer.of(shared["signing_domain"], selector, Secret(token).reveal())
-        for selector, token in shared["signing_keys"] or ()
-    )
     zone_name = shared["time_zone"]
     windows = (
         *localtime.stored(shared["awake"], zone=zone_name),
@@ -192,7 +188,15 @@ def stationery(row: Claimed, shared: Mapping[str, Any]) -> Stationery:
     mint = Mint(f"https://{host}" if host else settings.TRACKING_URL)
     back_to = shared["bounce_domain"] if return_path.is_possible() else ""
     return Stationery(
-        letterhead, workspace, signers, windows, zone, shared["capped"], mint, back_to or ""
+        letterhead, workspace, signers(shared), windows, zone, shared["capped"], mint, back_to or ""
+    )
+
+
+def signers(shared: Mapping[str, Any]) -> tuple[Signer, ...]:
+    """Who signs, as `stationery.sql` says. Raises Undecipherable as above."""
+    return tuple(
+        Signer.of(shared["signing_domain"], selector, Secret(token).reveal())
+        for selector, token in shared["signing_keys"] or ()
     )
 
 

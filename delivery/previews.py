@@ -13,7 +13,7 @@ from delivery import letters
 from delivery.utm import NOTHING, Tags, tagged
 from emailseq.lib.errors import Invalid
 from subscribers.models import Subscriber
-from templates_app import rendering, review, services
+from templates_app import rendering, review, samples, services
 from templates_app.lint import reading
 from templates_app.liquid import TemplateError
 from templates_app.models import Template
@@ -46,6 +46,13 @@ def somebody(people: QuerySet[Subscriber], who: str) -> Subscriber | None:
         return None
     drawn = randint(oldest.pk, newest.pk)  # noqa: S311 - guards nothing
     return people.filter(pk__gte=drawn).order_by("pk").first()
+
+
+def sample(workspace: Workspace) -> Subscriber:
+    """Somebody of whom everything is known, who is nobody."""
+    known: dict[str, Any] = samples.full(workspace)["subscriber"]
+    fields = {key: value for key, value in known.items() if key not in samples.FULL}
+    return Subscriber(workspace=workspace, fields=fields, **samples.FULL)
 
 
 def show(

@@ -35,6 +35,15 @@ class LaneState(models.TextChoices):
     PAUSED = State.PAUSED.value, _("Paused")
 
 
+class SpecimenState(models.TextChoices):
+    """Of a test send; under way also when the worker that handed it over has died."""
+
+    QUEUED = "queued", _("Queued")
+    UNDER_WAY = "under_way", _("Under way")
+    SENT = "sent", _("Sent")
+    FAILED = "failed", _("Failed")
+
+
 class CapPolicy(models.TextChoices):
     """What becomes of a message that a frequency cap holds back."""
 

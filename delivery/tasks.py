@@ -6,7 +6,17 @@ from celery import shared_task
 from celery.worker import state as worker
 from django.core.cache import cache
 
-from delivery import callbacks, engine, forwarding, groups, hits, mailboxes, reaper, webhooks
+from delivery import (
+    callbacks,
+    engine,
+    forwarding,
+    groups,
+    hits,
+    mailboxes,
+    reaper,
+    specimens,
+    webhooks,
+)
 from delivery.models import WebhookEndpoint
 from delivery.services import domains, stops, transactional
 from delivery.services.feedback import settle_doubts
@@ -58,8 +68,13 @@ def forward_answers() -> int:
 
 
 @shared_task
+def send_specimens() -> int:
+    return 0 if stops.move_in() else specimens.send_due()
+
+
+@shared_task
 def forget_callbacks() -> int:
-    return callbacks.forget() + transactional.forget()
+    return callbacks.forget() + transactional.forget() + specimens.forget()
 
 
 @shared_task

@@ -9,7 +9,7 @@ from rest_framework.routers import SimpleRouter
 from accounts.api.sign_in import Auth, Me
 from accounts.api.workspace import WorkspaceSettings
 from analytics.api import Conversions, Reports
-from campaigns.api import CampaignExplanations, Campaigns, CampaignTrials
+from campaigns.api import CampaignExplanations, Campaigns, CampaignTests, CampaignTrials
 from delivery.api import (
     Mailboxes,
     Messages,
@@ -18,6 +18,7 @@ from delivery.api import (
     Renderings,
     SenderIdentities,
     SendingDomains,
+    TemplateTests,
     Timeline,
     Transports,
     WebhookCalls,
@@ -37,6 +38,7 @@ from sequences.api import (
     People,
     RunLogs,
     Sequences,
+    SequenceTests,
     Simulations,
     Steps,
     SubscriberEnrollments,
@@ -130,6 +132,9 @@ translation = Translations.as_view(
     {"get": "retrieve", "put": "replace", "delete": "remove"}, basename="translations"
 )
 template_checks = TemplateChecks.as_view({"get": "checks"}, basename="templates")
+test_template = TemplateTests.as_view({"post": "send_test"}, basename="templates")
+test_campaign = CampaignTests.as_view({"post": "send_test"}, basename="campaigns")
+test_sequence = SequenceTests.as_view({"post": "send_test"}, basename="sequences")
 render = Renderings.as_view({"post": "render"}, basename="templates")
 draft = Drafts.as_view({"get": "retrieve", "put": "replace"}, basename="drafts")
 diff = Drafts.as_view({"get": "diff"}, basename="drafts")
@@ -186,6 +191,9 @@ urlpatterns = [
     path("v1/templates/<str:template>/translations", translations),
     path("v1/templates/<str:template>/translations/<str:language>", translation),
     path("v1/templates/<str:id>/render", render),
+    path("v1/templates/<str:id>/test", test_template),
+    path("v1/campaigns/<str:id>/test", test_campaign),
+    path("v1/sequences/<str:id>/test", test_sequence),
     path("v1/sequences/import", import_document),
     path("v1/sequences/from-recipe", from_recipe),
     path("v1/sequences/recipes", recipes),

@@ -27,6 +27,7 @@ app.conf.update(
         "delivery.tasks.call_webhooks": {"queue": "webhook"},
         "delivery.tasks.read_mailboxes": {"queue": "webhook"},
         "delivery.tasks.forward_answers": {"queue": "webhook"},
+        "delivery.tasks.send_specimens": {"queue": "webhook"},
     },
     broker_connection_retry_on_startup=True,
     broker_transport_options={
@@ -67,6 +68,7 @@ TICKS: dict[str, tuple[str, float, tuple[Any, ...]]] = {
     "call-webhooks": ("delivery.tasks.call_webhooks", 1, ()),
     "forget-webhook-calls": ("delivery.tasks.forget_webhook_calls", 600, ()),
     "apply-callbacks": ("delivery.tasks.apply_callbacks", 1, ()),
+    "send-tests": ("delivery.tasks.send_specimens", 1, ()),
     "forward-answers": ("delivery.tasks.forward_answers", 10, ()),
     "read-mailboxes": ("delivery.tasks.read_mailboxes", 10, ()),
     "forget-callbacks": ("delivery.tasks.forget_callbacks", 600, ()),

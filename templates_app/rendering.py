@@ -88,9 +88,19 @@ def preview(
 
     `via` makes of a target where a click on it leads in the end.
     """
-    ours = {name: f"#{name}" for name in BUILT_IN["links"]}
-    parts = render(compiled, context, untracked(compiled, context, links=ours, via=via))
+    parts = render(compiled, context, inert(compiled, context, via=via))
     return Preview(parts.subject, _decoded(parts.html_qp), _decoded(parts.text_qp))
+
+
+def inert(
+    compiled: Compiled, context: Mapping[str, Any], *, via: Callable[[str], str] = str
+) -> Addresses:
+    """The addresses of a message that is only looked at: links lead to their targets, ours nowhere.
+
+    Raises RenderError.
+    """
+    ours = {name: f"#{name}" for name in BUILT_IN["links"]}
+    return untracked(compiled, context, links=ours, via=via)
 
 
 def untracked(

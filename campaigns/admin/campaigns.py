@@ -34,8 +34,10 @@ from campaigns.admin.forms import (
 )
 from campaigns.models import Campaign
 from campaigns.progress import progress, progress_by_campaign, speed
+from campaigns.specimens import try_campaign
 from campaigns.states import CAMPAIGN_MOVES, CampaignState
 from delivery import services as delivery
+from delivery.admin.specimens import sends_test
 from delivery.states import SourceKind
 from emailseq.backoffice.columns import NUMBERS, column, progress_bar, state_badge
 from emailseq.backoffice.mixins import WorkspaceAdmin
@@ -143,6 +145,7 @@ class CampaignAdmin(WorkspaceAdmin):
         ),
         pause(services.pause, right="delivery:pause"),
         edit(services.update_campaign, name="update", form=CampaignForm),
+        sends_test(try_campaign),
         Verb(
             copies.finish_rest,
             name="finish_rest",

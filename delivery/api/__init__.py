@@ -7,6 +7,7 @@ from delivery.api.opt_in import OptInMessages
 from delivery.api.personal import PersonalData
 from delivery.api.renderings import Renderings
 from delivery.api.senders import SenderIdentities
+from delivery.api.specimens import TemplateTests
 from delivery.api.timeline import Timeline
 from delivery.api.transports import Transports
 from delivery.api.webhooks import WebhookCalls, WebhookEndpoints
@@ -20,6 +21,7 @@ __all__ = [
     "Renderings",
     "SenderIdentities",
     "SendingDomains",
+    "TemplateTests",
     "Timeline",
     "Transports",
     "WebhookCalls",

@@ -14,6 +14,7 @@ from delivery.models.mailbox import Mailbox, MailboxQuerySet
 from delivery.models.message import Hit, Lease, Message, Outbox, OutboxQuerySet, SendLedger
 from delivery.models.request import DataRequest
 from delivery.models.source import MessageSource, SenderIdentity, Source, SourceKey
+from delivery.models.specimen import Specimen
 from delivery.models.stop import Deployment, SendingPause, SendingPauseQuerySet
 from delivery.models.transactional import Attachment, TransactionalMessage
 from delivery.models.transport import Lane, RecipientDomain, Transport
@@ -55,6 +56,7 @@ __all__ = [
     "SendingPauseQuerySet",
     "Source",
     "SourceKey",
+    "Specimen",
     "TransactionalMessage",
     "Transport",
     "WebhookAttempt",

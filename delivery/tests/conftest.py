@@ -1,19 +1,58 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import threading
 
 import pytest
 from django.db import connection
 
-from delivery import lease
+from delivery import forwarding, lease, specimens
 from delivery.ready import Ready
+from delivery.sink import Sink
 from delivery.tests.names import NameServer
 from delivery.tests.wire import Wire
+from delivery.transports.smtp import Server
 
 
 @pytest.fixture
 def wire(tmp_path):
     return Wire(tmp_path)
+
+
+@pytest.fixture
+def sink(tmp_path, monkeypatch):
+    """A mail server, where messages are handed over."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    def do(what):
+        return asyncio.run_coroutine_threadsafe(what, loop).result(10)
+
+    sink = Sink(journal=tmp_path / "journal", keep=tmp_path / "mail")
+    do(sink.start())
+    server = Server(host=sink.host, port=sink.port, helo="test.example")
+    for module in (forwarding, specimens):
+        monkeypatch.setattr(module, "shared_server", lambda: server)
+    yield sink
+    do(sink.close())
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+@pytest.fixture
+def arrived(sink, tmp_path):
+    """(from, to, mail) of everything that was handed over."""
+
+    def read():
+        lines = [json.loads(line) for line in (tmp_path / "journal").read_text().splitlines()]
+        lines = [line for line in lines if line["code"] == 250]
+        mails = [path.read_bytes() for path in sorted((tmp_path / "mail").glob("*.eml"))]
+        return [(line["from"], line["rcpt"], each) for line, each in zip(lines, mails, strict=True)]
+
+    return read
 
 
 @pytest.fixture

@@ -1,55 +1,16 @@
 from __future__ import annotations
 
-import asyncio
-import json
-import threading
 from datetime import timedelta
 
 import pytest
 
 from delivery import callbacks, forwarding
 from delivery.models import Callback, Forward, SenderIdentity
-from delivery.sink import Sink
 from delivery.tests.returned import mail, sent, way_back
-from delivery.transports.smtp import Server
 from emailseq import env
 from emailseq.lib import clock
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def sink(tmp_path, monkeypatch):
-    """A mail server, where messages are handed over."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-
-    def do(what):
-        return asyncio.run_coroutine_threadsafe(what, loop).result(10)
-
-    sink = Sink(journal=tmp_path / "journal", keep=tmp_path / "mail")
-    do(sink.start())
-    server = Server(host=sink.host, port=sink.port, helo="test.example")
-    monkeypatch.setattr(forwarding, "shared_server", lambda: server)
-    yield sink
-    do(sink.close())
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
-
-
-@pytest.fixture
-def arrived(sink, tmp_path):
-    """(from, to, mail) of everything that was handed on."""
-
-    def read():
-        lines = [json.loads(line) for line in (tmp_path / "journal").read_text().splitlines()]
-        lines = [line for line in lines if line["code"] == 250]
-        mails = [path.read_bytes() for path in sorted((tmp_path / "mail").glob("*.eml"))]
-        return [(line["from"], line["rcpt"], each) for line, each in zip(lines, mails, strict=True)]
-
-    return read
 
 
 def answer(raw):

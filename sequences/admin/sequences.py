@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.audit import Actor
 from analytics.numbers import numbers_by_source
 from delivery import services as delivery
+from delivery.admin.specimens import sends_test
 from delivery.states import SourceKind
 from emailseq.backoffice.columns import NUMBERS, column, state_badge
 from emailseq.backoffice.mixins import WorkspaceAdmin
@@ -39,6 +40,7 @@ from sequences.admin.words import ICONS, Speaker, trigger_words
 from sequences.models import Enrollment, Trigger
 from sequences.results import report
 from sequences.services import edit, lifecycle, trials
+from sequences.specimens import try_sequence
 from sequences.states import OPEN, SEQUENCE_MOVES, SequenceState, StepKind
 
 ADDED = _("Added. It counts from the next publishing on.")
@@ -110,6 +112,7 @@ class SequenceAdmin(WorkspaceAdmin):
         ),
         RESUME,
         edit_verb(edit.update, label=_("Settings"), icon="settings", form=SettingsForm),
+        sends_test(try_sequence),
         Verb(
             edit.duplicate_sequence,
             name="duplicate",

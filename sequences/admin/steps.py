@@ -11,6 +11,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import Actor
+from delivery.admin.specimens import sends_test
 from emailseq.backoffice.mixins import WorkspaceAdmin
 from emailseq.backoffice.pages import Request
 from emailseq.backoffice.verbs import Verb
@@ -19,6 +20,8 @@ from sequences.admin.arm_forms import ArmForm, ArmKeyForm, PlaceForm
 from sequences.admin.step_forms import VariantForm, form_of
 from sequences.models import Step
 from sequences.services import edit, trials
+from sequences.specimens import try_step
+from sequences.states import StepKind
 
 COUNTS = _("It counts from the next publishing on.")
 
@@ -115,6 +118,7 @@ class StepAdmin(WorkspaceAdmin):
             icon="content_copy",
             done=_("There is a copy of it."),
         ),
+        sends_test(try_step, when=lambda step: step.kind == StepKind.EMAIL),
         Verb(
             _remove,
             name="remove",

@@ -8,6 +8,7 @@ from sequences.api.insight import Explanations, Forecasts, Outlooks, RunLogs
 from sequences.api.people import People
 from sequences.api.sequences import Sequences
 from sequences.api.simulations import Simulations
+from sequences.api.specimens import SequenceTests
 from sequences.api.steps import Steps
 from sequences.api.trials import Trials
 from sequences.api.versions import Versions
@@ -23,6 +24,7 @@ __all__ = [
     "Outlooks",
     "People",
     "RunLogs",
+    "SequenceTests",
     "Sequences",
     "Simulations",
     "Steps",

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import Http404, HttpResponse
 from django.utils.html import escape
 
-from delivery import previews
+from delivery import previews, specimens
+from delivery.models import SenderIdentity
+from delivery.previews import Shown
 from emailseq.backoffice.pages import Request, allows, render_frame, render_page, require
 from emailseq.lib import ids
 from emailseq.lib.errors import Invalid
 from subscribers.models import Subscriber
-from templates_app import review, samples
+from templates_app import review
 from templates_app.models import Template
 
 _DARK = "<style>:root { color-scheme: dark; background: #121212; }</style>"
@@ -25,7 +25,9 @@ def page(request: Request, template: Template) -> HttpResponse:
     person = _asked(request) if may_see_people else None
     shown, fault = None, ""
     try:
-        shown = previews.show(template, person or _sample(template), language=_language(request))
+        shown = previews.show(
+            template, person or previews.sample(request.workspace), language=_language(request)
+        )
     except Invalid as error:
         fault = error.detail
     return render_page(
@@ -41,6 +43,7 @@ def page(request: Request, template: Template) -> HttpResponse:
         language=_language(request),
         shown=shown,
         fault=fault,
+        head=_head(template, person, shown) if shown else (),
         kilobytes=-(-shown.size // 1024) if shown else 0,
         checks=review.check(template),
         phone=bool(request.GET.get("phone")),
@@ -57,13 +60,24 @@ def frame(request: Request, template: Template) -> HttpResponse:
         if person is None:
             raise Http404
     try:
-        shown = previews.show(template, person or _sample(template), language=_language(request))
+        shown = previews.show(
+            template, person or previews.sample(request.workspace), language=_language(request)
+        )
     except Invalid as error:
         return render_frame(f"<pre>{escape(error.detail)}</pre>")
     html = shown.html or f"<pre>{escape(shown.text)}</pre>"
     if request.GET.get("dark"):  # what asks for the dark gets it, whatever the machine is set to
         html = html.replace(_ASKS, "all") + _DARK
     return render_frame(html)
+
+
+def _head(template: Template, person: Subscriber | None, shown: Shown) -> list[tuple[str, str]]:
+    """The headers that its reader sees, from the first sender."""
+    sender = SenderIdentity.objects.of(template.workspace).order_by("id").first()
+    if sender is None:
+        return []
+    reader, kind = person or previews.sample(template.workspace), template.message_class
+    return specimens.head(shown.subject, reader, sender=sender, message_class=kind)
 
 
 def _language(request: Request) -> str:
@@ -77,9 +91,3 @@ def _asked(request: Request) -> Subscriber | None:
     who = request.GET.get("who")
     known = (previews.RANDOM, previews.EMPTIEST)
     return previews.somebody(people, who) if who in known else None
-
-
-def _sample(template: Template) -> Subscriber:
-    known: dict[str, Any] = samples.full(template.workspace)["subscriber"]
-    fields = {key: value for key, value in known.items() if key not in samples.FULL}
-    return Subscriber(workspace=template.workspace, fields=fields, **samples.FULL)

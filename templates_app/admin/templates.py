@@ -13,6 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
 from delivery import letters
+from delivery.admin.specimens import sends_test
+from delivery.services.specimens import try_template
 from emailseq.backoffice.columns import BADGES, column
 from emailseq.backoffice.forms import VerbForm
 from emailseq.backoffice.mixins import WorkspaceAdmin
@@ -86,6 +88,7 @@ class TemplateAdmin(WorkspaceAdmin):
     list_verbs = (starting.CREATE, starting.START, brand.BRAND)
     page_verbs = (
         starting.CHANGE_MODE,
+        sends_test(try_template),
         publish(
             services.publish,
             sentence=_("Messages queued from now on get it; those on their way keep theirs."),
