@@ -13,6 +13,7 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
+from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
@@ -37,7 +38,8 @@ def once(
 
     Raises Refused: while the first time goes on, and for the same key with another body.
     """
-    scope, body_digest = _scope(request), _digest(json.dumps(request.data, sort_keys=True))
+    told = json.dumps(request.data, sort_keys=True, default=_of_file)
+    scope, body_digest = _scope(request), _digest(told)
     [(is_mine,)] = sql.fetch("accounts", "lock_answer", {"number": int(scope[:15], 16)})
     if not is_mine:
         raise Refused("idempotency_in_flight", "The first request with this key still runs.")
@@ -81,6 +83,15 @@ def _repeat(earlier: RememberedAnswer, body_digest: str) -> Response:
     if earlier.location:
         headers["Location"] = earlier.location
     return Response(json.loads(text) if text else None, status=earlier.status, headers=headers)
+
+
+def _of_file(file: UploadedFile) -> list[str]:
+    """What stands for an uploaded file: its name and its content."""
+    digest = sha256()
+    for piece in file.chunks():
+        digest.update(piece)
+    file.seek(0)
+    return [str(file.name), digest.hexdigest()]
 
 
 def _digest(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from allauth.account.internal.flows.login import get_authentication_records
@@ -19,6 +20,12 @@ FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 def has(user: User) -> bool:
     """Whether a person signs in with more than a password."""
     return Authenticator.objects.filter(user=user, type__in=FACTORS).exists()
+
+
+def who_have(users: Collection[int]) -> set[int]:
+    """Those of the users, by id, who have one."""
+    found = Authenticator.objects.filter(user__in=users, type__in=FACTORS)
+    return set(found.values_list("user_id", flat=True))
 
 
 def is_shown(request: Any) -> bool:

@@ -87,6 +87,7 @@ SECTIONS: list[tuple[Any, list[Entry]]] = [
         [
             Entry(_("Workspace"), "apartment", "accounts_workspace", "team:write"),
             Entry(_("Team"), "diversity_3", "accounts_membership", "team:write"),
+            Entry(_("Invitations"), "outgoing_mail", "accounts_invitation", "team:write"),
             Entry(_("API keys"), "key", "accounts_apikey", "keys:write"),
             Entry(_("Webhooks"), "webhook", "delivery_webhookendpoint", "webhooks:read"),
             Entry(_("Webhook calls"), "list", "delivery_webhookcall", "webhooks:read"),

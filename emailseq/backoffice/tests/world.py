@@ -9,7 +9,7 @@ from django.db.models import Model
 from django.urls import reverse
 
 from accounts.audit import SYSTEM
-from accounts.models import Membership, Workspace
+from accounts.models import Invitation, Membership, Workspace
 from accounts.services import create_api_key
 from accounts.tests.factories import MembershipFactory
 from analytics.conversions import create_conversion
@@ -95,6 +95,9 @@ def make_world(workspace: Workspace, *, text: str = "Harbour") -> World:
     thanks = send_transactional(workspace, template=_receipt(workspace), to=person, by=SYSTEM)
     image = keep_image(workspace, content=picture(), name=text[:100], alt=text, by=SYSTEM)
     bought = create_conversion(workspace, name=text[:100], event_name="order_placed", by=SYSTEM)
+    invitation = Invitation.objects.create(
+        workspace=workspace, email="new@example.com", group=membership.group, invited_by=text[:254]
+    )
     audited = workspace_audit(workspace)
     made = (membership, key, audited, sequence, sequence.steps.first(), run, person, template)
     made = (*made, sequence.live_version)
@@ -108,6 +111,7 @@ def make_world(workspace: Workspace, *, text: str = "Harbour") -> World:
     )
     known = EventName.objects.of(workspace).get()
     others = (
+        invitation,
         bought,
         block,
         image,
