@@ -250,7 +250,7 @@ def of_reasons(kind: str, source_id: int) -> Table:
 def of_delays(kind: str, source_id: int) -> Table:
     found = delays(kind, source_id)
     opened = sum(each.opened for each in found)
-    rows = [(each.within, each.opened, _rate(each.opened, opened)) for each in found]
+    rows = [(each.within, each.opened, _rate(each.opened, opened)) for each in found if opened]
     return Table("time_to_open", ("within", "opened", "share"), rows)
 
 

@@ -41,7 +41,7 @@ from delivery.admin.specimens import sends_test
 from delivery.states import SourceKind
 from emailseq.backoffice.columns import NUMBERS, column, progress_bar, state_badge
 from emailseq.backoffice.mixins import WorkspaceAdmin
-from emailseq.backoffice.pages import Request, require
+from emailseq.backoffice.pages import Request, allows, require
 from emailseq.backoffice.verbs import Verb, archive, create, edit, pause, resume
 
 # An answer with this status makes htmx stop asking.
@@ -94,6 +94,17 @@ def _audience(campaign: Campaign) -> dict[str, Any]:
     }
 
 
+def _progress_bar(row: Any) -> str:
+    return progress_bar(row.progress.done, row.progress.recipients) if row.started_at else "–"
+
+
+def _may_be_finished(campaign: Campaign) -> bool:
+    if campaign.state != CampaignState.SENT:
+        return False
+    done = numbers(SourceKind.CAMPAIGN, campaign.pk)
+    return campaign.recipient_count > done.sent + done.skipped
+
+
 def _progress(campaign: Campaign) -> dict[str, Any]:
     """What is read again and again while it is sent."""
     return {
@@ -113,10 +124,12 @@ class CampaignAdmin(WorkspaceAdmin):
         "name",
         state_badge,
         "list",
-        column(_("Progress"), lambda row: progress_bar(row.progress.done, row.progress.recipients)),
+        column(_("When"), lambda row: row.started_at or row.scheduled_at),
+        column(_("Progress"), _progress_bar),
         *NUMBERS,
     )
     list_filter = ("state", Archived)
+    search_fields = ("name",)
     list_select_related = (
         *("workspace", "list", "template", "sender"),
         *("approval", "recurrence", "trial"),
@@ -154,7 +167,7 @@ class CampaignAdmin(WorkspaceAdmin):
             icon="redo",
             sentence=_("Sends the same to exactly those whom it failed to reach."),
             done=_("The rest of “{}” is on its way, as a campaign of its own."),
-            when=_in(CampaignState.SENT),
+            when=_may_be_finished,
         ),
         Verb(
             copies.resend,
@@ -293,6 +306,7 @@ class CampaignAdmin(WorkspaceAdmin):
         prefetch_related_objects([target], *services.NARROWING)
         return {
             **(_progress(target) if target.started_at else {"campaign": target}),
+            "may_see_messages": allows(request, "delivery:read"),
             "trial": words.trial_table(target),
             "recurrence": getattr(target, "recurrence", None),
             "web_url": showing.url(target),
@@ -331,7 +345,8 @@ class CampaignAdmin(WorkspaceAdmin):
         once something else may be done with it."""
         require(request, "campaigns:read")
         campaign = self.get_object(request, str(object_id))
-        answer = render(request, "campaigns/progress.html", _progress(campaign))
+        context = {**_progress(campaign), "may_see_messages": allows(request, "delivery:read")}
+        answer = render(request, "campaigns/progress.html", context)
         if campaign.state != CampaignState.SENDING:
             answer.status_code = STOP_POLLING
             answer.headers["HX-Refresh"] = "true"

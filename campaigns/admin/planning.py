@@ -132,7 +132,7 @@ def _when(plan: Plan) -> str:
         return _("now")
     at = _moment(plan.at)
     if plan.local_time:
-        said = _("%s on everybody's own clock") % at
+        said = _("on %s on everybody's own clock") % _shown(plan.at)
     elif plan.best_time:
         said = _("in the day from %s on, each at the hour at which they read") % at
     else:
@@ -145,6 +145,11 @@ def _moment(at: datetime) -> str:
     return date_format(timezone.localtime(at), "D j M Y, H:i T")
 
 
+def _shown(at: datetime) -> str:
+    """What the clock of the workspace shows then, and everybody's will."""
+    return date_format(timezone.localtime(at), "D j M Y, H:i")
+
+
 def some_people(people: int) -> str:
     return ngettext("%s person", "%s people", people) % f"{people:,}"
 
@@ -153,4 +158,7 @@ def label(plan: Plan, people: int) -> str:
     to = some_people(people)
     if plan.at is None:
         return _("Send to %s now") % to
+    if plan.local_time:
+        facts = {"at": _shown(plan.at), "to": to}
+        return _("Schedule for %(at)s in their own time to %(to)s") % facts
     return _("Schedule for %(at)s to %(to)s") % {"at": _moment(plan.at), "to": to}

@@ -59,7 +59,7 @@ def trial_table(campaign: Campaign) -> dict[str, Any] | None:
             f"{meant[key].subject} · {meant[key].template} · {meant[key].sender.name}",
             tally.trials,
             _value(trial.metric, trials.interval(trial.metric, tally), tally),
-            _between(trial.metric, trials.interval(trial.metric, tally)),
+            _between(trial.metric, trials.interval(trial.metric, tally)) if tally.trials else "–",
             key == trial.winner,
         )
         for key, tally in stands.tallies.items()

@@ -147,7 +147,7 @@ def test_a_schedule_shows_every_zone_its_time_and_is_made_and_changed():
             f'<th scope="row">{zone}</th><td>{local}</td><td>{utc}</td>'
             f'<td class="bo-number">{people}</td>'
         ) in page
-    assert "Schedule for Thu 26 Nov 2026, 09:00 CET to 4 people" in page
+    assert "Schedule for Thu 26 Nov 2026, 09:00 in their own time to 4 people" in page
     assert "Schedule for" not in unfinished
     assert "Choose when." in unfinished
     assert "This time is past" in past

@@ -61,6 +61,7 @@ EMPTY = {
     "lists": gettext_lazy("There is no list yet."),
     "cohorts": gettext_lazy("Nobody became known in this time."),
     "links": gettext_lazy("No link was followed yet."),
+    "time_to_open": gettext_lazy("Nobody has opened it yet, as far as can be seen."),
     "steps": gettext_lazy("Nothing was sent yet."),
     "habits": gettext_lazy("Fewer than 100 opens and clicks were seen in each time zone."),
 }
