@@ -21,6 +21,7 @@ from delivery.services import personal
 from delivery.services.confirmations import ask
 from delivery.tests.factories import SenderFactory, queue
 from emailseq.lib import clock
+from emailseq.lib.errors import Erased
 from subscribers import services as people
 from subscribers.models import Event, Subscriber, Suppression
 from subscribers.services import Consent
@@ -96,8 +97,9 @@ def test_what_waits_is_cancelled_and_the_address_stays_unmailed(ada, news):
     kept = Suppression.objects.get()
     assert kept.address_key.startswith("keyed:")
     assert kept.reason == "unsubscribed"
-    again, _ = people.upsert(news.workspace, email=ADDRESS, by=SYSTEM)
-    assert again.pk != ada.pk
+    with pytest.raises(Erased):
+        people.upsert(news.workspace, email=ADDRESS, by=SYSTEM)
+    assert Subscriber.objects.count() == 1
     assert not people.restore(ada, by=SYSTEM)
     ada.refresh_from_db()
     assert ada.archived_at

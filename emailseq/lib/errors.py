@@ -68,6 +68,12 @@ class StateConflict(Conflict):
         self.allowed = list(allowed)
 
 
+class Erased(AppError):
+    """It was about somebody who was forgotten for good."""
+
+    code = "erased"
+
+
 class Stale(AppError):
     """Somebody else changed the object after the caller read it."""
 

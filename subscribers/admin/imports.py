@@ -33,6 +33,7 @@ _FIGURES = {
     "suppressed": _("Suppressed, and stay so"),
     "unsubscribed": _("Have left the list, and stay so"),
     "barred": _("Suppressed by their status"),
+    "erased": _("Erased before: left out"),
     "duplicates": _("Named again"),
     "refused": _("Refused rows"),
 }
@@ -205,6 +206,8 @@ def _shown(job: Import) -> dict[str, Any]:
     done = {name: getattr(job, f"{name}_count") for name in names}
     if job.suppressed_count:
         done["barred"] = job.suppressed_count
+    if job.erased_count:
+        done["erased"] = job.erased_count
     report, held = job.undo_report or {}, set(job.parts.values_list("kind", flat=True).distinct())
     return {
         "job": job,

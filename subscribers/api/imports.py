@@ -49,8 +49,8 @@ class ImportSerializer(ResourceSerializer):
             *("id", "kind", "state", "file_name", "list", "encoding", "encoding_assumed"),
             *("preset", "columns", "policy", "confirmed", "consent_source", "reason"),
             *("total_lines", "line_count", "created_count", "updated_count", "unchanged_count"),
-            *("refused_count", "suppressed_count", "preview", "undo_report", "fault"),
-            *("created_at", "finished_at"),
+            *("refused_count", "suppressed_count", "erased_count", "preview"),
+            *("undo_report", "fault", "created_at", "finished_at"),
         ]
         read_only_fields = fields
 
@@ -147,7 +147,6 @@ class PeopleImports(Resource):
         "resume": Verb(jobs.resume, "subscribers:write"),
         "undo": Verb(jobs.undo, "subscribers:write"),
     }
-    outbound = ("create",)  # a file is not compared with what was sent before
 
     def create(self, request: ApiRequest) -> Response:
         """Upload people; what its columns mean is guessed, and nobody comes in before `start`."""

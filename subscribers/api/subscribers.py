@@ -18,6 +18,7 @@ from emailseq.lib.api.fields import (
     ResourceSerializer,
     Strict,
 )
+from emailseq.lib.errors import Erased
 from subscribers import services
 from subscribers.api.addresses import AddressFilter, beginning
 from subscribers.api.lists import LISTS, OPEN_LISTS
@@ -177,6 +178,13 @@ class Subscribers(Resource):
 
     def create(self, request: ApiRequest) -> Response:
         return self.make(services.create)
+
+    def get_object(self) -> Any:
+        """Raises Erased: of who was forgotten for good there is nothing to show or to change."""
+        person = super().get_object()
+        if person.erased_at:
+            raise Erased("This person was erased; only numbers are left.")
+        return person
 
     def partial_update(self, request: ApiRequest, **_: Any) -> Response:
         """Merge members into the person; `null` clears one."""

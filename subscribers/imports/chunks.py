@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from emailseq.lib import ids, sql
 from subscribers.imports.mapping import Barred, Column, Person, person_of
 from subscribers.imports.read import Layout, Row, rows
-from subscribers.models import List
+from subscribers.models import List, Suppression
 
 CHUNK_ROWS = 10_000
 CHUNK_CHARACTERS = 16 * 1024 * 1024
@@ -44,6 +44,14 @@ def chunks_of(
 ) -> Iterator[Chunk]:
     """What stands behind line `after`; the next chunk is sorted out while this one is used."""
     return _ahead(_chunks(rows(layout, after=after), columns, policy))
+
+
+def leave_out_erased(chunk: Chunk, *, to: List) -> int:
+    """Take out of a chunk who was forgotten for good, row and all; how many they were."""
+    erased = Suppression.objects.of(to.workspace).erased_among(chunk.people.keys())
+    for key in erased:
+        del chunk.people[key]
+    return len(erased)
 
 
 def stage(chunk: Chunk, *, to: List, policy: str) -> None:

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from accounts.models import Workspace
 from emailseq.lib import sql
-from subscribers.imports.chunks import Chunk, Policy, chunks_of, stage
+from subscribers.imports.chunks import Chunk, Policy, chunks_of, leave_out_erased, stage
 from subscribers.imports.mapping import Column, columns_of
 from subscribers.imports.read import Layout
 from subscribers.imports.refused import ErrorFile
@@ -29,8 +29,9 @@ class Preview:
     """What an import would do, counted in people; duplicates and refusals are counted in rows.
 
     Whoever is suppressed or has left the list is also new, updated or unchanged, and stays
-    suppressed and gone. `barred` are those whom their status elsewhere suppresses. Of those who
-    are updated, some are shown: `{"email": …, "changes": {"city": ["Rome", "Oslo"]}}`.
+    suppressed and gone. `barred` are those whom their status elsewhere suppresses, `erased` those
+    who were forgotten for good, and do not come in. Of those who are updated, some are shown:
+    `{"email": …, "changes": {"city": ["Rome", "Oslo"]}}`.
     """
 
     created: int
@@ -41,6 +42,7 @@ class Preview:
     duplicates: int
     refused: int
     barred: int
+    erased: int
     samples: list[dict[str, Any]]
 
 
@@ -70,16 +72,17 @@ def look_ahead(
     """
     with connection.cursor() as cursor:
         cursor.execute(sql.load("subscribers", "import_preview_stage"))
-    repeated = refused = 0
+    repeated = refused = erased = 0
     barred: set[str] = set()
     for chunk in chunks_of(layout, columns, policy=policy):
         if chunk.refused:
             refusals.add(chunk.refused)
+        erased += leave_out_erased(chunk, to=to)
         repeated += chunk.repeated_count + len(chunk.people) - _gather(chunk, to, policy)
         refused += len(chunk.refused)
         barred |= chunk.barred.keys()
         progress(chunk.last_line)
-    return Preview(*_compare(to), repeated, refused, len(barred), _samples(to))
+    return Preview(*_compare(to), repeated, refused, len(barred), erased, _samples(to))
 
 
 @transaction.atomic

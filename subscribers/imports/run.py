@@ -25,7 +25,7 @@ from emailseq.lib.errors import Conflict
 from subscribers import events, kinds
 from subscribers.events import NewEvent
 from subscribers.imports import parts
-from subscribers.imports.chunks import Chunk, Policy, chunks_of, stage
+from subscribers.imports.chunks import Chunk, Policy, chunks_of, leave_out_erased, stage
 from subscribers.imports.mapping import Column, columns_of
 from subscribers.imports.read import Layout, Row
 from subscribers.imports.refused import ErrorFile
@@ -188,6 +188,7 @@ def _store(
     if chunk.refused:
         # On a disk before the chunk commits: a row too many is dropped by the run that resumes.
         refusals.add(chunk.refused)
+    job.erased_count += leave_out_erased(chunk, to=to)
     stage(chunk, to=to, policy=job.policy)
     facts = facts | {"now": clock.now()}
     [(created, updated)] = sql.fetch("subscribers", "import_people", facts)
@@ -203,7 +204,8 @@ def _store(
 
 def save_progress(job: Import) -> None:
     """Keep how far it is, in the transaction that got it there. Raises Stopped when cancelled."""
-    names = ("line_count", "suppressed_count", *(f"{name}_count" for name in COUNTS))
+    counts = (*COUNTS, "suppressed", "erased")
+    names = ("line_count", *(f"{name}_count" for name in counts))
     [(last,)] = sql.fetch("subscribers", "last_event_id")
     running = Import.objects.filter(pk=job.pk, state=ImportState.RUNNING)
     counted = {name: getattr(job, name) for name in names}

@@ -72,6 +72,7 @@ class Import(WorkspaceModel):
     unchanged_count = models.BigIntegerField(default=0)
     refused_count = models.BigIntegerField(default=0)
     suppressed_count = models.BigIntegerField(default=0, db_default=0)
+    erased_count = models.BigIntegerField(default=0, db_default=0)
     first_event_id = models.BigIntegerField(null=True, editable=False)
     last_event_id = models.BigIntegerField(null=True, editable=False)
     undone_event_id = models.BigIntegerField(null=True, editable=False)

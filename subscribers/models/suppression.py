@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db import models
 from django.db.models import CharField, Exists, Func, OuterRef, Q, Value
 from django.db.models.functions import Concat
@@ -21,6 +23,15 @@ class SuppressionQuerySet(WorkspaceQuerySet["Suppression"]):
 
     def digests(self) -> SuppressionQuerySet:
         return self.filter(address_key__startswith=DIGEST)
+
+    def erased_among(self, address_keys: Collection[str]) -> set[str]:
+        """Those of people who were erased, and have not come back themselves."""
+        erased = self.filter(erased=True)
+        if not (address_keys and erased.exists()):
+            return set()  # as nearly always, before anything is made of each address
+        digests = {digest_key(key): key for key in address_keys}
+        found = erased.filter(address_key__in=list(digests))
+        return {digests[digest] for digest in found.values_list("address_key", flat=True)}
 
     def stop_none(self, path: str) -> Q:
         """The condition on other rows that none of these stops the address whose key is at `path`.
@@ -59,6 +70,8 @@ class Suppression(WorkspaceModel):
     note = models.CharField(max_length=500, blank=True)
     source = models.CharField(max_length=254, blank=True, default="", db_default="")
     message_id = models.BigIntegerField(null=True, blank=True, editable=False)
+    # The digest of somebody who was forgotten for good: nobody but they may bring them back.
+    erased = models.BooleanField(default=False, db_default=False, editable=False)
     # The import that alone speaks for it; its undo takes it back.
     imported = models.ForeignKey(
         "subscribers.Import",
@@ -83,7 +96,13 @@ class Suppression(WorkspaceModel):
                 fields=["imported"],
                 name="suppression_imported",
                 condition=models.Q(imported__isnull=False),
-            )
+            ),
+            # Whether there is anybody at all, which every import and every new person asks.
+            models.Index(
+                fields=["workspace", "address_key"],
+                name="suppression_erased",
+                condition=models.Q(erased=True),
+            ),
         ]
 
     def __str__(self) -> str:

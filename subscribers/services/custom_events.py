@@ -19,7 +19,7 @@ from emailseq.lib.errors import Invalid
 from subscribers import events, kinds
 from subscribers.events import NewEvent
 from subscribers.facts import CustomEvent, kinds_of, problems_of
-from subscribers.models import EventKey, Subscriber
+from subscribers.models import EventKey, Subscriber, Suppression
 from subscribers.models.event import public_id
 
 KEYS_KEPT = timedelta(days=30)
@@ -59,7 +59,7 @@ def record_custom_events(
     people = _people(workspace, sound.values(), by=by)
     for place, fact in sound.items():
         if fact.who not in people:
-            detail = "There is no such subscriber."
+            detail = "There is no such subscriber, or they were erased."
             results[place] = Invalid.field("subscriber", "not_found", detail)
     sound = {place: fact for place, fact in sound.items() if place not in results}
     results |= _record(workspace, sound, people, now)
@@ -85,6 +85,8 @@ def _people(
         if fact.make_unknown and not fact.uid and fact.who not in found
         for address in [addresses.parse(fact.email)]
     }
+    for key in Suppression.objects.of(workspace).erased_among(strangers.keys()):
+        del strangers[key]  # what is told of somebody who was erased is told of nobody
     if not strangers:
         return found
     # In one order, so that callers with the same strangers do not wait for each other in a ring.

@@ -33,10 +33,10 @@ log = structlog.get_logger(__name__)
 def erase(subscriber: Subscriber, *, by: Actor) -> bool:
     """Forget somebody's address, names, fields, tags and origins; False when that was done before.
 
-    A keyed digest of the address stays suppressed, as their own no, so that they stay unmailed
-    whoever brings the address again. Their id stays in numbers and in the proof of what they agreed
-    to. The floors above forget what they hold by the event that this records, or before they call
-    it.
+    A keyed digest of the address stays suppressed, as their own no: whoever brings the address
+    again is refused, and they stay unmailed until they come back themselves. Their id stays in
+    numbers and in the proof of what they agreed to. The floors above forget what they hold by the
+    event that this records, or before they call it.
     """
     person = Subscriber.objects.select_for_update().get(pk=subscriber.pk)
     if person.erased_at:
@@ -46,6 +46,9 @@ def erase(subscriber: Subscriber, *, by: Actor) -> bool:
         unsubscribe(person, by=by, from_list=place.list, reason="erased")
     kept = _keep_unmailed(person, by=by)
     _forget_origins(person)
+    for name in {email, key}:
+        told_by = {"workspace_id": person.workspace_id, "name": name}
+        sql.run("subscribers", "forget_import_parts", told_by)
     TagAssignment.objects.filter(subscriber=person).delete()
     SegmentMember.objects.filter(subscriber=person).delete()
     _blank(person)
@@ -68,7 +71,9 @@ def _keep_unmailed(person: Subscriber, *, by: Actor) -> Suppression:
     key, own_no = person.address_key, SuppressionReason.UNSUBSCRIBED
     Suppression.objects.filter(workspace=person.workspace_id, address_key=key).delete()
     digest = hashlib.sha256(key.encode()).hexdigest()
-    return suppress(person.workspace, digest=digest, reason=own_no, by=by, note="erased")
+    kept = suppress(person.workspace, digest=digest, reason=own_no, by=by, note="erased")
+    Suppression.objects.filter(pk=kept.pk).update(erased=True)
+    return kept
 
 
 def _forget_origins(person: Subscriber) -> None:

@@ -168,7 +168,7 @@ def _take(sign_up: SignUp) -> Subscriber | None:
     given: dict[str, Any] = {}
     if not known:
         given = {name: value for name, value in names.items() if value}
-    person, _ = upsert(form.workspace, email=sign_up.email, by=by, **given)
+    person, _ = upsert(form.workspace, email=sign_up.email, by=by, in_person=True, **given)
     for each in form.lists.joinable().filter(pk__in=sign_up.lists).order_by("pk"):
         ask_to_join(person, to=each, by=by, consent=consent)
     return person

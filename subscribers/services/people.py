@@ -13,9 +13,9 @@ from accounts import audit
 from accounts.audit import Actor
 from accounts.models import Workspace
 from emailseq.lib import clock, text
-from emailseq.lib.errors import Conflict, Invalid
+from emailseq.lib.errors import Conflict, Erased, Invalid
 from subscribers import events, fields, kinds
-from subscribers.models import Subscriber
+from subscribers.models import Subscriber, Suppression
 from subscribers.models.subscriber import MAX_NAME
 from subscribers.services.addresses import parse_address
 from subscribers.services.consent import Place, take_places
@@ -41,6 +41,7 @@ def upsert(
     email: str,
     by: Actor,
     subscriptions: Sequence[Place] = (),
+    in_person: bool = False,
     **attributes: Any,
 ) -> tuple[Subscriber, str]:
     """Create the person with this address, or merge `attributes` into them.
@@ -48,7 +49,8 @@ def upsert(
     Attributes: first_name, last_name, time_zone, language, frequency (how often they want marketing
     at most), fields (merged member by member; None clears).
     `subscriptions` only adds, as `subscribe` does.
-    Returns the subscriber and `created`, `updated` or `unchanged`. Raises Invalid.
+    Returns the subscriber and `created`, `updated` or `unchanged`. Raises Invalid, and Erased for
+    somebody who was forgotten, unless they ask for it `in_person`.
     """
     address = parse_address(email)
     _check_attributes(attributes)
@@ -57,6 +59,8 @@ def upsert(
     subscriber, created = Subscriber.objects.get_or_create(
         workspace=workspace, address_key=address.key, defaults={"email": address.email}
     )
+    if created and not in_person:  # raising takes that back
+        check_not_erased(workspace, address.key)
     subscriber = Subscriber.objects.select_for_update(no_key=True).get(pk=subscriber.pk)
     changed = _merge(subscriber, attributes)
     if changed:
@@ -68,6 +72,12 @@ def upsert(
         _record_changes(subscriber, changed, by=by)
     placed = bool(subscriptions) and take_places(subscriber, subscriptions, by=by)
     return subscriber, "created" if created else "updated" if changed or placed else "unchanged"
+
+
+def check_not_erased(workspace: Workspace, address_key: str) -> None:
+    """Raise Erased for the address of somebody who was, and has not come back themselves."""
+    if Suppression.objects.of(workspace).erased_among([address_key]):
+        raise Erased("This person was erased: only they can come back, by a form of yours.")
 
 
 @transaction.atomic

@@ -123,3 +123,20 @@ def test_vouching_for_people_takes_the_permission_for_it(news):
 
     assert (refused.status_code, refused.json()["scope"]) == (403, "subscriptions:confirm")
     assert not Import.objects.exists()
+
+
+def test_an_upload_that_is_repeated_is_one_import(api, news):
+    def send(content, key="one"):
+        file = SimpleUploadedFile("people.csv", content.encode())
+        body, headers = {"file": file, "list": news.public_id}, {"Idempotency-Key": key}
+        return api.client.post("/api/v1/imports", body, headers=headers)
+
+    first, again, other = send(CSV), send(CSV), send(CSV + "bob@example.com,,\n")
+
+    assert (first.status_code, again.status_code, other.status_code) == (201, 201, 422)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.json()["id"] == first.json()["id"]
+    assert other.json()["code"] == "idempotency_mismatch"
+    assert Import.objects.count() == 1
+    assert send(CSV, key="two").status_code == 201
+    assert Import.objects.count() == 2

@@ -426,9 +426,9 @@ def test_a_chunk_costs_the_same_number_of_queries_whatever_its_size(
     def text(count):
         return "email\n" + "".join(f"p{n}@example.com\n" for n in range(count))
 
-    with django_assert_num_queries(23):
+    with django_assert_num_queries(24):
         bring_in(file, news, errors, text(2))
-    with django_assert_num_queries(23):
+    with django_assert_num_queries(24):
         bring_in(file, news, errors, text(500))
 
 
@@ -484,6 +484,7 @@ def test_the_command_answers_in_json(file, news, errors):
         "updated": 0,
         "unchanged": 0,
         "refused": 1,
+        "erased": 0,
         "errors": str(errors),
     }
     assert people(news.workspace) == [("ada@example.com", "", {"citta": "Forlì"})]

@@ -13,13 +13,18 @@ from django.conf import settings
 from django.db import connection
 
 from accounts.audit import SYSTEM
+from subscribers.imports import jobs, parts, work
 from subscribers.imports.read import examine
 from subscribers.imports.run import import_people
-from subscribers.models import Event, Import, Subscriber, Subscription
+from subscribers.models import Event, Import, ImportPart, Subscriber, Subscription
 from subscribers.services import Consent
 from subscribers.tests.factories import ListFactory
 
 PEOPLE, BAD = 30_000, 300
+WORKER = (
+    "-c",
+    "import django; django.setup(); from subscribers.imports import work\nwhile True: work.go_on()",
+)
 
 
 @pytest.mark.slow
@@ -33,7 +38,9 @@ def test_an_import_that_is_killed_again_and_again_loses_and_doubles_nobody(tmp_p
     random.Random(7).shuffle(lines)
     file.write_text("email,first name,city\n" + "\n".join(lines) + "\n")
 
-    reached = [_kill_behind(line, file) for line in (0, 1, 10_001)]
+    command = ("manage.py", "import_subscribers", file, "--list", "news")
+    command = (*command, "--confirmed", "--consent-source", "paper")
+    reached = [_kill_behind(line, *command) for line in (0, 1, 10_001)]
     assert reached == sorted(reached)
     assert reached[-1] < PEOPLE
 
@@ -56,14 +63,52 @@ def test_an_import_that_is_killed_again_and_again_loses_and_doubles_nobody(tmp_p
     assert len(refused) == job.refused_count == BAD
 
 
-def _kill_behind(line, file):
-    """Start the command, kill -9 it when it has done `line` lines; how many lines it had done."""
-    command = [sys.executable, "manage.py", "import_subscribers", file, "--list", "news"]
+@pytest.mark.slow
+@pytest.mark.pg
+@pytest.mark.django_db(transaction=True)
+def test_a_stored_import_whose_worker_is_killed_loses_and_doubles_nobody():
+    to = ListFactory(slug="news")
+    lines = [f"p{n}@example.com,Person {n}" for n in range(PEOPLE)]
+    lines[::100] = [f"bad {n}," for n in range(BAD)]
+    job = jobs.upload(
+        to.workspace,
+        file_name="people.csv",
+        content=["\n".join(["email,first name", *lines]).encode()],
+        by=SYSTEM,
+        list=to,
+        consent_source="paper",
+        confirmed=True,
+        at_once=True,
+    )
+
+    reached = [_kill_behind(line, *WORKER) for line in (0, 1, 10_001)]
+    assert reached == sorted(reached)
+    assert reached[-1] < PEOPLE
     deadline = time.monotonic() + 60
+    while Import.objects.get().state == "running":  # until the lock of the dead is gone, too
+        assert time.monotonic() < deadline
+        work.go_on()
+
+    job.refresh_from_db()
+    there = PEOPLE - BAD
+    assert (job.state, job.fault) == ("finished", "")
+    assert (job.created_count, job.updated_count, job.unchanged_count) == (there, 0, 0)
+    assert Subscriber.objects.count() == Subscription.objects.count() == there
+    for kind in ("subscriber.created", "subscription.confirmed"):
+        assert Event.objects.filter(kind=kind).count() == there
+        assert Event.objects.filter(kind=kind).values("subscriber").distinct().count() == there
+    refused = b"".join(parts.contents(job, ImportPart.Kind.REFUSED)).decode().splitlines()[1:]
+    assert len(set(refused)) == len(refused) == job.refused_count == BAD
+
+
+def _kill_behind(line, *command):
+    """Start the command, kill -9 it when it has done `line` lines; how many lines it had done."""
+    deadline = time.monotonic() + 60
+    settings_module = {"DJANGO_SETTINGS_MODULE": "emailseq.settings"}
     with subprocess.Popen(
-        [*command, "--confirmed", "--consent-source", "paper"],
+        [sys.executable, *command],
         cwd=settings.BASE_DIR,
-        env={**os.environ, "DATABASE_URL": _url_of_the_test_database()},
+        env={**os.environ, **settings_module, "DATABASE_URL": _url_of_the_test_database()},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     ) as process:

@@ -41,6 +41,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "approval_needed": (409, "A second person has to approve."),
     "transport_unusable": (409, "The mail server does not let us in."),
     "mailbox_unreadable": (409, "The mailbox cannot be read."),
+    "erased": (410, "This person was erased."),
     "stale": (412, "Somebody else changed it first."),
     "body_too_large": (413, "The body is too large."),
     "batch_too_large": (413, "There are too many items."),

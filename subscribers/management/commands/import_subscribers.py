@@ -87,7 +87,8 @@ class Command(BaseCommand):
         )
         self.stdout.write(
             f"Of these people {would.suppressed:,} are suppressed and {would.unsubscribed:,} have "
-            "left the list: they stay so. Nothing was stored."
+            f"left the list: they stay so. {would.erased:,} were erased, and would be left out. "
+            "Nothing was stored."
         )
 
     def _progress(self, job: Import) -> None:
@@ -106,6 +107,8 @@ class Command(BaseCommand):
             f"{summary['unchanged']:,} unchanged, {summary['refused']:,} refused "
             f"in {summary['seconds']} s"
         )
+        if summary["erased"]:
+            self.stdout.write(f"{summary['erased']:,} were erased before, and are left out.")
         if summary["errors"]:
             self.stdout.write(f"Refused rows, with the reason of each: {summary['errors']}")
         if not (summary["created"] or summary["updated"]):
@@ -122,5 +125,6 @@ def _summary(layout: Layout, job: Import, errors: Path) -> dict[str, Any]:
         "kept": {column.name: column.key for column in columns if not column.declared},
         "left_out": sum(not column.key for column in columns),
         **{name: getattr(job, f"{name}_count") for name in COUNTS},
+        "erased": job.erased_count,
         "errors": str(errors) if job.refused_count else None,
     }
