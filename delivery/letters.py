@@ -41,6 +41,7 @@ class Told(NamedTuple):
     expires_at: datetime | None = None
     to_name: str = ""  # instead of the subscriber's
     track: bool = False
+    language: str = ""  # instead of the subscriber's
     files: Sequence[File] = ()
 
 
@@ -213,7 +214,7 @@ def write(
 
     Deterministic but for its Date. Raises RenderError.
     """
-    compiled = compiled.spoken_to(row.language)
+    compiled = compiled.spoken_to(told.language or row.language)
     context = {"subscriber": subscriber_fields(row), "workspace": paper.workspace}
     if told.data:
         context["data"] = told.data

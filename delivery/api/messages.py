@@ -15,7 +15,7 @@ from delivery.enclosures import File
 from delivery.models import Outbox, SenderIdentity, SendLedger, TransactionalMessage, Transport
 from delivery.services import transactional as services
 from delivery.states import MessageState
-from emailseq.lib.api import problems
+from emailseq.lib.api import batches
 from emailseq.lib.api.fields import Email, Reference, ResourceSerializer, Strict
 from emailseq.lib.api.parsers import FilesParser
 from emailseq.lib.api.problems import Refused
@@ -42,7 +42,7 @@ class MessageSerializer(ResourceSerializer):
         model = TransactionalMessage
         fields = [
             *("id", "template", "subscriber", "email", "sender", "send_at", "expires_at"),
-            "track",
+            *("track", "language"),
             *("state", "reason", "created_at", "finished_at"),
         ]
 
@@ -126,6 +126,9 @@ class NewTransactionalMessage(Strict):
     track = serializers.BooleanField(
         required=False, help_text="Count opens and clicks, but for links that read `data`."
     )
+    language = serializers.CharField(
+        max_length=10, required=False, help_text="Of the translations; else the subscriber's."
+    )
     attachments = serializers.ListField(
         child=AttachedFile(), required=False, help_text="5 at most, and 5 MB in all."
     )
@@ -202,13 +205,10 @@ class Messages(Resource):
         items = self.body()["items"]
         if len(items) > MOST_ITEMS:
             raise Refused("batch_too_large", f"A batch takes at most {MOST_ITEMS} items.")
-        judge = NewTransactionalMessage(context=self.get_serializer_context())
+        judge = NewTransactionalMessage(context={**self.get_serializer_context(), "met": {}})
         asked = [_judged(judge, item) for item in items]
         made = services.send_many(request.workspace, asked, by=request.actor)
-        results = [{"index": index, **_result(one)} for index, one in enumerate(made)]
-        errors = sum(one["result"] == "error" for one in results)
-        summary = {"queued": len(results) - errors, "error": errors}
-        return Response({"results": results, "summary": summary})
+        return Response(batches.answer([_result(one) for one in made], "queued"))
 
     @extend_schema(responses=Attempts)
     @action(detail=True)
@@ -226,18 +226,11 @@ def _arguments(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _judged(judge: NewTransactionalMessage, item: Any) -> dict[str, Any] | Invalid:
-    try:
-        return _arguments(judge.run_validation(item))
-    except serializers.ValidationError as error:
-        return problems.faults(error)
+    values = batches.judged(judge, item)
+    return values if isinstance(values, Invalid) else _arguments(values)
 
 
 def _result(made: TransactionalMessage | AppError) -> dict[str, Any]:
-    match made:
-        case TransactionalMessage():
-            return {"id": made.public_id, "result": "queued"}
-        case Invalid():
-            return {"result": "error", "problem": problems.invalid(made)}
-        case AppError():
-            detail = problems.document(made.code, made.detail, **made.members)
-            return {"result": "error", "problem": detail}
+    if isinstance(made, AppError):
+        return batches.refusal(made)
+    return {"id": made.public_id, "result": "queued"}

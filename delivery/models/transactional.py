@@ -67,6 +67,7 @@ class TransactionalMessage(WorkspaceModel):
     expires_at = models.DateTimeField(null=True)  # not sent from then on
     to_name = models.CharField(max_length=100, blank=True, default="", db_default="")
     track = models.BooleanField(default=False, db_default=False)  # count opens and clicks
+    language = models.CharField(max_length=10, blank=True, default="", db_default="")
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     objects = TransactionalMessageQuerySet.as_manager()

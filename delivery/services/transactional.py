@@ -51,16 +51,19 @@ def send_transactional(
     attachments: Sequence[File] = (),
     to_name: str = "",
     track: bool = False,
+    language: str = "",
 ) -> TransactionalMessage:
     """Queue a message to a person, or to an address: who is new there becomes a subscriber, without
     any consent.
 
     It leaves before all others, at once or at `send_at`, but not at `expires_at` or later. `data`
     is what the template reads as `data.…`; without a sender the workspace's first one writes.
-    `to_name` stands beside the address, instead of the subscriber's name. With `track` opens and
-    clicks are counted.
+    `to_name` stands beside the address, instead of the subscriber's name, and `language` (like en or
+    pt-BR) chooses among the translations instead of theirs. With `track` opens and clicks are
+    counted.
     Raises Invalid: for a template that is not transactional or not published, for all that `data`
-    lacks, and for headers and attachments that `enclosures` does not let pass.
+    lacks, for what is no language, and for headers and attachments that `enclosures` does not let
+    pass.
     """
     version = _published(template)
     _check_data(version, data or {})
@@ -68,6 +71,7 @@ def send_transactional(
     _check_times(send_at, expires_at)
     if not to_name.isprintable():
         raise Invalid.field("to/name", "invalid_characters", "A name is one line of plain text.")
+    people.check_language(language)
     sender = sender or SenderIdentity.objects.of(workspace).order_by("id").first()
     if sender is None:
         raise Invalid.field("sender", "required", "The workspace has no sender.")
@@ -83,6 +87,7 @@ def send_transactional(
         expires_at=expires_at,
         to_name=to_name,
         track=track,
+        language=language,
     )
     Attachment.objects.bulk_create(
         [Attachment(message=made, **file._asdict()) for file in attachments]

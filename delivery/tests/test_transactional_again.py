@@ -144,6 +144,24 @@ def test_names_and_tracking(wire, api, ada, receipt):  # noqa: F811
 
 @pytest.mark.pg
 @pytest.mark.django_db(transaction=True)
+def test_the_request_may_say_in_which_language(wire, api, ada, receipt):  # noqa: F811
+    said = {"subject": "Bestellung {{ data.order.total }}", "text": "Danke! {{ data.url }}"}
+    added = api("PUT", "/templates/receipt/translations/de", said, match='"r1"')
+    assert added.status_code == 200, added.json()
+    assert api("POST", "/templates/receipt/publish", match='"r2"').status_code == 200
+    wrong = send(api, language="deutsch")
+
+    answers = [send(api, language="de-AT"), send(api)]
+
+    assert wire.send() == 2
+    assert faults(wrong) == {("/language", "invalid")}
+    assert [answer.json()["language"] for answer in answers] == ["de-AT", ""]
+    mails = [message_from_bytes(data, policy=policy.default) for data in wire.mails]
+    assert sorted(mail["Subject"] for mail in mails) == ["Bestellung 12.00", "Order of 12.00"]
+
+
+@pytest.mark.pg
+@pytest.mark.django_db(transaction=True)
 def test_batches_that_cross_do_not_wait_for_each_other(api, receipt):  # noqa: F811
     items = [
         {"template": "receipt", "to": {"email": f"p{number}@example.com"}, "data": DATA}

@@ -35,6 +35,7 @@ from subscribers.services.merging import merge
 from subscribers.services.people import (
     LONGEST_SNOOZE,
     archive,
+    check_language,
     create,
     restore,
     snooze,
@@ -76,6 +77,7 @@ __all__ = [
     "archive_list",
     "archive_segment",
     "ask_again",
+    "check_language",
     "confirm",
     "create",
     "create_field",

@@ -53,7 +53,7 @@ def upsert(
     somebody who was forgotten, unless they ask for it `in_person`.
     """
     address = parse_address(email)
-    _check_attributes(attributes)
+    check_attributes(attributes)
     if attributes.get("fields"):
         attributes["fields"] = fields.checked(workspace, attributes["fields"])
     subscriber, created = Subscriber.objects.get_or_create(
@@ -62,7 +62,7 @@ def upsert(
     if created and not in_person:  # raising takes that back
         check_not_erased(workspace, address.key)
     subscriber = Subscriber.objects.select_for_update(no_key=True).get(pk=subscriber.pk)
-    changed = _merge(subscriber, attributes)
+    changed = merge_attributes(subscriber, attributes)
     if changed:
         subscriber.updated_at = clock.now()
         subscriber.save(update_fields=[*changed, "updated_at"])
@@ -112,20 +112,26 @@ def snooze(subscriber: Subscriber, *, until: datetime | None, by: Actor) -> date
     return before
 
 
-def _check_attributes(attributes: Mapping[str, Any]) -> None:
+def check_attributes(attributes: Mapping[str, Any]) -> None:
+    """Raise Invalid for a value that no person can have."""
     text.check(**attributes)
     for name in ("first_name", "last_name"):
         if len(attributes.get(name) or "") > MAX_NAME:
             raise Invalid.field(name, "too_long", f"A name takes at most {MAX_NAME} characters.")
     if attributes.get("time_zone") and attributes["time_zone"] not in clock.zones():
         raise Invalid.field("time_zone", "invalid_time_zone", "Not an IANA time zone.")
-    if attributes.get("language") and not _LANGUAGE.fullmatch(attributes["language"]):
-        raise Invalid.field("language", "invalid", "A language is written like en or pt-BR.")
+    check_language(attributes.get("language") or "")
     if attributes.get("frequency", Frequency.ALL) not in Frequency.values:
         raise Invalid.field("frequency", "invalid", f"One of {', '.join(Frequency.values)}.")
 
 
-def _merge(subscriber: Subscriber, attributes: Mapping[str, Any]) -> dict[str, Any]:
+def check_language(language: str) -> None:
+    """Raises Invalid for what is no tag of a language; no language at all is fine."""
+    if language and not _LANGUAGE.fullmatch(language):
+        raise Invalid.field("language", "invalid", "A language is written like en or pt-BR.")
+
+
+def merge_attributes(subscriber: Subscriber, attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Set what differs on the instance; returns the columns that changed, and what was there."""
     wanted = {name: value for name, value in attributes.items() if name != "fields"}
     if "fields" in attributes:
