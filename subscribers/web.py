@@ -16,10 +16,10 @@ from django.template.loader import render_to_string
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from emailseq.lib import clock, ids, signing
+from emailseq.lib import addresses, clock, ids, signing
 from emailseq.lib.errors import Invalid
 from emailseq.lib.signing import BadToken
-from subscribers import services
+from subscribers import hygiene, services
 from subscribers.models import Form
 from subscribers.services import Origin, TooMany
 from subscribers.wording import IN
@@ -93,6 +93,9 @@ def _sent(request: HttpRequest, form: Form) -> HttpResponse:
     lists = request.POST.getlist("lists")
     try:
         _check(form, given)
+        if (meant := _meant(given)) and given.get("kept") != given["email"]:
+            question = words.meant.format(meant)
+            return _page(request, form, given, question, kept=given["email"])
         _record(request, form, given, lists if len(_choices(form)) > 1 else None)
     except TooMany:
         return _page(request, form, given, words.too_many, 429)
@@ -104,6 +107,14 @@ def _sent(request: HttpRequest, form: Form) -> HttpResponse:
         answer: HttpResponse = HttpResponseRedirect(form.redirect_url, status=303)
         return _dressed(answer, form)
     return _page(request, form, given, "", sent=True)
+
+
+def _meant(given: Mapping[str, Any]) -> str:
+    """The address that somebody probably meant. It says nothing of who is known here."""
+    try:
+        return hygiene.suggestion(addresses.parse(given.get("email", "")).key)
+    except addresses.BadAddress:
+        return ""
 
 
 def _by_program(request: HttpRequest, form: Form) -> HttpResponse:
@@ -121,7 +132,10 @@ def _by_program(request: HttpRequest, form: Form) -> HttpResponse:
     except Invalid as error:
         faults = [problem.__dict__ for problem in error.errors]
         return _told({"code": error.code, "detail": error.detail, "errors": faults}, 400)
-    return _told({"state": "asked", "redirect_url": form.redirect_url or None}, 202)
+    told = {"state": "asked", "redirect_url": form.redirect_url or None}
+    if meant := _meant(given):
+        told["did_you_mean"] = meant
+    return _told(told, 202)
 
 
 def _told(document: Mapping[str, Any], status: int = 200) -> HttpResponse:
@@ -210,6 +224,7 @@ def _page(
     status: int = 200,
     *,
     sent: bool = False,
+    kept: str = "",
 ) -> HttpResponse:
     context = {
         "form": form,
@@ -218,6 +233,7 @@ def _page(
         "given": given,
         "fault": fault,
         "sent": sent,
+        "kept": kept,  # who sends it as it is means it
         "token": token_of(form),
         "trap": TRAP,
     }

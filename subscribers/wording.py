@@ -21,6 +21,7 @@ class SignUpWording(NamedTuple):
     once_more: str
     too_many: str
     closed: str
+    meant: str
 
 
 IN: dict[str, SignUpWording] = {
@@ -36,6 +37,7 @@ IN: dict[str, SignUpWording] = {
         once_more="Please look at it once more, and press the button.",
         too_many="Too many sign-ups came from your network. Please try again in an hour.",
         closed="Nobody can sign up here at present.",
+        meant="Did you mean {}? Correct the address, or press the button again to keep it.",
     ),
     "de": SignUpWording(
         email="E-Mail-Adresse",
@@ -49,5 +51,7 @@ IN: dict[str, SignUpWording] = {
         once_more="Bitte sehen Sie noch einmal nach und drücken Sie auf den Knopf.",
         too_many="Aus Ihrem Netz kamen zu viele Anmeldungen. Bitte in einer Stunde noch einmal.",
         closed="Hier kann sich zurzeit niemand anmelden.",
+        meant="Meinten Sie {}? Berichtigen Sie die Adresse oder drücken Sie noch einmal auf den "
+        "Knopf, wenn sie stimmt.",
     ),
 }

@@ -22,7 +22,7 @@ from emailseq.lib import clock
 from emailseq.lib.errors import Invalid
 from sequences.models import Enrollment, Sequence
 from sequences.services import enroll, merging
-from subscribers import fields, services
+from subscribers import fields, hygiene, services
 from subscribers.admin import personal, timeline, waiting
 from subscribers.admin.people_filters import InSegment, InState, OnList, WithTag
 from subscribers.cells import csv_lines
@@ -349,5 +349,6 @@ class SubscriberAdmin(WorkspaceAdmin):
             "may_write": self.may_write(request, target),
             "may_erase": allows(request, "subscribers:erase"),
             "may_export": allows(request, "exports:create"),
+            "hints": hygiene.hints(target.address_key),
             "suppression": suppressions.stopping(target.address_key).first(),
         }

@@ -330,3 +330,27 @@ def test_in_the_back_office(news):
     assert (form.language, list(form.lists.all())) == ("de", [news])
     assert f"/forms/{form.public_id}" in browser.get(page).content.decode()
     assert "Anmelden" in Client().get(path(form)).content.decode()
+
+
+def test_who_has_mistyped_is_asked_whoever_is_known(form, news):
+    SubscriptionFactory(list=news, subscriber__email="ada@gmail.com")
+
+    asked, stranger = send(form, "ada@gmial.com"), send(form, "eve@gmial.com")
+    before = SignUp.objects.count()
+    kept = send(form, "ada@gmial.com", kept="ada@gmial.com")
+    other = send(form, "ada@gmai.com", kept="ada@gmial.com")
+
+    page = asked.content.decode()
+    assert (asked.status_code, before) == (200, 0)
+    assert "Did you mean ada@gmail.com?" in page
+    assert 'name="kept" value="ada@gmial.com"' in page
+    assert page.replace("ada@", "eve@")[:900] == stranger.content.decode()[:900]
+    assert "Almost done" in kept.content.decode()
+    assert "Did you mean ada@gmail.com?" in other.content.decode()
+    assert list(SignUp.objects.values_list("email", flat=True)) == ["ada@gmial.com"]
+
+
+def test_programs_are_told_what_was_probably_meant(form):
+    assert call(form, email="ada@gmial.com").json()["did_you_mean"] == "ada@gmail.com"
+    assert "did_you_mean" not in call(form, email="ada@harbour.org").json()
+    assert SignUp.objects.count() == 2
