@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
 from emailseq.backoffice.forms import VerbForm
-from emailseq.lib.errors import Invalid
+from emailseq.lib.errors import AppError, Invalid, Stale
 from sequences import draft
 from sequences.models import Sequence, Step
 from sequences.states import StepKind
@@ -39,13 +39,16 @@ def readable(rule: Any, workspace: Workspace) -> Any:
 class StepForm(VerbForm):
     """Adds to a sequence, where `?at=step/arm` says, or changes a step."""
 
+    revision = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
     @property
     def edited(self) -> Sequence:
         found: Any = self.target.sequence if isinstance(self.target, Step) else self.target
         return cast("Sequence", found)
 
     def values_of(self, target: Any) -> dict[str, Any]:
-        return self.told(target) if isinstance(target, Step) else {}
+        told = self.told(target) if isinstance(target, Step) else {}
+        return {**told, "revision": self.edited.revision}
 
     def told(self, step: Step) -> dict[str, Any]:
         """What the fields show of a step."""
@@ -56,9 +59,19 @@ class StepForm(VerbForm):
         return {}
 
     def arguments(self) -> dict[str, Any]:
+        given = {**self.members(), "expected_revision": self.cleaned_data.get("revision")}
         if isinstance(self.target, Step):
-            return self.members()
-        return {**self.members(), **place_of(self.edited, self.request.GET.get("at", ""))}
+            return given
+        return {**given, **place_of(self.edited, self.request.GET.get("at", ""))}
+
+    def refuse(self, error: AppError) -> None:
+        """Whoever is told that somebody else was faster, and insists, has their way."""
+        super().refuse(error)
+        if isinstance(error, Stale):
+            hint = gettext("What you filled in is still here: send it again to keep it.")
+            self.add_error(None, hint)
+            self.data = self.data.copy()
+            self.data["revision"] = self.edited.revision
 
 
 def place_of(sequence: Sequence, at: str) -> dict[str, Any]:

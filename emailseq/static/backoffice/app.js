@@ -2,6 +2,8 @@
 "use strict";
 htmx.config.allowEval = false;
 htmx.config.selfRequestsOnly = true;
+// When a file is chosen, the theme writes its name into a field beside the control; ours have none.
+HTMLInputElement.prototype.hasChangeListener = true;
 
 const NAMES = { dock_to_right: "Show or hide the sidebar", close: "Close", more_horiz: "Actions", unfold_more: "Menu" };
 const CLICKABLE = "span[x-on\\:click], div[x-on\\:click], svg[x-on\\:click]";
