@@ -1,6 +1,6 @@
 # Every target does its own set-up; CI runs the same targets and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage test-slow faults bench check lint type migrations fmt locks
+.PHONY: help setup demo test coverage test-slow faults e2e bench check lint type migrations fmt locks
 
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -59,6 +59,9 @@ test-slow: .venv/dev.stamp ## the tests that take seconds each
 
 faults: .venv/dev.stamp ## break the running product and count (SIZE=ci|nightly|full, F=number, N=people, SEED=)
 	@$(RUN) -m pytest -m faults -n 0 -q tests/faults
+
+e2e: .venv/dev.stamp ## whole journeys: a marketer's in Chromium, an integrator's and an operator's (T=path: one file)
+	@$(RUN) -m pytest -m e2e -n 0 -p no:randomly -q $(or $(T),tests/e2e)
 
 # --- The house ----------------------------------------------------------------------------------
 
