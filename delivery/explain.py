@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from delivery.carriers import safe_mode
-from delivery.models import Outbox, SendLedger
+from delivery.models import Outbox, SendLedger, TransactionalMessage
 from delivery.safety import Withheld
 from delivery.services import stops
-from delivery.states import SourceKind
+from delivery.states import MessageState, SourceKind
 from emailseq.lib import clock, localtime, sql
 from subscribers.models import List, Subscriber
-from subscribers.states import Frequency
+from subscribers.states import Frequency, SuppressionReason
 from subscribers.suppressed import pepper
 
 
@@ -43,15 +43,7 @@ def gates(
     subscriber: Subscriber, kind: str, source_id: int, *, consent_list: List | None
 ) -> list[Gate]:
     """The answers of the gate for this person and source, as of now."""
-    parameters = {
-        "subscriber_id": subscriber.pk,
-        "kind": kind,
-        "source_id": source_id,
-        "list_id": consent_list.pk if consent_list else None,
-        "pepper": pepper(),
-    }
-    [row] = sql.fetch("delivery", "explain", parameters)
-    found = _Answers(*row)
+    found = _answers(subscriber, kind, source_id, consent_list)
     scope = f"“{consent_list}”" if consent_list else "a list"
     since, held = found.archived_at, found.held
     return [
@@ -68,6 +60,33 @@ def gates(
         _of_break(subscriber, kind),
         *_of_caps(subscriber, found),
     ]
+
+
+def gates_of_message(message: TransactionalMessage) -> list[Gate]:
+    """Of a transactional message, which asks for no consent and heeds neither hours nor caps."""
+    person = message.subscriber
+    found = _answers(person, SourceKind.TRANSACTIONAL, message.template_id, None)
+    barred = None if found.suppressed == SuppressionReason.UNSUBSCRIBED else found.suppressed
+    since, expires_at = found.archived_at, message.expires_at
+    in_time = expires_at is None or message.state == MessageState.SENT or expires_at > clock.now()
+    return [
+        Gate("archived", since is None, f"since {since}" if since else "no"),
+        Gate("suppressed", barred is None, barred or "no"),
+        Gate("expired", in_time, f"at {expires_at:%F %T}" if expires_at else "never"),
+        *_of_all(person.email, found.paused),
+    ]
+
+
+def _answers(person: Subscriber, kind: str, source_id: int, consent_list: List | None) -> _Answers:
+    parameters = {
+        "subscriber_id": person.pk,
+        "kind": kind,
+        "source_id": source_id,
+        "list_id": consent_list.pk if consent_list else None,
+        "pepper": pepper(),
+    }
+    [row] = sql.fetch("delivery", "explain", parameters)
+    return _Answers(*row)
 
 
 def _of_all(email: str, paused: str | None) -> Iterator[Gate]:

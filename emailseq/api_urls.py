@@ -12,6 +12,7 @@ from analytics.api import Conversions, Reports
 from campaigns.api import CampaignExplanations, Campaigns, CampaignTests, CampaignTrials
 from delivery.api import (
     Mailboxes,
+    MessageExplanations,
     Messages,
     OptInMessages,
     PersonalData,
@@ -52,6 +53,7 @@ from subscribers.api import (
     Fields,
     Forms,
     Lists,
+    PeopleBatches,
     PeopleImports,
     SegmentMembers,
     Segments,
@@ -109,6 +111,8 @@ consents = Consents.as_view({"get": "list"}, basename="consents")
 snooze = PersonalData.as_view({"post": "snooze"}, basename="subscribers")
 erase = PersonalData.as_view({"post": "erase"}, basename="subscribers")
 merge = People.as_view({"post": "merge"}, basename="subscribers")
+people_batch = PeopleBatches.as_view({"post": "batch"}, basename="subscribers")
+explain_message = MessageExplanations.as_view({"get": "explain"}, basename="messages")
 timeline = Timeline.as_view({"get": "list"}, basename="timeline")
 events = Events.as_view({"get": "list", "post": "create"}, basename="events")
 event_batch = Events.as_view({"post": "batch"}, basename="events")
@@ -167,6 +171,8 @@ urlpatterns = [
     path("v1/auth/token", Auth.as_view({"post": "sign_in"}, basename="auth")),
     path("v1/auth/token/refresh", Auth.as_view({"post": "refresh"}, basename="auth")),
     path("v1/auth/token/revoke", Auth.as_view({"post": "revoke"}, basename="auth")),
+    path("v1/subscribers/batch", people_batch),
+    path("v1/messages/<str:id>/explain", explain_message),
     path("v1/subscribers/<str:id>/timeline", timeline),
     path("v1/subscribers/<str:id>/export", export_person),
     path("v1/subscribers/<str:id>/consents", consents),

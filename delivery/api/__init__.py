@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from delivery.api.domains import SendingDomains
+from delivery.api.explanations import MessageExplanations
 from delivery.api.mailboxes import Mailboxes
 from delivery.api.messages import Messages
 from delivery.api.opt_in import OptInMessages
@@ -15,6 +16,7 @@ from delivery.api.welcome import WelcomeMessages
 
 __all__ = [
     "Mailboxes",
+    "MessageExplanations",
     "Messages",
     "OptInMessages",
     "PersonalData",

@@ -8,8 +8,10 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from accounts.api.resources import Resource
+from accounts.authentication import ApiRequest
 from delivery import explain
 from delivery.explain import Gate
+from delivery.models import TransactionalMessage
 from subscribers.models import Subscriber
 
 
@@ -44,3 +46,23 @@ class Explained(Resource):
             "messages": list(explain.messages(person, kind, source_id)),
         }
         return Response(Explanation(answer).data)
+
+
+class MessageExplanation(serializers.Serializer[Any]):
+    passed = serializers.BooleanField(help_text="Whether every gate is open.")
+    gates = GateSerializer(many=True)
+
+
+class MessageExplanations(Resource):
+    """The gates that a transactional message goes through."""
+
+    queryset = TransactionalMessage.objects.select_related("subscriber__workspace").with_state()
+    serializer_class = MessageExplanation
+    permissions = {"explain": "delivery:read"}
+
+    def explain(self, request: ApiRequest, **_: Any) -> Response:
+        """What would stop it now, if it had not left yet."""
+        gates = explain.gates_of_message(self.get_object())
+        passed = all(gate.passed for gate in gates)
+        shown = {"passed": passed, "gates": [gate._asdict() for gate in gates]}
+        return Response(MessageExplanation(shown).data)

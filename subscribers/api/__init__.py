@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from subscribers.api.batches import PeopleBatches
 from subscribers.api.consents import Consents
 from subscribers.api.events import EventCatalogue, Events
 from subscribers.api.fields import Fields
@@ -18,6 +19,7 @@ __all__ = [
     "Fields",
     "Forms",
     "Lists",
+    "PeopleBatches",
     "PeopleImports",
     "SegmentMembers",
     "Segments",

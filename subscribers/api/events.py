@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 from drf_spectacular.utils import extend_schema, extend_schema_field
@@ -10,7 +9,7 @@ from rest_framework.response import Response
 from accounts.api.resources import Resource
 from accounts.authentication import ApiRequest
 from emailseq.lib import ids
-from emailseq.lib.api import problems
+from emailseq.lib.api import batches
 from emailseq.lib.api.fields import Reference, Strict
 from emailseq.lib.api.problems import Refused
 from emailseq.lib.api.schema import Problem
@@ -140,20 +139,11 @@ class Events(Resource):
         if len(items) > MAX_ITEMS:
             raise Refused("batch_too_large", f"A batch takes at most {MAX_ITEMS} items.")
         judge = EventTold()
-        told = [_judged(judge, item) for item in items]
+        told = [batches.judged(judge, item) for item in items]
         facts = [fact for fact in told if isinstance(fact, CustomEvent)]
         recorded = iter(services.record_custom_events(request.workspace, facts, by=request.actor))
-        results = [
-            {"index": index, **_shown(fact if isinstance(fact, Invalid) else next(recorded))}
-            for index, fact in enumerate(told)
-        ]
-        summary = dict.fromkeys(("accepted", "duplicate", "error"), 0)
-        return Response(
-            {
-                "results": results,
-                "summary": summary | Counter(one["result"] for one in results),
-            }
-        )
+        results = [_shown(fact if isinstance(fact, Invalid) else next(recorded)) for fact in told]
+        return Response(batches.answer(results, "accepted", "duplicate"))
 
 
 class EventNameSerializer(serializers.ModelSerializer[EventName]):
@@ -175,15 +165,7 @@ class EventCatalogue(Resource):
     permissions = {"list": "events:read"}
 
 
-def _judged(judge: EventTold, item: Any) -> CustomEvent | Invalid:
-    try:
-        fact: CustomEvent = judge.run_validation(item)
-    except serializers.ValidationError as error:
-        return problems.faults(error)
-    return fact
-
-
 def _shown(result: Recorded | Invalid) -> dict[str, Any]:
     if isinstance(result, Invalid):
-        return {"result": "error", "problem": problems.invalid(result)}
+        return batches.refusal(result)
     return {"id": result.id, "result": "accepted" if result.accepted else "duplicate"}

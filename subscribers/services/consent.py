@@ -17,6 +17,11 @@ from subscribers.models import List, Subscriber, Subscription
 from subscribers.services.suppression import suppress, take_back_own_no
 from subscribers.states import SUBSCRIPTION_MOVES, OptIn, SubscriptionState, SuppressionReason
 
+KINDS_OF_STATE = {  # what the log is told of a place that is new
+    SubscriptionState.CONFIRMED: kinds.SUBSCRIPTION_CONFIRMED,
+    SubscriptionState.PENDING: kinds.SUBSCRIPTION_PENDING,
+}
+
 
 @dataclass(frozen=True)
 class Consent:
@@ -49,6 +54,16 @@ def evidence_of(consent: Consent | None, *, confirmed: bool = False) -> dict[str
     }
 
 
+def taken_now(place: Place) -> dict[str, Any]:
+    """The columns of a place that somebody takes who had none. Raises Invalid, as `evidence_of`."""
+    at_once = place.confirmed or place.to.opt_in == OptIn.SINGLE
+    return {
+        "state": SubscriptionState.CONFIRMED if at_once else SubscriptionState.PENDING,
+        "confirmed_at": clock.now() if at_once else None,
+        **evidence_of(place.consent, confirmed=place.confirmed),
+    }
+
+
 @transaction.atomic
 def subscribe(
     subscriber: Subscriber,
@@ -63,20 +78,11 @@ def subscribe(
     Who left stays left, and nothing changes for who is there already, but that a pending place is
     confirmed by `confirmed`. That takes the consent it rests on: without one, Invalid.
     """
-    evidence = evidence_of(consent, confirmed=confirmed)
-    at_once = confirmed or to.opt_in == OptIn.SINGLE
-    now = clock.now()
     subscription, created = Subscription.objects.select_for_update().get_or_create(
-        list=to,
-        subscriber=subscriber,
-        defaults={
-            "state": SubscriptionState.CONFIRMED if at_once else SubscriptionState.PENDING,
-            "confirmed_at": now if at_once else None,
-            **evidence,
-        },
+        list=to, subscriber=subscriber, defaults=taken_now(Place(to, consent, confirmed))
     )
     if created:
-        kind = kinds.SUBSCRIPTION_CONFIRMED if at_once else kinds.SUBSCRIPTION_PENDING
+        kind = KINDS_OF_STATE[subscription.state]
         events.record(subscriber, kind, list_id=to.pk, by=by.kind)
     elif confirmed and subscription.state == SubscriptionState.PENDING:
         confirm(subscription, by=by, consent=consent)

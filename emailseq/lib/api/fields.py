@@ -116,12 +116,18 @@ class Reference(serializers.Field[Any, str, str, Any]):
         self.rows = rows
 
     def to_internal_value(self, data: Any) -> Any:
-        rows: Any = self.rows
-        of_workspace = rows.of(self.context["request"].workspace)
-        found = find(of_workspace, data) if isinstance(data, str) else None
+        found = self._find(data) if isinstance(data, str) else None
         if found is None:
-            self.fail("not_found", noun=rows.model._meta.verbose_name)
+            self.fail("not_found", noun=self.rows.model._meta.verbose_name)
         return found
+
+    def _find(self, name: str) -> Any:
+        rows: Any = self.rows
+        met = self.context.get("met", {})  # of a batch, whose items often name the same
+        key = id(rows), name
+        if key not in met:
+            met[key] = find(rows.of(self.context["request"].workspace), name)
+        return met[key]
 
     def to_representation(self, value: Any) -> str:
         public_id: str = value.public_id

@@ -46,6 +46,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "body_too_large": (413, "The body is too large."),
     "batch_too_large": (413, "There are too many items."),
     "unsupported_media_type": (415, "The body must be application/json."),
+    "batch_refused": (422, "Some items have faults, so none was taken."),
     "idempotency_mismatch": (422, "The key belongs to another request."),
     "precondition_required": (428, "If-Match is missing."),
     "rate_limited": (429, "Too many requests."),
