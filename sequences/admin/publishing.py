@@ -79,7 +79,8 @@ class PublishForm(VerbForm):
         return [problem.detail for problem in validate.problems(self.target)]
 
     def warnings(self) -> list[str]:
-        return [problem.detail for problem in validate.warnings(self.target)]
+        odd = [*validate.warnings(self.target), *validate.odd_contents(self.target)]
+        return [problem.detail for problem in odd]
 
     def changes(self) -> list[tuple[Any, str, str]]:
         """What is different from the live version: how, which step, and what of it."""

@@ -196,7 +196,7 @@ class Sequences(Resource):
         sequence = self.get_object()
         found = {
             "problems": validate.problems(sequence),
-            "warnings": validate.warnings(sequence),
+            "warnings": [*validate.warnings(sequence), *validate.odd_contents(sequence)],
         }
         return Response(self.get_serializer(found).data)
 

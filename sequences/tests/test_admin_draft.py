@@ -396,6 +396,7 @@ def test_publishing_shows_what_it_means_and_does_what_is_chosen(client):
         "(gone)",
         "go on with step 3",
         "What changes",
+        "Nobody gets there: “https://example.com/start”.",  # its messages are looked at, too
         "New",
         "Gone",
     ):

@@ -21,6 +21,11 @@ from templates_app.tests.factories import TemplateFactory
 
 pytestmark = pytest.mark.django_db
 
+CALM = (
+    '<div style="display:none">Boats!</div><p>A harbour has water, boats, a pier and people who '
+    "like to read about all of it, every single day.</p>"
+    '<a href="{{ links.unsubscribe }}">Leave</a> {{ workspace.postal_address }}'
+)
 MAIL = {"kind": "email", "template": "hello", "key": "mail"}
 WAIT = {"kind": "wait", "delay": "P1D"}
 EXIT = {"kind": "exit"}
@@ -435,3 +440,17 @@ def test_a_row_that_no_verb_has_written_is_refused_by_the_database(sequence):
     ):
         with pytest.raises(IntegrityError), transaction.atomic():
             Step.objects.filter(pk=step.pk).update(**wrong)
+
+
+def test_what_its_messages_say_is_looked_at_once_for_each_template(sequence):
+    Template.objects.filter(slug="hello").update(subject="BUY NOW ALL OF YOU", html=CALM)
+    put(sequence, MAIL, WAIT, {**MAIL, "key": "again"})
+
+    assert validate.warnings(sequence) == []
+    assert [(each.pointer, each.code, each.detail) for each in validate.odd_contents(sequence)] == [
+        (
+            "/steps/0/template",
+            "subject_capitals",
+            "Step 1: “Hello”: The subject shouts: use small letters.",
+        )
+    ]

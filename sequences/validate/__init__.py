@@ -9,11 +9,11 @@ from sequences import draft, frozen, loops
 from sequences.draft import Node
 from sequences.loops import Loop
 from sequences.models import Sequence
-from sequences.validate import flow, settings, steps
+from sequences.validate import contents, flow, settings, steps
 from sequences.validate.words import of_step
 from subscribers.segments import references, rules
 
-__all__ = ["of_step", "problems", "warnings"]
+__all__ = ["odd_contents", "of_step", "problems", "warnings"]
 
 
 def problems(sequence: Sequence) -> list[Problem]:
@@ -34,6 +34,11 @@ def warnings(sequence: Sequence) -> list[Problem]:
     for pointer, rule in (*settings.rules(sequence), *steps.rules(nodes)):
         odd += references.warnings(rules.parse(rule), sequence.workspace, at=pointer)
     return [*odd, *settings.warnings(sequence)]
+
+
+def odd_contents(sequence: Sequence) -> list[Problem]:
+    """What is odd about what its messages say, as the checks of their templates have it."""
+    return list(contents.warnings(sequence, draft.read(sequence)))
 
 
 def _loops(sequence: Sequence, nodes: tuple[Node, ...]) -> list[Loop]:
