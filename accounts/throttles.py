@@ -13,6 +13,7 @@ from django.conf import settings
 from redis import Redis, RedisError
 from rest_framework.throttling import BaseThrottle
 
+from accounts.models import APIKey
 from accounts.services import lockout
 from emailseq.lib import clock
 
@@ -53,16 +54,19 @@ class Rate(NamedTuple):
         return self.window * _SECOND // self.quota
 
     def headers(self, used: int) -> dict[str, str]:
-        """What the caller is told, in the fields of the IETF draft."""
+        """What the caller is told, in the fields of the IETF draft and in the older ones."""
         left = max((self.window * _SECOND - used) // self.cost, 0)
         return {
             "RateLimit-Policy": f'"key";q={self.quota};w={self.window}',
             "RateLimit": f'"key";r={left};t={-(-used // _SECOND)}',
+            "X-RateLimit-Limit": str(self.quota),
+            "X-RateLimit-Remaining": str(left),
+            "X-RateLimit-Reset": str(-(-used // _SECOND)),
         }
 
 
 class CredentialThrottle(BaseThrottle):
-    """At most API_RATE by one credential; who has none is not counted here, but refused."""
+    """At most API_RATE, or a key's own rate, by one credential; who has none is not counted here, but refused."""
 
     retry_after: float = 0
 
@@ -80,7 +84,8 @@ class CredentialThrottle(BaseThrottle):
 
     def bucket(self, request: Any) -> tuple[str | None, Rate]:
         """Whose bucket the request draws on, and how large that is."""
-        rate = Rate.parse(settings.API_RATE)
+        own = request.auth.rate if isinstance(request.auth, APIKey) else ""
+        rate = Rate.parse(own or settings.API_RATE)
         if request.auth is None:
             return None, rate
         return f"{request.actor.kind}:{request.actor.id}", rate

@@ -75,6 +75,8 @@ TICKS: dict[str, tuple[str, float, tuple[Any, ...]]] = {
     "reap": ("delivery.tasks.reap", 10, ()),
     "forget-answers": ("accounts.tasks.forget_answers", 60, ()),
     "forget-tokens": ("accounts.tasks.forget_tokens", 3600, ()),
+    "tell-alerts": ("emailseq.tasks.tell_alerts", 60, ()),
+    "send-summaries": ("emailseq.tasks.send_summaries", 600, ()),
     "forget-event-details": ("subscribers.tasks.forget_event_details", 10, ()),
     "forget-event-keys": ("subscribers.tasks.forget_event_keys", 60, ()),
     "brake-campaigns": ("campaigns.tasks.brake", 60, ()),

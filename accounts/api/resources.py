@@ -24,6 +24,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts import idempotency
 from accounts.authentication import ApiRequest
+from accounts.models import AuditEntry
 from emailseq.lib.api.fields import Nothing, Strict, find
 from emailseq.lib.api.problems import Refused
 
@@ -173,7 +174,10 @@ class Resource(Endpoint):
             raise Refused("precondition_required", "Send the ETag you have read as If-Match.")
         revised = self.revised(row)
         if not {"*", _etag(revised)} & {tag.strip() for tag in header.split(",")}:
-            raise Refused("stale", "It has changed since you read it.", current_etag=_etag(revised))
+            last = AuditEntry.objects.about(revised).first()
+            by = {"changed_by": last.actor_label, "changed_at": last.at.isoformat()} if last else {}
+            detail = "It has changed since you read it."
+            raise Refused("stale", detail, current_etag=_etag(revised), **by)
         revision: int = revised.revision
         return revision
 

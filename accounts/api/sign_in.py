@@ -55,7 +55,7 @@ class Me(Endpoint):
             "name": str(credential),
             "workspace": request.workspace,
             "scopes": sorted(request.permissions),
-            "rate": settings.API_RATE,
+            "rate": getattr(credential, "rate", "") or settings.API_RATE,
         }
         return Response(self.get_serializer(me).data)
 

@@ -30,6 +30,8 @@ class APIKey(WorkspaceModel):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="+"
     )
+    # How often it may call, e.g. 300/min; empty: API_RATE.
+    rate = models.CharField(max_length=16, blank=True, default="", db_default="")
     created_at = models.DateTimeField(default=clock.now, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)

@@ -67,13 +67,14 @@ class FailedSignIn(models.Model):
 
 
 class Concern(models.Model):
-    """Something that is not well with the installation, and when it was last told of."""
+    """A check that was not well, since when it stands at its level, and what was told of it."""
 
     name = models.CharField(max_length=100, unique=True)
     sentence = models.TextField()
     level = models.SmallIntegerField()
     since = models.DateTimeField(default=clock.now)
     told_at = models.DateTimeField(null=True)
+    eased_at = models.DateTimeField(null=True)  # when it was told that all is well again
 
     def __str__(self) -> str:
         return f"{self.name}: {self.sentence}"

@@ -7,6 +7,7 @@ from accounts.services.keys import (
     find_api_key,
     revoke_api_key,
     rights_of_key,
+    roll_api_key,
 )
 from accounts.services.sign_in import (
     forget_tokens,
@@ -51,6 +52,7 @@ __all__ = [
     "revoke_api_key",
     "revoke_copied",
     "rights_of_key",
+    "roll_api_key",
     "update_workspace",
     "withdraw_invitation",
 ]

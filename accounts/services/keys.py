@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -14,7 +15,10 @@ from accounts import audit, permissions
 from accounts.audit import Actor
 from accounts.models import APIKey, Membership, User, Workspace
 from emailseq.lib import clock
-from emailseq.lib.errors import Invalid
+from emailseq.lib.errors import Invalid, StateConflict
+
+ROLLS_FOR = timedelta(hours=24)  # how long a key goes on that another has taken the place of
+_RATE = re.compile(r"[1-9][0-9]{0,6}/(s|min|h)")
 
 
 @transaction.atomic
@@ -26,12 +30,18 @@ def create_api_key(
     by: Actor,
     created_by: User | None = None,
     expires_at: datetime | None = None,
+    rate: str = "",
 ) -> tuple[APIKey, str]:
-    """Make a key; the second value is its full text, which cannot be shown again."""
+    """Make a key; the second value is its full text, which cannot be shown again.
+
+    `rate` is how often it may call, like 300/min; API_RATE by default. Raises Invalid.
+    """
     unknown = sorted(set(scopes) - permissions.ALL)
     if unknown or not scopes:
         detail = f"Unknown scopes: {', '.join(unknown)}." if unknown else "A key needs a scope."
         raise Invalid.field("scopes", "not_found", detail)
+    if rate and not _RATE.fullmatch(rate):
+        raise Invalid.field("rate", "invalid", "A rate is written like 50/s, 300/min or 5000/h.")
     visible, secret = secrets.token_hex(4), secrets.token_hex(16)
     key = APIKey.objects.create(
         workspace=workspace,
@@ -41,6 +51,7 @@ def create_api_key(
         scopes=sorted(scopes),
         created_by=created_by,
         expires_at=expires_at,
+        rate=rate,
     )
     audit.record(workspace, "api_key.created", by=by, on=key, changes={"scopes": key.scopes})
     return key, f"sk_{visible}_{secret}"
@@ -79,6 +90,31 @@ def revoke_api_key(key: APIKey, *, by: Actor) -> bool:
     if revoked:
         audit.record(key.workspace_id, "api_key.revoked", by=by, on=key)
     return bool(revoked)
+
+
+@transaction.atomic
+def roll_api_key(key: APIKey, *, by: Actor) -> tuple[APIKey, str]:
+    """Make another key like this one, which ends in a day; the full text, as `create_api_key`.
+
+    Raises StateConflict for a key that has ended.
+    """
+    now = clock.now()
+    locked = APIKey.objects.select_for_update(no_key=True).get(pk=key.pk)
+    if locked.revoked_at or (locked.expires_at and locked.expires_at <= now):
+        raise StateConflict("This key has ended: make a new one.", state="ended", allowed=())
+    last = min(locked.expires_at or now + ROLLS_FOR, now + ROLLS_FOR)
+    next_key, text = create_api_key(
+        locked.workspace,
+        name=locked.name,
+        scopes=locked.scopes,
+        by=by,
+        created_by=locked.created_by,
+        expires_at=locked.expires_at,
+        rate=locked.rate,
+    )
+    APIKey.objects.filter(pk=key.pk).update(expires_at=last)
+    audit.record(locked.workspace_id, "api_key.rolled", by=by, on=key)
+    return next_key, text
 
 
 def _hash(secret: str) -> str:

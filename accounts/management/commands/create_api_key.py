@@ -18,6 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("--name", required=True, help="what the key is for")
         parser.add_argument("--scopes", required=True, help="e.g. subscribers:write,lists:read")
         parser.add_argument("--workspace", help="its slug; may be left out while there is only one")
+        parser.add_argument("--rate", default="", help="e.g. 300/min; API_RATE by default")
         parser.add_argument("--json", action="store_true", help="print the key as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -27,6 +28,7 @@ class Command(BaseCommand):
                 workspace=workspace,
                 name=options["name"],
                 scopes=[scope.strip() for scope in options["scopes"].split(",")],
+                rate=options["rate"],
                 by=Actor.command("create_api_key"),
             )
         except Invalid as error:

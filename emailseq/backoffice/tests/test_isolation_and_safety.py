@@ -162,7 +162,7 @@ def test_nobody_gets_in_without_a_membership():
         answer = client.get(reverse("admin:index"))
         assert answer.status_code == 302
         assert answer.url == "/admin/login/?next=/admin/"
-        assert client.get("/admin/login/").status_code == 200
+        assert client.get("/admin/login/", follow=True).status_code == 200
 
 
 @pytest.mark.parametrize("role", ROLES)
