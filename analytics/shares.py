@@ -74,6 +74,9 @@ def _keys(event: Event, finer: Finer) -> Iterator[ShareKey]:
         yield _of_day(event, Breadth.LIST, str(event.list_id or 0))
     if event.kind in ACTIVITY and event.verdict == Verdict.HUMAN and finer.time_zone is not None:
         yield _of_zone(event, finer.time_zone)
+    if event.kind in ACTIVITY and event.verdict == Verdict.HUMAN:
+        for by in (Breadth.CLIENT, Breadth.DEVICE):
+            yield _of_source(event, by, event.properties.get(by.value, ""))
     if finer.entry and finer.weeks is not None and finer.weeks <= WEEKS:
         yield from _of_entry(event, finer.entry, str(max(0, finer.weeks)), finer.is_first_in_week)
 

@@ -19,3 +19,5 @@ class Breadth(models.TextChoices):
     LIST = "list", _("List")
     ENTRY = "entry", _("Week of entry, and weeks since")
     HOUR = "hour", _("Time zone, and hour in UTC")
+    CLIENT = "client", _("Mail program or browser")
+    DEVICE = "device", _("Kind of device")

@@ -20,7 +20,7 @@ from analytics.numbers import SUMS, Numbers, numbers_by_day
 from analytics.providers import Provider, delays, providers, providers_of
 from analytics.shares import ACTIVE
 from analytics.states import Breadth
-from delivery.kinds import MESSAGE_UNSUBSCRIBED
+from delivery.kinds import MESSAGE_CLICKED, MESSAGE_OPENED, MESSAGE_UNSUBSCRIBED
 from delivery.models import Source
 from delivery.states import SourceKind
 from delivery.utm import NOTHING, Tags, tagged, tags_of
@@ -254,6 +254,14 @@ def of_delays(kind: str, source_id: int) -> Table:
     return Table("time_to_open", ("within", "opened", "share"), rows)
 
 
+def of_clients(kind: str, source_id: int) -> Table:
+    return _of_reading(kind, source_id, Breadth.CLIENT)
+
+
+def of_devices(kind: str, source_id: int) -> Table:
+    return _of_reading(kind, source_id, Breadth.DEVICE)
+
+
 def of_conversions(kind: str, source_id: int) -> Table:
     return _of_conversions(conversions.reached(kind, source_id))
 
@@ -276,6 +284,8 @@ OF_SOURCE: dict[str, Callable[[str, int], Table]] = {
     "steps": of_steps,
     "links": of_links,
     "time_to_open": of_delays,
+    "clients": of_clients,
+    "devices": of_devices,
     "providers": of_providers,
     "reasons": of_reasons,
     "conversions": of_conversions,
@@ -308,6 +318,18 @@ def _of_reasons(found: Iterable[Provider]) -> Table:
         for reason in each.reasons
     ]
     return Table("reasons", ("provider", "what", "why", "count"), rows)
+
+
+def _of_reading(kind: str, source_id: int, by: Breadth) -> Table:
+    """How many messages were first opened, and first clicked, with what; '' is not known."""
+    own = Share.objects.filter(source_kind=kind, source_id=source_id, by=by)
+    firsts = {
+        "opened": Sum("first_count", filter=Q(kind=MESSAGE_OPENED), default=0),
+        "clicked": Sum("first_count", filter=Q(kind=MESSAGE_CLICKED), default=0),
+    }
+    rows = own.values_list("value").annotate(**firsts)
+    found = [*rows.order_by(F("opened").desc(), F("clicked").desc(), "value")]
+    return Table(f"{by.value}s", (by.value, "opened", "clicked"), found)
 
 
 def _of_conversions(found: Iterable[conversions.Reached]) -> Table:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from django.db import transaction
 
-from delivery import kinds, verdicts
+from delivery import clients, kinds, verdicts
 from delivery.models import Hit
 from delivery.verdicts import Judgement
 from emailseq.lib import clock, sql
@@ -110,9 +110,12 @@ def _events(judged: Iterable[Judged], opened: set[int], clicked: set[int]) -> It
     for hit, (verdict, because) in judged:
         firsts = clicked if hit.is_click else opened
         properties: dict[str, Any] = {"because": because} if because else {}
-        if verdict == verdicts.HUMAN and hit.message_id in firsts:
-            firsts.discard(hit.message_id)
-            properties["first"] = True
+        if verdict == verdicts.HUMAN:
+            read_with = clients.reading(hit.user_agent)._asdict()
+            properties |= {name: said for name, said in read_with.items() if said}
+            if hit.message_id in firsts:
+                firsts.discard(hit.message_id)
+                properties["first"] = True
         if hit.is_click:
             properties["link"] = hit.link
         yield NewEvent(

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from analytics import tables
 from analytics.models import Share
 from analytics.providers import (
     Provider,
@@ -177,3 +178,27 @@ def test_activity_counts_a_person_once_a_week_by_their_entry(person):
 )
 def test_a_reason_is_one_of_few_words(kind, properties, expected):
     assert reason(kind, properties) == expected
+
+
+def test_with_what_people_read_is_counted_for_people_only(person):
+    on_phone, gmail = {"client": "safari", "device": "phone"}, {"client": "gmail"}
+    events.record_many(
+        [
+            fact(person, "opened", 1, verdict="human", first=True, **gmail),
+            fact(person, "opened", 1, verdict="human", **on_phone),
+            fact(person, "clicked", 1, verdict="human", first=True, **on_phone),
+            fact(person, "opened", 2, verdict="human", first=True, **gmail),
+            fact(person, "opened", 3, verdict="human", first=True),
+            fact(person, "opened", 4, verdict="machine"),
+        ]
+    )
+    catch_up("shares")
+
+    assert tables.of_clients("campaign", 7).rows == [
+        ("gmail", 2, 0),
+        ("", 1, 0),
+        ("safari", 0, 1),
+    ]
+    assert tables.of_devices("campaign", 7).rows == [("", 3, 0), ("phone", 0, 1)]
+    shares = Share.objects.filter(by="client", value="safari").values_list("kind", "count")
+    assert sorted(shares) == [("message.clicked", 1), ("message.opened", 1)]

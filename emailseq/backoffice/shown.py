@@ -45,6 +45,8 @@ TITLES = {
     "steps": gettext_lazy("Emails"),
     "links": gettext_lazy("Links"),
     "time_to_open": gettext_lazy("Time to open (est.)"),
+    "clients": gettext_lazy("With what they read"),
+    "devices": gettext_lazy("On what they read"),
     "engagement": gettext_lazy("Who reads"),
     "habits": gettext_lazy("When people read, by time zone (hours in UTC)"),
     "subjects": gettext_lazy("Subjects that are clicked more, or less"),
@@ -62,6 +64,8 @@ EMPTY = {
     "cohorts": gettext_lazy("Nobody became known in this time."),
     "links": gettext_lazy("No link was followed yet."),
     "time_to_open": gettext_lazy("Nobody has opened it yet, as far as can be seen."),
+    "clients": gettext_lazy("Nobody has opened or clicked, as far as can be seen."),
+    "devices": gettext_lazy("Nobody has opened or clicked, as far as can be seen."),
     "steps": gettext_lazy("Nothing was sent yet."),
     "habits": gettext_lazy("Fewer than 100 opens and clicks were seen in each time zone."),
 }
@@ -118,6 +122,8 @@ COLUMNS = {
     "difference": gettext_lazy("Clicked more by"),
     "said": gettext_lazy("How sure"),
     "window_days": gettext_lazy("Within days"),
+    "client": gettext_lazy("Program"),
+    "device": gettext_lazy("Device"),
 }
 WORDS: dict[str, dict[Any, Any]] = {
     "what": {
@@ -131,6 +137,27 @@ WORDS: dict[str, dict[Any, Any]] = {
         "fading": gettext_lazy("30 to 90 days ago"),
         "cold": gettext_lazy("More than 90 days ago"),
         "never": gettext_lazy("Never, as far as can be seen"),
+    },
+    "client": {
+        "gmail": "Gmail",
+        "yahoo": "Yahoo Mail",
+        "outlook": "Outlook",
+        "thunderbird": "Thunderbird",
+        "samsung_mail": "Samsung Email",
+        "apple_mail": "Apple Mail",
+        "edge": "Edge",
+        "opera": "Opera",
+        "samsung_internet": "Samsung Internet",
+        "firefox": "Firefox",
+        "chrome": "Chrome",
+        "safari": "Safari",
+        "": gettext_lazy("Another, or not known"),
+    },
+    "device": {
+        "phone": gettext_lazy("Phone"),
+        "tablet": gettext_lazy("Tablet"),
+        "computer": gettext_lazy("Computer"),
+        "": gettext_lazy("Not known"),
     },
     "pattern": {
         "question": gettext_lazy("asks a question"),
@@ -172,7 +199,7 @@ _RATES = (
 _HIDDEN = ("source_id", "position", "opens", "machine_opened", "machine_clicked")
 _TEXT = (
     *("name", "kind", "url", "list", "what", "why", "provider", "step", "attribution", "variant"),
-    *("said", "pattern"),
+    *("said", "pattern", "client", "device"),
 )
 
 
