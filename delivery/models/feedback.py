@@ -44,7 +44,7 @@ class Feedback(models.Model):
     objects = FeedbackQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = "feedback"
+        verbose_name_plural = "bounces and complaints"
         constraints = [
             models.UniqueConstraint(fields=["message_id", "kind"], name="feedback_is_told_once"),
             models.CheckConstraint(

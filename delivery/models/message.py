@@ -81,7 +81,8 @@ class Outbox(Message):
 
     class Meta:
         db_table = "delivery_outbox"
-        verbose_name_plural = "outbox"
+        verbose_name = "message in doubt"  # the only ones with a page
+        verbose_name_plural = "in doubt"
         constraints = [
             # In this order it also finds the messages of one person from one source.
             models.UniqueConstraint(

@@ -26,7 +26,7 @@ class SenderIdentity(WorkspaceModel):
     objects = WorkspaceQuerySet.as_manager()
 
     class Meta:
-        verbose_name_plural = "sender identities"
+        verbose_name = "sender"
 
     def __str__(self) -> str:
         return f"{self.name} <{self.email}>"

@@ -16,6 +16,10 @@ function makeOperable(root) {
     const name = NAMES[part.textContent.trim()];
     if (name) part.setAttribute("aria-label", name);
   }
+  // An icon beside words is an ornament; its letters are not to be read out.
+  for (const icon of root.querySelectorAll(".material-symbols-outlined:not([role])")) {
+    if (icon.parentElement.textContent.trim() !== icon.textContent.trim()) icon.setAttribute("aria-hidden", "true");
+  }
   for (const link of root.querySelectorAll("#nav-sidebar a.active")) link.setAttribute("aria-current", "page");
 }
 
