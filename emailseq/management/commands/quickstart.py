@@ -24,7 +24,7 @@ from sequences.models import Sequence
 from subscribers.models import Subscription
 from subscribers.states import SubscriptionState
 
-READY_SECONDS = 60
+READY_SECONDS = 180
 MIGRATION_LOCK = 0x656D6169  # one process migrates, the others wait for it
 
 
@@ -127,7 +127,7 @@ def _wait_until_ready(children: Children, port: int) -> None:
         children.check()
         if time.monotonic() > deadline:
             raise CommandError(
-                "Not ready after a minute: look into the logs of the data directory."
+                "Not ready after three minutes: look into the logs of the data directory."
             )
         time.sleep(0.2)  # noqa: TID251 - nothing tells us when a server is up
 
