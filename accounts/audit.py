@@ -61,6 +61,17 @@ def record(
     )
 
 
+def last_change(row: Model) -> AuditEntry | None:
+    """The latest entry of what was done to an object itself, not by or below it."""
+    entries = AuditEntry.objects.filter(
+        workspace_id=getattr(row, "workspace_id"),  # noqa: B009 - not every model has one
+        object_kind=row._meta.model_name,
+        object_id=row.pk,
+        verb__startswith=f"{str(row._meta.verbose_name).replace(' ', '_')}.",
+    )
+    return entries.order_by("-id").first()
+
+
 @contextmanager
 def erasing() -> Iterator[None]:
     """For erasing a person, in the caller's transaction: what is append-only gives up names."""

@@ -66,7 +66,7 @@ class Rate(NamedTuple):
 
 
 class CredentialThrottle(BaseThrottle):
-    """At most API_RATE, or a key's own rate, by one credential; who has none is not counted here, but refused."""
+    """At most API_RATE, or a key's own rate; who has no credential is not counted, but refused."""
 
     retry_after: float = 0
 

@@ -68,7 +68,8 @@ def gates_of_message(message: TransactionalMessage) -> list[Gate]:
     found = _answers(person, SourceKind.TRANSACTIONAL, message.template_id, None)
     barred = None if found.suppressed == SuppressionReason.UNSUBSCRIBED else found.suppressed
     since, expires_at = found.archived_at, message.expires_at
-    in_time = expires_at is None or message.state == MessageState.SENT or expires_at > clock.now()
+    has_left = getattr(message, "state", None) == MessageState.SENT
+    in_time = has_left or expires_at is None or expires_at > clock.now()
     return [
         Gate("archived", since is None, f"since {since}" if since else "no"),
         Gate("suppressed", barred is None, barred or "no"),

@@ -6,6 +6,7 @@ from django.urls import path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
+from accounts.api.keys import ApiKeys
 from accounts.api.sign_in import Auth, Me
 from accounts.api.workspace import WorkspaceSettings
 from analytics.api import Conversions, Reports
@@ -73,6 +74,7 @@ from templates_app.api import (
 )
 
 router = SimpleRouter(trailing_slash=False)
+router.register("v1/api-keys", ApiKeys, "api-keys")
 router.register("v1/lists", Lists, "lists")
 router.register("v1/forms", Forms, "forms")
 router.register("v1/tags", Tags, "tags")

@@ -46,6 +46,7 @@ def names():
 def test_the_matrix_holds_every_route(names):
     assert len(BY_ID) >= 45
     assert {one.path.split("/")[3] for one in BY_ID} == {
+        "api-keys",
         "backfills",
         "campaigns",
         "conversions",

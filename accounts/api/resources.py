@@ -22,9 +22,8 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
-from accounts import idempotency
+from accounts import audit, idempotency
 from accounts.authentication import ApiRequest
-from accounts.models import AuditEntry
 from emailseq.lib.api.fields import Nothing, Strict, find
 from emailseq.lib.api.problems import Refused
 
@@ -174,7 +173,7 @@ class Resource(Endpoint):
             raise Refused("precondition_required", "Send the ETag you have read as If-Match.")
         revised = self.revised(row)
         if not {"*", _etag(revised)} & {tag.strip() for tag in header.split(",")}:
-            last = AuditEntry.objects.about(revised).first()
+            last = audit.last_change(revised)
             by = {"changed_by": last.actor_label, "changed_at": last.at.isoformat()} if last else {}
             detail = "It has changed since you read it."
             raise Refused("stale", detail, current_etag=_etag(revised), **by)

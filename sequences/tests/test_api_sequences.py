@@ -109,6 +109,8 @@ def test_a_change_needs_the_revision_it_is_based_on(api, workspace):
     assert (first.status_code, first.json()["name"]) == (200, "B")
     assert (stale.status_code, stale.json()["code"]) == (412, "stale")
     assert stale.json()["current_etag"] == '"r2"'
+    assert stale.json()["changed_by"].startswith("test (sk_")
+    assert stale.json()["changed_at"]
     assert [answer.status_code for answer in unread] == [428, 428, 428]
 
 

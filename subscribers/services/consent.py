@@ -17,7 +17,7 @@ from subscribers.models import List, Subscriber, Subscription
 from subscribers.services.suppression import suppress, take_back_own_no
 from subscribers.states import SUBSCRIPTION_MOVES, OptIn, SubscriptionState, SuppressionReason
 
-KINDS_OF_STATE = {  # what the log is told of a place that is new
+KINDS_OF_STATE: dict[str, str] = {  # what the log is told of a place that is new
     SubscriptionState.CONFIRMED: kinds.SUBSCRIPTION_CONFIRMED,
     SubscriptionState.PENDING: kinds.SUBSCRIPTION_PENDING,
 }

@@ -102,6 +102,8 @@ def test_a_change_needs_the_revision_it_is_based_on(api, workspace):
     assert (first.status_code, first.headers["ETag"]) == (200, '"r2"')
     assert (stale.status_code, stale.json()["code"]) == (412, "stale")
     assert stale.json()["current_etag"] == '"r2"'
+    assert stale.json()["changed_by"].startswith("test (sk_")
+    assert stale.json()["changed_at"]
     assert odd.status_code == 412
     assert (fresh.status_code, fresh.json()["subject"]) == (200, "Hey")
     assert (anyhow.status_code, anyhow.headers["ETag"]) == (200, '"r4"')

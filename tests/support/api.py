@@ -8,7 +8,8 @@ from typing import Any
 from drf_spectacular.generators import EndpointEnumerator
 
 from accounts.audit import SYSTEM
-from accounts.models import Workspace
+from accounts.models import APIKey, Workspace
+from accounts.services import create_api_key
 from accounts.tests.factories import WorkspaceFactory
 from analytics.conversions import create_conversion
 from analytics.models import Conversion
@@ -115,7 +116,7 @@ class World:
             for model in (
                 *(List, Subscriber, Suppression, Template, Sequence, Campaign),
                 *(Import, Tag, CustomField, EventName, Segment, Form, Conversion),
-                *(Brand, SavedBlock, Image),
+                *(Brand, SavedBlock, Image, APIKey),
                 *(
                     SenderIdentity,
                     SendingDomain,
@@ -195,6 +196,7 @@ def make_world() -> World:
     hours = save_block(workspace, name="Hours", slug="hours", blocks=open_from, by=SYSTEM)
     thanks = send_transactional(workspace, template=receipt, to=run.subscriber, by=SYSTEM)
     boats = keep_image(workspace, content=picture(), name="Boats", by=SYSTEM)
+    key, _ = create_api_key(workspace, name="Shop", scopes=["lists:read"], by=SYSTEM)
     bought = create_conversion(workspace, name="Bought", event_name="order_placed", by=SYSTEM)
     return World(
         workspace,
@@ -202,6 +204,7 @@ def make_world() -> World:
             "conversions": bought.public_id,
             "saved-blocks": hours.public_id,
             "media": boats.public_id,
+            "api-keys": key.public_id,
             "tags": vip.public_id,
             "fields": boat.public_id,
             "forms": form.public_id,
