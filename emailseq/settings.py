@@ -327,6 +327,12 @@ SPECTACULAR_SETTINGS = {
 API_RATE = env.str("API_RATE", "6000/min")
 # How often people of one network (/24, or /64 of IPv6) may send forms within an hour.
 FORM_SIGN_UPS_PER_HOUR = env.int("FORM_SIGN_UPS_PER_HOUR", 20)
+# Who judges whether it was a person who filled in a form: Turnstile, hCaptcha or whoever answers
+# like them. Nobody is asked while the first is empty.
+CAPTCHA_VERIFY_URL = env.str("CAPTCHA_VERIFY_URL", "")
+CAPTCHA_SECRET = env.str("CAPTCHA_SECRET", "")
+CAPTCHA_SITE_KEY = env.str("CAPTCHA_SITE_KEY", "")
+CAPTCHA_SCRIPT_URL = env.str("CAPTCHA_SCRIPT_URL", "")
 # Who tells what is stored of one person: each floor its own part.
 EMAILSEQ_DOSSIER = [
     "subscribers.dossier.own_parts",

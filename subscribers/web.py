@@ -19,9 +19,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 from emailseq.lib import addresses, clock, ids, signing
 from emailseq.lib.errors import Invalid
 from emailseq.lib.signing import BadToken
-from subscribers import hygiene, services
+from subscribers import captcha, hygiene, services
 from subscribers.models import Form
-from subscribers.services import Origin, TooMany
+from subscribers.services import Full, Origin, TooMany
 from subscribers.wording import IN
 
 PURPOSE = "f"
@@ -92,15 +92,16 @@ def _sent(request: HttpRequest, form: Form) -> HttpResponse:
     given, words = request.POST.dict(), IN[form.language]
     lists = request.POST.getlist("lists")
     try:
-        _check(form, given)
+        _check(request, form, given)
         if (meant := _meant(given)) and given.get("kept") != given["email"]:
             question = words.meant.format(meant)
             return _page(request, form, given, question, kept=given["email"])
         _record(request, form, given, lists if len(_choices(form)) > 1 else None)
-    except TooMany:
-        return _page(request, form, given, words.too_many, 429)
+    except TooMany as error:
+        told = words.full if isinstance(error, Full) else words.too_many
+        return _page(request, form, given, told, 429)
     except Invalid as error:
-        known = {"too_fast", "token_ended", "consent"}
+        known = {"too_fast", "token_ended", "consent", "captcha"}
         own = bool(known & {problem.code for problem in error.errors})
         return _page(request, form, given, words.once_more if own else error.detail, 400)
     if form.redirect_url:
@@ -125,7 +126,7 @@ def _by_program(request: HttpRequest, form: Form) -> HttpResponse:
         return _told(_described(form))
     try:
         given = _read(request)
-        _check(form, given)
+        _check(request, form, given)
         _record(request, form, given, given.get("lists"))
     except TooMany as error:
         return _told({"code": error.code, "detail": error.detail}, 429)
@@ -151,6 +152,7 @@ def _described(form: Form) -> dict[str, Any]:
         "asks_name": form.asks_name,
         "lists": [{"id": each.public_id, "name": each.name} for each in _choices(form)],
         "token": token_of(form),
+        **({"captcha": widget._asdict()} if (widget := captcha.widget()) else {}),
     }
 
 
@@ -163,7 +165,7 @@ def _read(request: HttpRequest) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise Invalid.field("", "malformed_json", "The body is no JSON object.")
     lists = given.get("lists")
-    for name in ("email", "token", "first_name", "last_name", TRAP):
+    for name in ("email", "token", "first_name", "last_name", "captcha", TRAP):
         if not isinstance(given.get(name, ""), str):
             raise Invalid.field(name, "invalid", f"{name} is a text.")
     if lists is not None and not (
@@ -173,7 +175,7 @@ def _read(request: HttpRequest) -> dict[str, Any]:
     return given
 
 
-def _check(form: Form, given: Mapping[str, Any]) -> None:
+def _check(request: HttpRequest, form: Form, given: Mapping[str, Any]) -> None:
     """Raises Invalid unless a person had the time to read the form, and has said yes to it."""
     now = clock.now()
     shown_at = _shown_at(form, given.get("token", ""))
@@ -183,6 +185,7 @@ def _check(form: Form, given: Mapping[str, Any]) -> None:
         raise Invalid.field("token", "too_fast", "That was faster than people are: try again.")
     if given.get("consent") not in (True, "yes"):
         raise Invalid.field("consent", "consent", "Nobody is signed up who does not agree.")
+    captcha.check(given, ip=request.META.get("REMOTE_ADDR"))
 
 
 def _shown_at(form: Form, token: str) -> datetime | None:
@@ -236,6 +239,7 @@ def _page(
         "kept": kept,  # who sends it as it is means it
         "token": token_of(form),
         "trap": TRAP,
+        "captcha": captcha.widget(),
     }
     page = render_to_string("subscribers/form.html", context, request)
     return _dressed(HttpResponse(page, status=status), form)
@@ -245,8 +249,12 @@ def _dressed(answer: HttpResponse, form: Form) -> HttpResponse:
     """Any page may show the form in a frame; sent, it leads nowhere but here and where it says."""
     target = urlsplit(form.redirect_url)
     beyond = f" https://{target.netloc}" if form.redirect_url else ""
+    widget = captcha.widget()
+    judge = "; ".join(
+        f"{kind}-src {widget.origins}" for kind in ("script", "frame", "connect") if widget
+    )
     policy = (
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+        f"default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; {judge}; "
         f"frame-ancestors *; form-action 'self'{beyond}"
     )
     for name, value in {**_HEADERS, "Content-Security-Policy": policy}.items():

@@ -20,6 +20,7 @@ class SignUpWording(NamedTuple):
     asked_detail: str
     once_more: str
     too_many: str
+    full: str
     closed: str
     meant: str
 
@@ -36,6 +37,7 @@ IN: dict[str, SignUpWording] = {
         asked_detail="Look into your mailbox: a message there asks you to confirm.",
         once_more="Please look at it once more, and press the button.",
         too_many="Too many sign-ups came from your network. Please try again in an hour.",
+        full="So many people have signed up that the form takes a break. Please try tomorrow.",
         closed="Nobody can sign up here at present.",
         meant="Did you mean {}? Correct the address, or press the button again to keep it.",
     ),
@@ -50,6 +52,7 @@ IN: dict[str, SignUpWording] = {
         asked_detail="Schauen Sie in Ihr Postfach: dort bittet eine Nachricht um Ihre Bestätigung.",
         once_more="Bitte sehen Sie noch einmal nach und drücken Sie auf den Knopf.",
         too_many="Aus Ihrem Netz kamen zu viele Anmeldungen. Bitte in einer Stunde noch einmal.",
+        full="So viele haben sich angemeldet, dass wir eine Pause machen. Bitte morgen wieder.",
         closed="Hier kann sich zurzeit niemand anmelden.",
         meant="Meinten Sie {}? Berichtigen Sie die Adresse oder drücken Sie noch einmal auf den "
         "Knopf, wenn sie stimmt.",

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.db import models
 from django.db.models import Count
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from emailseq.backoffice.columns import column
 from emailseq.backoffice.forms import VerbForm
 from emailseq.backoffice.mixins import WorkspaceAdmin
-from emailseq.backoffice.pages import Request
+from emailseq.backoffice.pages import Request, allows
 from emailseq.backoffice.verbs import archive, create, edit
+from emailseq.lib import clock
 from subscribers import services
 from subscribers.models import Form, List, SignUp
 from subscribers.wording import LANGUAGES
@@ -36,6 +39,12 @@ class SignUpFormForm(VerbForm):
     )
     asks_name = forms.BooleanField(required=False, label=_("Ask for the name, too"))
     language = forms.ChoiceField(choices=LANGUAGES)
+    most_per_day = forms.IntegerField(
+        required=False,
+        min_value=1,
+        label=_("At most in 24 hours"),
+        help_text=_("Further sign-ups are turned away until tomorrow; empty for no limit."),
+    )
     redirect_url = forms.URLField(
         max_length=500,
         required=False,
@@ -53,12 +62,14 @@ class SignUpFormForm(VerbForm):
 
 
 def _embed(form: Form) -> str:
-    return format_html(
-        '<a href="{}" target="_blank" rel="noopener">{}</a><br><code>{}</code>',
-        form.url,
-        _("Open the page"),
-        f'<script src="{form.script_url}"></script>',
-    )
+    label = _("Open the page")
+    return format_html('<a href="{}" target="_blank" rel="noopener">{}</a>', form.url, label)
+
+
+VERBS = (
+    edit(services.update_form, form=SignUpFormForm),
+    archive(services.archive_form, sentence=_("Nobody signs up by “{}” any more.")),
+)
 
 
 @admin.register(Form)
@@ -71,18 +82,32 @@ class FormAdmin(WorkspaceAdmin):
         column(_("Lists"), lambda row: ", ".join(str(each) for each in row.lists.all())),
         column(_("Sign-ups"), lambda row: row.sign_up_count),
         column(_("Consent text"), lambda row: f"v{row.consent_version}"),
-        column(_("Page, and code for yours"), _embed),
+        column(_("Page"), _embed),
         "created_at",
     )
     list_verbs = (create(services.create_form, label=_("New form"), form=SignUpFormForm),)
-    row_verbs = (
-        edit(services.update_form, form=SignUpFormForm),
-        archive(services.archive_form, sentence=_("Nobody signs up by “{}” any more.")),
-    )
+    change_form_template = "subscribers/form_page.html"
+    row_verbs = VERBS
+    page_verbs = VERBS
 
     def get_queryset(self, request: Request) -> Any:
         rows = super().get_queryset(request)
         return rows.filter(archived_at=None).prefetch_related("lists")
+
+    def url_of(self, target: Form) -> str:
+        """A form that is closed is in no list, and has no page."""
+        if Form.objects.filter(pk=target.pk).exclude(archived_at=None).exists():
+            return reverse("admin:subscribers_form_changelist")
+        return super().url_of(target)
+
+    def page_context(self, request: Request, target: Form) -> dict[str, Any]:
+        sent = SignUp.objects.filter(form=target)
+        return {
+            "path": reverse("form", args=[target.public_id]),
+            "total": sent.count(),
+            "of_late": sent.filter(at__gt=clock.now() - timedelta(days=1)).count(),
+            "may_see_people": allows(request, "subscribers:read"),
+        }
 
     def read_beside(self, rows: list[Any]) -> None:
         sent = SignUp.objects.filter(form__in=rows).order_by().values_list("form")

@@ -27,8 +27,8 @@ class FormSerializer(ResourceSerializer):
         model = Form
         fields = [
             *("id", "name", "intro", "language", "lists", "asks_name"),
-            *("consent_text", "consent_version", "redirect_url", "url", "script_url"),
-            *("created_at", "archived_at"),
+            *("consent_text", "consent_version", "redirect_url", "most_per_day"),
+            *("url", "script_url", "created_at", "archived_at"),
         ]
 
 

@@ -28,6 +28,7 @@ class Form(WorkspaceModel):
     consent_text = models.CharField(max_length=1000)
     consent_version = models.IntegerField(default=1, editable=False)
     redirect_url = models.URLField(max_length=500, blank=True)
+    most_per_day = models.PositiveIntegerField(null=True, blank=True)  # sign-ups; no limit
     created_at = models.DateTimeField(default=clock.now, editable=False)
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -83,6 +84,7 @@ class SignUp(models.Model):
             # How many came from a network, and for a mailbox, of late.
             models.Index(fields=["network", "at"], name="sign_up_network"),
             models.Index(fields=["mailbox", "at"], name="sign_up_mailbox"),
+            models.Index(fields=["form", "at"], name="sign_up_form"),
         ]
 
     def __str__(self) -> str:

@@ -22,6 +22,7 @@ from subscribers.services.custom_events import (
 from subscribers.services.erasure import erase
 from subscribers.services.fields import create_field, delete_field, update_field
 from subscribers.services.forms import (
+    Full,
     Origin,
     TooMany,
     archive_form,
@@ -68,6 +69,7 @@ from subscribers.services.tags import (
 __all__ = [
     "LONGEST_SNOOZE",
     "Consent",
+    "Full",
     "Origin",
     "Place",
     "Recorded",

@@ -47,11 +47,16 @@ class TooMany(AppError):
     code = "rate_limited"
 
 
+class Full(TooMany):
+    """As many have signed up by the form today as it takes."""
+
+
 @transaction.atomic
 def create_form(
     workspace: Workspace, *, name: str, lists: Sequence[List], by: Actor, **attributes: Any
 ) -> Form:
-    """Make a form: `consent_text`, and as wanted intro, language, asks_name, redirect_url.
+    """Make a form: `consent_text`, and as wanted intro, language, asks_name, redirect_url, and
+    `most_per_day`: how many sign-ups it takes in 24 hours.
 
     Raises Invalid: only public lists with double opt-in can be joined by a form.
     """
@@ -100,8 +105,8 @@ def record_sign_up(
 ) -> SignUp:
     """Write down what somebody has sent; `lists` by public id, all of the form by default.
 
-    Raises Invalid, and TooMany when their network has sent more in this hour than the setting
-    allows. Neither depends on whose address it is.
+    Raises Invalid, TooMany when their network has sent more in this hour than the setting allows,
+    and Full when the form takes no more today. None depends on whose address it is.
     """
     address = parse_address(email)
     names = {"first_name": first_name, "last_name": last_name}
@@ -117,6 +122,9 @@ def record_sign_up(
     recent = SignUp.objects.filter(network=network, at__gt=now - HOUR)
     if recent.count() >= settings.FORM_SIGN_UPS_PER_HOUR:
         raise TooMany("Too many sign-ups came from this network within an hour.")
+    of_late = SignUp.objects.filter(form=form, at__gt=now - DAY)
+    if form.most_per_day and of_late.count() >= form.most_per_day:
+        raise Full("This form takes no more sign-ups today.")
     return SignUp.objects.create(
         workspace_id=form.workspace_id,
         form=form,
@@ -180,6 +188,8 @@ def _check(form: Form, lists: Sequence[List] | None) -> None:
     if not form.consent_text.strip():
         detail = "Say what people agree to: their consent is kept with these words."
         raise Invalid.field("consent_text", "required", detail)
+    if form.most_per_day is not None and form.most_per_day < 1:
+        raise Invalid.field("most_per_day", "out_of_range", "At least one, or leave it empty.")
     target = urlsplit(form.redirect_url)
     if form.redirect_url and (target.scheme != "https" or not target.hostname):
         raise Invalid.field("redirect_url", "invalid_url", "An https:// address, or none.")

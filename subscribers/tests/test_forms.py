@@ -354,3 +354,44 @@ def test_programs_are_told_what_was_probably_meant(form):
     assert call(form, email="ada@gmial.com").json()["did_you_mean"] == "ada@gmail.com"
     assert "did_you_mean" not in call(form, email="ada@harbour.org").json()
     assert SignUp.objects.count() == 2
+
+
+def test_a_form_takes_so_many_a_day_and_others_go_on(form, news):
+    services.update_form(form, most_per_day=2, by=SYSTEM)
+    other = create_form(news.workspace, name="Other", lists=[news], consent_text=WORDS, by=SYSTEM)
+
+    answers = [send(form, f"p{number}@example.com") for number in range(3)]
+    by_program = call(form, email="q@example.com")
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert "So many people have signed up" in answers[-1].content.decode()
+    assert (by_program.status_code, by_program.json()["code"]) == (429, "rate_limited")
+    assert send(other, "r@example.com").status_code == 200
+    assert SignUp.objects.filter(form=form).count() == 2
+    SignUp.objects.update(at=clock.now() - timedelta(hours=25))
+    assert send(form, "s@example.com").status_code == 200
+    refused = Api(news.workspace)("PATCH", f"/forms/{form.public_id}", {"most_per_day": 0})
+    assert refused.json()["errors"][0]["pointer"] == "/most_per_day"
+
+
+def test_the_page_of_a_form_says_how_to_use_it_and_what_came_of_it(form):
+    owner = sign_in(workspace=form.workspace)
+    send(form, "ada@example.com")
+    send(form, "bob@example.com")
+    tasks.take_sign_ups()
+    services.confirm(Subscription.objects.get(subscriber__email="bob@example.com"), by=SYSTEM)
+    send(form, "new@example.com")
+
+    page = owner.get(f"/admin/subscribers/form/{form.pk}/change/").content.decode()
+    listed = owner.get("/admin/subscribers/signup/").context["cl"].result_list
+
+    assert f"&lt;script src=&quot;{form.script_url}&quot;&gt;" in page.replace('"', "&quot;")
+    assert f'action="{form.url}"' in page
+    assert '<dd><a href="/admin/subscribers/signup/?form__id__exact=' in page
+    assert [(row.email, row.told[0]) for row in listed] == [
+        ("new@example.com", "queued"),
+        ("bob@example.com", "confirmed"),
+        ("ada@example.com", "pending"),
+    ]
+    assert sign_in().get(f"/admin/subscribers/form/{form.pk}/change/").status_code == 404
+    assert not sign_in().get("/admin/subscribers/signup/").context["cl"].result_list

@@ -59,6 +59,7 @@ def make_world(workspace: Workspace, *, text: str = "Harbour") -> World:
         consent_text=text,
         by=SYSTEM,
     )
+    sign_up = people.record_sign_up(form, email="new@example.com", origin=people.Origin(None))
     told = CustomEvent("order_placed", uid=person.uid, properties={text: 1})
     people.record_event(workspace, told, by=SYSTEM)
     suppression = people.suppress(
@@ -122,6 +123,7 @@ def make_world(workspace: Workspace, *, text: str = "Harbour") -> World:
         known,
         segment,
         form,
+        sign_up,
         endpoint,
         call,
         feedback,
