@@ -95,21 +95,34 @@ class WorkspaceSettingsAdmin(WorkspaceAdmin):
         return Workspace.objects.filter(pk=request.workspace.pk)
 
 
+ROLES = [(role, role) for role in permissions.ROLES]
+
+
 class RoleForm(VerbForm):
-    role = forms.ChoiceField(choices=[(role, role) for role in permissions.ROLES], label=_("Role"))
+    role = forms.ChoiceField(choices=ROLES, label=_("Role"))
 
     def values_of(self, target: Membership) -> dict[str, Any]:
         return {"role": target.group.name}
 
 
-class InviteForm(RoleForm):
+class InviteForm(VerbForm):
     email = forms.EmailField(label=_("Address"))
-    field_order = ("email", "role")
+    role = forms.ChoiceField(choices=ROLES, label=_("Role"), initial="Author")
 
 
 class MailsForm(VerbForm):
     alerts = forms.BooleanField(required=False, label=_("When something needs attention"))
     weekly = forms.BooleanField(required=False, label=_("What the week came to"))
+
+
+INVITE = create(
+    team.invite,
+    name="invite",
+    label=_("Invite somebody"),
+    form=InviteForm,
+    submit=_("Send the invitation"),
+    done=_("{} gets a mail with a link."),
+)
 
 
 @admin.register(Membership)
@@ -126,7 +139,7 @@ class MembershipAdmin(WorkspaceAdmin):
         "created_at",
         column(_("Last signed in"), lambda row: row.user.last_login),
     )
-    list_verbs = (create(team.invite, name="invite", label=_("Invite somebody"), form=InviteForm),)
+    list_verbs = (INVITE,)
     row_verbs = (
         edit(services.change_role, name="role", label=_("Change role"), form=RoleForm),
         edit(services.choose_mails, name="mails", label=_("Mails"), icon="mail", form=MailsForm),
@@ -168,7 +181,7 @@ class InvitationAdmin(WorkspaceAdmin):
         column(_("Invited by"), lambda row: row.invited_by),
         "sent_at",
     )
-    list_verbs = (create(team.invite, name="invite", label=_("Invite somebody"), form=InviteForm),)
+    list_verbs = (INVITE,)
     row_verbs = (
         Verb(
             team.resend,

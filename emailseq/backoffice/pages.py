@@ -49,8 +49,8 @@ def require(request: Request, permission: str) -> None:
 
 def shell(request: Any) -> dict[str, Any]:
     """A context processor: what the frame of the admin needs, for the pages about signing in."""
-    if not request.path.startswith("/admin/account/"):
-        return {}
+    if not request.path.startswith("/admin/account/") or not hasattr(request, "membership"):
+        return {}  # the page of an error may come before it is known who asks
     return admin.site.each_context(request)
 
 
