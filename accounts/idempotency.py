@@ -85,7 +85,7 @@ def _repeat(earlier: RememberedAnswer, body_digest: str) -> Response:
     return Response(json.loads(text) if text else None, status=earlier.status, headers=headers)
 
 
-def _of_file(file: UploadedFile) -> list[str]:
+def _of_file(file: UploadedFile[Any]) -> list[str]:
     """What stands for an uploaded file: its name and its content."""
     digest = sha256()
     for piece in file.chunks():

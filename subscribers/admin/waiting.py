@@ -80,4 +80,4 @@ def _reasons(rows: list[Outbox]) -> dict[int, Any]:
         message_id__in=[row.pk for row in rows],
         kind__in=("message.held", "message.deferred"),
     )
-    return {each.message_id: because(each.shown.get("reason")) for each in told.order_by("id")}
+    return {each.message_id or 0: because(each.shown.get("reason")) for each in told.order_by("id")}

@@ -51,5 +51,5 @@ class _Now(Value):
     def __init__(self) -> None:
         super().__init__(None, models.DateTimeField())
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
         return "%s", [clock.now()]

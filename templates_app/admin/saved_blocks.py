@@ -113,7 +113,7 @@ class SavedBlockAdmin(WorkspaceAdmin):
 
     def url_of(self, target: SavedBlock) -> str:
         """What is deleted has no page any more."""
-        if target.pk is None:
+        if not SavedBlock.objects.filter(pk=target.pk).exists():
             return reverse("admin:templates_app_savedblock_changelist")
         return super().url_of(target)
 

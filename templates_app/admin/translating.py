@@ -44,7 +44,8 @@ class TranslationForm(VerbForm):
     @property
     def template(self) -> Template:
         target: Any = self.target
-        return target
+        template: Template = target
+        return template
 
     def extra_fields(self) -> dict[str, forms.Field]:
         self.row = self.template.translations.filter(language=self.language).first()
@@ -129,7 +130,8 @@ def _document(template: Template, row: Translation | None) -> Document:
     own = {block["id"]: block for block, _pointer, _loops in walk(row.document["blocks"])}
     here = {block["id"] for block, _pointer, _loops in walk(theirs["blocks"])}
     if template.mode != ContentMode.BLOCKS or not own.keys() <= here:
-        return row.document
+        its_own: Document = row.document
+        return its_own
     document = {**theirs, "preheader": row.document.get("preheader", "")}
     for text in texts(theirs):
         said = own.get(text.block["id"])
