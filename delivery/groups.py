@@ -37,19 +37,26 @@ def look_up(limit: int = 200) -> int:
     lookup = Lookup(make_resolver(settings.DNS_SERVERS), seconds=SECONDS)
     with ThreadPoolExecutor(AT_ONCE) as threads:
         found = list(threads.map(lambda row: _found(row, lookup, now), rows))
-    return RecipientDomain.objects.bulk_update(found, ["operator", "looked_up_at"])
+    return RecipientDomain.objects.bulk_update(found, ["operator", "takes_mail", "looked_up_at"])
 
 
 def _found(row: RecipientDomain, lookup: Lookup, now: datetime) -> RecipientDomain:
     try:
-        row.operator = _operator(row.domain, lookup)
+        row.operator, row.takes_mail = _known(row.domain, lookup)
         row.looked_up_at = now
     except Unanswered:
         row.looked_up_at = now - LOOK_AGAIN + TRY_AGAIN
     return row
 
 
-def _operator(domain: str, lookup: Lookup) -> str:
-    if (known := operators.by_domain(domain)) or operators.is_reserved(domain):
-        return known
-    return operators.by_exchangers(server.host for server in lookup.mail_servers(domain))
+def _known(domain: str, lookup: Lookup) -> tuple[str, bool | None]:
+    """Who runs the mail of a domain, and whether it takes any. Raises Unanswered."""
+    if known := operators.by_domain(domain):
+        return known, True
+    if operators.is_reserved(domain):
+        return "", None
+    servers = lookup.mail_servers(domain)
+    # Without mail servers, mail goes to the host of that name (RFC 5321 §5.1); one without a name
+    # says that none is taken (RFC 7505).
+    takes = any(server.host for server in servers) if servers else bool(lookup.addresses(domain))
+    return operators.by_exchangers(server.host for server in servers), takes

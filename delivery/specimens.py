@@ -209,6 +209,6 @@ def _letterhead(sender: SenderIdentity, *, one_click: bool) -> Letterhead:
         from_email=sender.email,
         reply_to=sender.reply_to,
         list_id=None,
-        feedback_id=f"{sender.pk}:{sender.workspace_id}:test:emailseq",
+        feedback_id=f"{sender.pk}:{sender.workspace.slug}:test:emailseq",
         one_click=one_click,
     )

@@ -5,8 +5,7 @@ Fast enough for every row of an import: a few look-ups each.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
@@ -77,11 +76,6 @@ class Hint(NamedTuple):
 def hints(address_key: str) -> list[Hint]:
     """All that is odd about an address, by its key."""
     return list(_hints(address_key))
-
-
-def count(address_keys: Iterable[str]) -> Counter[str]:
-    """How many addresses there are hints about, by code."""
-    return Counter(hint.code for key in address_keys for hint in _hints(key))
 
 
 def suggestion(address_key: str) -> str:

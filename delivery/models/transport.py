@@ -213,6 +213,7 @@ class RecipientDomain(models.Model):
     domain = models.CharField(max_length=253, primary_key=True, db_collation="C")
     people_count = models.IntegerField(default=0)
     operator = models.CharField(max_length=50, blank=True, default="")
+    takes_mail = models.BooleanField(null=True)  # whether DNS leads mail anywhere; None: not known
     looked_up_at = models.DateTimeField(null=True)
 
     class Meta:

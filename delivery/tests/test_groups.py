@@ -59,6 +59,8 @@ def test_domains_are_grouped_by_whoever_runs_their_mail(dns):
         "own-server.org": "other",
         "no-mail.org": "other",
     }
+    known = dict(RecipientDomain.objects.values_list("domain", "takes_mail"))
+    assert known == {**dict.fromkeys(domains, True), "no-mail.org": False}
     # The well-known are not asked about, and nobody is asked about twice.
     assert {name for name, _ in dns.asked} == set(domains[2:])
     groups.look_up()

@@ -76,6 +76,7 @@ def test_a_draft_arrives_as_somebody_would_get_it_and_nobody_is_the_wiser(
     assert (sender, recipient) == ("mie@harbour.example", client.user.email)
     assert (mail["Subject"], mail["To"]) == ("[Test] Hello Grace", client.user.email)
     assert mail["List-Unsubscribe"] is None
+    assert mail["Feedback-ID"].split(":")[1:] == [client.workspace.slug, "test", "emailseq"]
     html = mail.get_body(("html",)).get_content()
     assert "Hello Grace," in html
     assert 'href="https://example.com/start"' in html  # not counted

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import audit
 from accounts.audit import Actor
+from delivery.models import RecipientDomain
 from emailseq.backoffice.columns import column
 from emailseq.backoffice.forms import VerbForm
 from emailseq.backoffice.mixins import WorkspaceAdmin
@@ -350,5 +351,8 @@ class SubscriberAdmin(WorkspaceAdmin):
             "may_erase": allows(request, "subscribers:erase"),
             "may_export": allows(request, "exports:create"),
             "hints": hygiene.hints(target.address_key),
+            "takes_no_mail": RecipientDomain.objects.filter(
+                domain=target.address_key.rpartition("@")[2], takes_mail=False
+            ).exists(),
             "suppression": suppressions.stopping(target.address_key).first(),
         }

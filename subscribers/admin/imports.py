@@ -25,7 +25,10 @@ from subscribers.states import IMPORT_MOVES, ImportKind, ImportState
 
 STOP_POLLING = 286
 BUSY = (ImportState.CHECKING, ImportState.RUNNING, ImportState.UNDOING)
-_FILES = {kind.value: kind for kind in (ImportPart.Kind.REFUSED, ImportPart.Kind.KEPT)}
+_FILES = {
+    kind.value: kind
+    for kind in (ImportPart.Kind.REFUSED, ImportPart.Kind.HINTS, ImportPart.Kind.KEPT)
+}
 _FIGURES = {
     "created": _("New"),
     "updated": _("Changed"),
@@ -36,6 +39,9 @@ _FIGURES = {
     "erased": _("Erased before: left out"),
     "duplicates": _("Named again"),
     "refused": _("Refused rows"),
+    "typo": _("Perhaps mistyped"),
+    "disposable": _("Thrown away soon"),
+    "role": _("Of roles, not people"),
 }
 _OF_SUPPRESSIONS = {
     "created": _("Newly suppressed"),
@@ -181,7 +187,7 @@ class ImportAdmin(WorkspaceAdmin):
         return answer
 
     def download(self, request: Request, pk: int, kind: str) -> StreamingHttpResponse:
-        """The refused rows, or what an undo has left alone."""
+        """The refused rows, the odd addresses, or what an undo has left alone."""
         require(request, "subscribers:read")
         job = self.get_object(request, str(pk))
         if kind not in _FILES:
@@ -209,14 +215,16 @@ def _shown(job: Import) -> dict[str, Any]:
     if job.erased_count:
         done["erased"] = job.erased_count
     report, held = job.undo_report or {}, set(job.parts.values_list("kind", flat=True).distinct())
+    would = job.preview or {}
     return {
         "job": job,
         "is_busy": job.state in BUSY,
-        "would": _figures(words, job.preview or {}),
-        "samples": (job.preview or {}).get("samples", ()),
+        "would": _figures(words, would | would.get("hints", {})),
+        "samples": would.get("samples", ()),
         "done": _figures(words, done),
         "undone": _figures(_UNDONE, report),
         "has_refused": ImportPart.Kind.REFUSED in held,
+        "has_hints": ImportPart.Kind.HINTS in held,
         "has_kept": ImportPart.Kind.KEPT in held,
         "encoding": str(job.layout.get("encoding", "")).removesuffix("-sig"),
     }

@@ -138,6 +138,7 @@ class PeopleImports(Resource):
         create="subscribers:write",
         partial_update="subscribers:write",
         errors="subscribers:read",
+        hints="subscribers:read",
         kept="subscribers:read",
     )
     verbs = {
@@ -172,6 +173,12 @@ class PeopleImports(Resource):
     def errors(self, request: ApiRequest, **_: Any) -> StreamingHttpResponse:
         """The refused rows as CSV, with the line and the reason of each."""
         return self._file(ImportPart.Kind.REFUSED)
+
+    @extend_schema(responses=CSV)
+    @action(detail=True)
+    def hints(self, request: ApiRequest, **_: Any) -> StreamingHttpResponse:
+        """What is odd about addresses as CSV, such as `gmial.com`. They come in all the same."""
+        return self._file(ImportPart.Kind.HINTS)
 
     @extend_schema(responses=CSV)
     @action(detail=True)

@@ -19,7 +19,7 @@ from emailseq.lib.api.fields import (
     Strict,
 )
 from emailseq.lib.errors import Erased
-from subscribers import services
+from subscribers import hygiene, services
 from subscribers.api.addresses import AddressFilter, beginning
 from subscribers.api.lists import LISTS, OPEN_LISTS
 from subscribers.models import (
@@ -71,11 +71,18 @@ class SubscriberSerializer(ResourceSerializer):
         return found.score if found else 0
 
 
+class HintSerializer(serializers.Serializer[Any]):
+    code = serializers.ChoiceField([hygiene.TYPO, hygiene.DISPOSABLE, hygiene.ROLE])
+    detail = serializers.CharField()
+    suggestion = serializers.CharField(help_text="What was probably meant, of a typo.")
+
+
 class UpsertedSerializer(SubscriberSerializer):
+    hints = HintSerializer(many=True, help_text="What is odd about the address; it is kept.")
     changed = serializers.BooleanField(help_text="Whether anything moved.")
 
     class Meta(SubscriberSerializer.Meta):
-        fields = [*SubscriberSerializer.Meta.fields, "changed"]
+        fields = [*SubscriberSerializer.Meta.fields, "changed", "hints"]
 
 
 class ConsentGiven(Strict):
@@ -203,6 +210,7 @@ class Subscribers(Resource):
         person, result = services.upsert(request.workspace, email=email, by=request.actor, **values)
         answer = self.made(person) if result == "created" else self.shown(self.again(person))
         answer.data["changed"] = result != "unchanged"
+        answer.data["hints"] = [hint._asdict() for hint in hygiene.hints(person.address_key)]
         return answer
 
     def body(self) -> Any:

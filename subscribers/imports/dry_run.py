@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from django.db import connection, transaction
 
 from accounts.models import Workspace
 from emailseq.lib import sql
+from subscribers import hygiene
+from subscribers.hygiene import Hint
 from subscribers.imports.chunks import Chunk, Policy, chunks_of, leave_out_erased, stage
 from subscribers.imports.mapping import Column, columns_of
 from subscribers.imports.read import Layout
@@ -30,7 +33,8 @@ class Preview:
 
     Whoever is suppressed or has left the list is also new, updated or unchanged, and stays
     suppressed and gone. `barred` are those whom their status elsewhere suppresses, `erased` those
-    who were forgotten for good, and do not come in. Of those who are updated, some are shown:
+    who were forgotten for good, and do not come in. `hints` counts, by code, whose addresses are
+    odd (`hygiene`): they come in. Of those who are updated, some are shown:
     `{"email": …, "changes": {"city": ["Rome", "Oslo"]}}`.
     """
 
@@ -43,6 +47,7 @@ class Preview:
     refused: int
     barred: int
     erased: int
+    hints: dict[str, int]
     samples: list[dict[str, Any]]
 
 
@@ -65,24 +70,31 @@ def look_ahead(
     to: List,
     policy: str,
     refusals: Refusals,
+    odd: Callable[[Iterable[tuple[str, Hint]]], object] = lambda found: None,
     progress: Callable[[int], object] = lambda lines: None,
 ) -> Preview:
     """Chunk by chunk in short transactions, since a long one would hold up all who read the event
-    log. `progress` hears of the lines that are done.
+    log. `progress` hears of the lines that are done, and `odd` of addresses and what is.
     """
     with connection.cursor() as cursor:
         cursor.execute(sql.load("subscribers", "import_preview_stage"))
     repeated = refused = erased = 0
     barred: set[str] = set()
+    counts = Counter[str]()
     for chunk in chunks_of(layout, columns, policy=policy):
         if chunk.refused:
             refusals.add(chunk.refused)
+        hints = [(key, hint) for key in chunk.people for hint in hygiene.hints(key)]
+        counts.update(hint.code for _, hint in hints)
+        odd(hints)
         erased += leave_out_erased(chunk, to=to)
         repeated += chunk.repeated_count + len(chunk.people) - _gather(chunk, to, policy)
         refused += len(chunk.refused)
         barred |= chunk.barred.keys()
         progress(chunk.last_line)
-    return Preview(*_compare(to), repeated, refused, len(barred), erased, _samples(to))
+    return Preview(
+        *_compare(to), repeated, refused, len(barred), erased, dict(counts), _samples(to)
+    )
 
 
 @transaction.atomic

@@ -19,6 +19,7 @@ from django.db.models import Exists, Max, OuterRef, Q
 from emailseq.lib import clock, state
 from emailseq.lib.errors import Invalid
 from subscribers.cells import inert
+from subscribers.hygiene import Hint
 from subscribers.imports.read import Row
 from subscribers.imports.refused import columns_of_refused, line_of
 from subscribers.models import Import, ImportPart
@@ -53,6 +54,17 @@ class StoredRefusals(Lines):
 
     def add(self, refused: Iterable[tuple[Row, str]]) -> None:
         self.write(line_of(row, reason) for row, reason in refused)
+
+
+class Odd(Lines):
+    """Addresses that come in, and what is odd about each."""
+
+    def __init__(self, job: Import) -> None:
+        super().__init__(job, ImportPart.Kind.HINTS, ("email", "hint", "what", "perhaps"))
+
+    def add(self, found: Iterable[tuple[str, Hint]]) -> None:
+        if rows := [[inert(cell) for cell in (email, *hint)] for email, hint in found]:
+            self.write(rows)
 
 
 class Kept(Lines):

@@ -60,7 +60,7 @@ def _go_on_with(job: Import, *, until: float) -> None:
 
 
 def _check(job: Import) -> None:
-    parts.forget(job, ImportPart.Kind.REFUSED)  # of a check that was cut off
+    parts.forget(job, ImportPart.Kind.REFUSED, ImportPart.Kind.HINTS)  # of a check that was cut off
     with parts.laid_out(job) as path:
         layout, columns = jobs.layout_of(job, path), jobs.columns_of_job(job)
         refusals = parts.StoredRefusals(job, layout.header)
@@ -81,7 +81,8 @@ def _preview(
         told |= {"workspace": job.workspace, "reason": job.reason}
         return preview_suppressions(layout, columns, **told)
     to = jobs.list_of(job)
-    return asdict(look_ahead(layout, columns, to=to, policy=job.policy, **told))
+    told |= {"to": to, "policy": job.policy, "odd": parts.Odd(job).add}
+    return asdict(look_ahead(layout, columns, **told))
 
 
 def _run(job: Import, *, until: float) -> None:

@@ -110,6 +110,7 @@ class ImportPart(models.Model):
     class Kind(models.TextChoices):
         FILE = "file"  # what it was given
         REFUSED = "refused"  # the rows that it could not take, with the reason of each
+        HINTS = "hints"  # what is odd about addresses that come in
         KEPT = "kept"  # what its undo has left alone
 
     job = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="parts", db_index=False)

@@ -140,3 +140,23 @@ def test_an_upload_that_is_repeated_is_one_import(api, news):
     assert Import.objects.count() == 1
     assert send(CSV, key="two").status_code == 201
     assert Import.objects.count() == 2
+
+
+def test_odd_addresses_are_counted_told_and_taken(api, news):
+    rows = "email\nada@gmial.com\ninfo@harbour.org\nx@mailinator.com\nb@harbour.org\n"
+    made = api("POST", "/imports", {"content": rows, "list": news.public_id})
+    url = made.headers["Location"]
+    for _ in range(2):  # the second check forgets what the first has found
+        api("POST", f"{url}/dry-run")
+        work_all()
+
+    assert api("GET", url).json()["preview"]["hints"] == {"typo": 1, "role": 1, "disposable": 1}
+    assert text_of(api("GET", f"{url}/hints")).splitlines() == [
+        "email,hint,what,perhaps",
+        "ada@gmial.com,typo,Perhaps ada@gmail.com was meant.,ada@gmail.com",
+        'info@harbour.org,role,"“info” is read by several people, or by nobody.",',
+        "x@mailinator.com,disposable,Addresses at mailinator.com are thrown away soon.,",
+    ]
+    api("POST", f"{url}/start")
+    work_all()
+    assert Subscriber.objects.count() == 4

@@ -351,3 +351,16 @@ def test_a_page_costs_the_same_however_long_it_is(
 
     with django_assert_max_num_queries(5):
         assert len(api("GET", "/subscribers").json()["data"]) == 5
+
+
+def test_what_is_odd_about_an_address_is_told_and_kept(api):
+    odd = api("PUT", "/subscribers/by-email/info@gmial.com", {})
+    fine = api("PUT", "/subscribers/by-email/ada@harbour.org", {})
+
+    assert odd.status_code == 201
+    assert odd.json()["email"] == "info@gmial.com"
+    assert [(hint["code"], hint["suggestion"]) for hint in odd.json()["hints"]] == [
+        ("typo", "info@gmail.com"),
+        ("role", ""),
+    ]
+    assert fine.json()["hints"] == []

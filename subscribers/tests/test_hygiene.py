@@ -50,5 +50,3 @@ def test_hints_say_what_is_odd_and_all_of_it():
         "ada@gmail.com",
         "Perhaps ada@gmail.com was meant.",
     )
-    keys = ["a@gmial.com", "b@gmai.com", "info@harbour.com", "c@harbour.com"]
-    assert hygiene.count(keys) == {"typo": 2, "role": 1}

@@ -75,7 +75,7 @@ def test_a_dry_run_tells_what_the_import_then_does_and_stores_nothing(file, news
 
     assert told == {
         "created": 2, "updated": 1, "unchanged": 2, "suppressed": 2, "unsubscribed": 1,
-        "duplicates": 2, "refused": 1, "barred": 0, "erased": 0,
+        "duplicates": 2, "refused": 1, "barred": 0, "erased": 0, "hints": {},
         "samples": [{"email": "ada@example.com", "changes": {"city": ["Rome", "Bonn"]}}],
     }  # fmt: skip
     with file.with_name("people.csv.errors.csv").open(newline="") as errors:

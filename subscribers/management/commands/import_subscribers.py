@@ -90,6 +90,9 @@ class Command(BaseCommand):
             f"left the list: they stay so. {would.erased:,} were erased, and would be left out. "
             "Nothing was stored."
         )
+        if would.hints:
+            odd = ", ".join(f"{number:,} {code}" for code, number in would.hints.items())
+            self.stdout.write(f"Odd addresses, which would come in: {odd}.")
 
     def _progress(self, job: Import) -> None:
         if job.line_count:
