@@ -155,7 +155,8 @@ class MembershipAdmin(WorkspaceAdmin):
     )
 
     def get_queryset(self, request: Request) -> QuerySet[Membership]:
-        return super().get_queryset(request).select_related("user", "group", "workspace")
+        own: QuerySet[Membership] = super().get_queryset(request)
+        return own.select_related("user", "group", "workspace")
 
     def read_beside(self, rows: list[Any]) -> None:
         having = second_factor.who_have([row.user_id for row in rows])
@@ -204,7 +205,8 @@ class InvitationAdmin(WorkspaceAdmin):
     )
 
     def get_queryset(self, request: Request) -> QuerySet[Invitation]:
-        return super().get_queryset(request).select_related("group", "workspace")
+        asked: QuerySet[Invitation] = super().get_queryset(request)
+        return asked.select_related("group", "workspace")
 
 
 def _state(row: Invitation) -> tuple[str, Any]:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django.apps import apps
 from django.db import models, transaction
 
 from emailseq.lib.encrypted import Secret, SecretField, Undecipherable
 
 PAGE = 500
+FACTOR_SECRETS = ("secret", "seed")  # of an authenticator app, of recovery codes
 
 
 @dataclass
@@ -36,7 +38,25 @@ def renew() -> Renewal:
             with transaction.atomic():
                 for row in model._base_manager.filter(pk__in=page).select_for_update():
                     _renew(row, name, done)
+    _renew_factors(done)
     return done
+
+
+def _renew_factors(done: Renewal) -> None:
+    """Second factors keep their secrets within JSON, and are few."""
+    for pk in Authenticator.objects.order_by("pk").values_list("pk", flat=True):
+        with transaction.atomic():
+            row = Authenticator.objects.select_for_update().filter(pk=pk).first()
+            held = {name: row.data[name] for name in FACTOR_SECRETS if row and name in row.data}
+            try:
+                renewed = {name: Secret(each).renewed().token for name, each in held.items()}
+            except Undecipherable:
+                done.unreadable.append(f"{Authenticator._meta.db_table}.data of {pk}")
+                continue
+            if row and renewed != held:
+                row.data |= renewed
+                row.save(update_fields=["data"])
+                done.moved[row._meta.db_table] += 1
 
 
 def _renew(row: models.Model, name: str, done: Renewal) -> None:

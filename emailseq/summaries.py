@@ -70,7 +70,8 @@ def _lines(week: Numbers, before: Numbers) -> list[str]:
 
 
 def _write(workspace: Workspace, first: date, lines: list[str]) -> int:
-    days = {"first": date_format(first, "j F"), "last": date_format(first + timedelta(days=6), "j F")}
+    last = first + timedelta(days=6)
+    days = {"first": date_format(first, "j F"), "last": date_format(last, "j F")}
     owners = Membership.objects.of(workspace).filter(weekly=True, group__name="Owner")
     readers = owners.filter(user__is_active=True).select_related("user").order_by("pk")
     for reader in readers:

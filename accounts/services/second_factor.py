@@ -19,7 +19,7 @@ FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 
 def has(user: User) -> bool:
     """Whether a person signs in with more than a password."""
-    return Authenticator.objects.filter(user=user, type__in=FACTORS).exists()
+    return bool(who_have([user.pk]))
 
 
 def who_have(users: Collection[int]) -> set[int]:

@@ -3,12 +3,14 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from unfold.sites import UnfoldAdminSite
 
+from accounts.models import User
 from emailseq.backoffice import calendar, dashboard, inbox, navigation, reports
 from emailseq.backoffice.mixins import WorkspaceAdmin
 from emailseq.backoffice.pages import Request, render_page
@@ -27,7 +29,8 @@ class BackofficeSite(UnfoldAdminSite):
 
     def login(self, request: Request, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """One door only: the page for signing in. Who is in, and works nowhere, is told so."""
-        if request.user.is_authenticated:
+        person: User | AnonymousUser = request.user
+        if person.is_authenticated:
             if self.has_permission(request):
                 return redirect("admin:index")
             return render_page(request, "backoffice/nowhere.html", title=_("No workspace"))

@@ -5,9 +5,12 @@ import json
 import re
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP
 from django.core.management import call_command
 
-from accounts.tests.factories import WorkspaceFactory
+from accounts.tests.factories import UserFactory, WorkspaceFactory
 from delivery.models import Mailbox
 from emailseq import rings
 from emailseq.lib.encrypted import Secret
@@ -32,6 +35,22 @@ def mailbox(name, password):
         username="ada",
         password=password and Secret.of(password),
     )
+
+
+def test_second_factors_move_too(ring):
+    user = UserFactory()
+    TOTP.activate(user, "JBSWY3DPEHPK3PXP")
+    RecoveryCodes.activate(user)
+    codes = RecoveryCodes(Authenticator.objects.get(type="recovery_codes")).get_unused_codes()
+    ring(k2="new key", k1="old key")
+
+    assert run("--json") == (0, '{"moved": {"mfa_authenticator": 2}, "unreadable": []}\n')
+
+    ring(k2="new key")
+    app = Authenticator.objects.get(type="totp")
+    assert Secret(app.data["secret"]).reveal() == "JBSWY3DPEHPK3PXP"
+    kept = RecoveryCodes(Authenticator.objects.get(type="recovery_codes"))
+    assert kept.get_unused_codes() == codes
 
 
 def run(*arguments):
