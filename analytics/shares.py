@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from analytics.models import ShareKey
+from analytics.models import ShareKey, Total
 from analytics.states import Breadth
 from delivery import kinds
 from delivery.bounces import refusal, rules
@@ -58,8 +58,13 @@ def count(events: Sequence[Event]) -> None:
         for key in _keys(event, known[event.pk]):
             counts[key] += 1
             firsts[key] += event.properties.get("first") is True
+    add({key: Total(counts[key], firsts[key]) for key in counts})
+
+
+def add(totals: Mapping[ShareKey, Total]) -> None:
+    """Add to the shares of these keys, which may be less than nothing."""
     names = (*ShareKey._fields, "count", "first_count")
-    rows = [(*key, counts[key], firsts[key]) for key in sorted(counts, key=str)]
+    rows = [(*key, totals[key].count, totals[key].first_count) for key in sorted(totals, key=str)]
     if rows:
         sql.run("analytics", "add_shares", sql.columns(names, rows))
 
@@ -76,7 +81,8 @@ def _keys(event: Event, finer: Finer) -> Iterator[ShareKey]:
         yield _of_zone(event, finer.time_zone)
     if event.kind in ACTIVITY and event.verdict == Verdict.HUMAN:
         for by in (Breadth.CLIENT, Breadth.DEVICE):
-            yield _of_source(event, by, event.properties.get(by.value, ""))
+            if by in event.properties:  # nobody had an eye on it before
+                yield _of_source(event, by, event.properties[by])
     if finer.entry and finer.weeks is not None and finer.weeks <= WEEKS:
         yield from _of_entry(event, finer.entry, str(max(0, finer.weeks)), finer.is_first_in_week)
 

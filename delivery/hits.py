@@ -111,8 +111,7 @@ def _events(judged: Iterable[Judged], opened: set[int], clicked: set[int]) -> It
         firsts = clicked if hit.is_click else opened
         properties: dict[str, Any] = {"because": because} if because else {}
         if verdict == verdicts.HUMAN:
-            read_with = clients.reading(hit.user_agent)._asdict()
-            properties |= {name: said for name, said in read_with.items() if said}
+            properties |= clients.reading(hit.user_agent)._asdict()
             if hit.message_id in firsts:
                 firsts.discard(hit.message_id)
                 properties["first"] = True

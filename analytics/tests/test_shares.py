@@ -17,6 +17,7 @@ from analytics.providers import (
     providers_of,
     whole,
 )
+from analytics.recount import drift, rebuild
 from analytics.shares import reason
 from analytics.tests.factories import NOON, catch_up
 from delivery.models import SendLedger
@@ -58,6 +59,11 @@ def fact(person, kind, message, *, at=NOON, verdict="", **properties):
         verdict=verdict,
         properties=properties,
     )
+
+
+def list_fact(person, kind):
+    at = (person.workspace_id, person.pk, f"subscription.{kind}", NOON)
+    return NewEvent(*at, properties={"list_id": 9})
 
 
 def test_each_provider_has_its_numbers_and_reasons(person, django_assert_num_queries):
@@ -181,15 +187,18 @@ def test_a_reason_is_one_of_few_words(kind, properties, expected):
 
 
 def test_with_what_people_read_is_counted_for_people_only(person):
-    on_phone, gmail = {"client": "safari", "device": "phone"}, {"client": "gmail"}
+    on_phone = {"client": "safari", "device": "phone"}
+    gmail = {"client": "gmail", "device": ""}
     events.record_many(
         [
             fact(person, "opened", 1, verdict="human", first=True, **gmail),
             fact(person, "opened", 1, verdict="human", **on_phone),
             fact(person, "clicked", 1, verdict="human", first=True, **on_phone),
             fact(person, "opened", 2, verdict="human", first=True, **gmail),
-            fact(person, "opened", 3, verdict="human", first=True),
-            fact(person, "opened", 4, verdict="machine"),
+            fact(person, "opened", 3, verdict="human", first=True, client="", device="phone"),
+            fact(person, "opened", 4, verdict="human", first=True),  # as it was told before
+            fact(person, "opened", 5, verdict="machine"),
+            list_fact(person, "confirmed"),
         ]
     )
     catch_up("shares")
@@ -199,6 +208,19 @@ def test_with_what_people_read_is_counted_for_people_only(person):
         ("", 1, 0),
         ("safari", 0, 1),
     ]
-    assert tables.of_devices("campaign", 7).rows == [("", 3, 0), ("phone", 0, 1)]
+    assert tables.of_devices("campaign", 7).rows == [("", 2, 0), ("phone", 1, 1)]
     shares = Share.objects.filter(by="client", value="safari").values_list("kind", "count")
     assert sorted(shares) == [("message.clicked", 1), ("message.opened", 1)]
+    assert [found for found in drift() if found.book == "shares"] == []
+    Share.objects.filter(by="client", value="gmail").update(count=7)
+    Share.objects.filter(by="list").delete()
+    wrong = [str(found) for found in drift() if found.book == "shares"]
+    assert wrong == [
+        "message.opened by client gmail human of campaign 7:"
+        " 7 (2 first) in shares, not 2 (2 first).",
+        f"subscription.confirmed by list 9 on {NOON:%Y-%m-%d}:"
+        " 0 (0 first) in shares, not 1 (0 first).",
+    ]
+    others = [found for found in drift() if found.book in ("rollups", "links")]
+    assert rebuild() == 2 + len(others)
+    assert [found for found in drift() if found.book == "shares"] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -110,7 +111,10 @@ def _target(request: Request, kind: str, source_id: int) -> Any:
 def _beside(request: Request, page: str, days: int, found: dict[str, Table]) -> dict[str, Any]:
     if page == "overview":
         by_day = found["days"]
-        return {"figures": shown.sums(by_day), "chart": _chart(by_day, shown.LINES)}
+        both = tables.by_day(request.workspace, days=2 * days)
+        before = shown.sums(replace(both, rows=both.rows[:days]))
+        figures = shown.compared(shown.sums(by_day), before)
+        return {"figures": figures, "chart": _chart(by_day, shown.LINES)}
     if page == "people":
         return {"chart": _chart(found["growth"], shown.GROWTH)}
     if page == "insights":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -207,6 +207,7 @@ class Figure(NamedTuple):
     label: Any
     value: str
     note: str
+    before: str = ""  # the value of the period before
 
 
 def figures(of: Numbers) -> list[Figure]:
@@ -243,6 +244,12 @@ def sums(by_day: Table) -> list[Figure]:
         if name != "day"
     }
     return figures(Numbers(**totals))[: None if totals["conversions"] else 6]
+
+
+def compared(now: Iterable[Figure], before: Iterable[Figure]) -> list[Figure]:
+    """The figures of a period with their values in the one before."""
+    known = {figure.label: figure.value for figure in before}
+    return [figure._replace(before=known.get(figure.label, "")) for figure in now]
 
 
 def share(label: Any, part: int, of: int) -> Figure:

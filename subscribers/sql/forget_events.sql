@@ -6,8 +6,8 @@ UPDATE subscribers_event AS event
            (SELECT jsonb_object_agg(member.key, member.value)
               FROM jsonb_each(event.properties) AS member
              WHERE event.kind <> 'custom'
-               AND (member.key IN ('amount', 'arm', 'by', 'event_id', 'first', 'import', 'link',
-                                   'list_id', 'run', 'segment_id', 'undone_import', 'version_id')
+               AND (member.key IN ('amount', 'arm', 'by', 'client', 'device', 'event_id', 'first',
+                                   'import', 'link', 'list_id', 'run', 'segment_id', 'undone_import', 'version_id')
                     -- by which sequence; it may still have to end the run
                     OR (event.kind, member.key) = ('enrollment.removal', 'reason'))), '{}')
  WHERE id = ANY(%(ids)s)

@@ -63,6 +63,7 @@ def test_the_overview_tells_what_sent_most_and_what_it_led_to(client):
     services.add(
         {
             make_key(client.workspace, "message.sent", source=source): Total(400),
+            make_key(client.workspace, "message.sent", hour=NOON - timedelta(days=35)): Total(500),
             make_key(client.workspace, "message.clicked", source=source, verdict="human"): Total(
                 9, 8
             ),
@@ -77,6 +78,8 @@ def test_the_overview_tells_what_sent_most_and_what_it_led_to(client):
 
     figures = {figure.label: (figure.value, figure.note) for figure in page.context["figures"]}
     assert figures["Sent"] == ("400", "0 not sent")
+    assert page.context["figures"][0].before == "500"
+    assert "500 in the period before" in page.text
     assert figures["Clicked"] == ("2\u202f%", "8, 9 times; 0 by machines")
     assert figures["Revenue"] == ("1,234.50", "3 conversions")
     [row] = shown(page, "sources")
