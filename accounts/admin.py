@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -271,10 +272,56 @@ class APIKeyAdmin(WorkspaceAdmin):
         return render(request, "accounts/new_key.html", {"key": key, "secret": secret})
 
 
+class About(admin.SimpleListFilter):
+    """What kind of thing an entry is about, of those in the recent ones."""
+
+    title = _("about")
+    parameter_name = "about"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        recent = AuditEntry.objects.of(request.workspace).order_by("-id")
+        kinds = set(recent.values_list("object_kind", flat=True)[:2000])
+        return [(kind, kind) for kind in sorted(kinds)]
+
+    def queryset(self, request: Any, queryset: Any) -> Any:
+        return queryset.filter(object_kind=self.value()) if self.value() else queryset
+
+
+class By(admin.SimpleListFilter):
+    title = _("by")
+    parameter_name = "by"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, Any]]:
+        return [
+            ("user", _("People")),
+            ("api_key", _("API keys")),
+            ("command", _("Commands")),
+            ("system", _("By itself")),
+        ]
+
+    def queryset(self, request: Any, queryset: Any) -> Any:
+        return queryset.filter(actor_kind=self.value()) if self.value() else queryset
+
+
+class Within(admin.SimpleListFilter):
+    title = _("within")
+    parameter_name = "days"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("1", _("A day")), ("7", _("A week")), ("30", _("A month"))]
+
+    def queryset(self, request: Any, queryset: Any) -> Any:
+        if self.value() not in {"1", "7", "30"}:
+            return queryset
+        return queryset.filter(at__gt=clock.now() - timedelta(days=int(self.value())))
+
+
 @admin.register(AuditEntry)
 class AuditEntryAdmin(WorkspaceAdmin):
     resource = "audit"
     hint = _("Who changed what. Nobody can edit this log.")
+    list_filter = (About, By, Within)
+    search_fields = ("actor_label__istartswith", "object_label__istartswith")
     list_display = (
         "at",
         "actor_label",
