@@ -3,65 +3,43 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
-from functools import partial
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.models import Group
 from django.core.cache import cache
 from django.db import connection
+from django.test import TransactionTestCase
 from pytest_django.plugin import blocking_manager_key
 
-from accounts.permissions import ROLES
-from delivery.services.transports import shared_transport
 from subscribers import feed
-from tests.support import horizon
+from tests.support import databases, horizon
 
 TEMPLATE = "EMAILSEQ_TEST_TEMPLATE"
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Migrate once for all workers, which get copies: migrations take them seconds each. And keep
-    files in memory."""
+    """Files stay in memory, and migrations run once at most, whoever needs a database."""
     settings.STORAGES["default"] = {"BACKEND": "django.core.files.storage.InMemoryStorage"}
-    if session.config.getoption("numprocesses", None):
-        with session.config.stash[blocking_manager_key].unblock():
-            database = connection.settings_dict["NAME"]
-            os.environ[TEMPLATE] = connection.creation.create_test_db(0, autoclobber=True)
-            connection.close()
-            session.config.add_cleanup(partial(_drop_template, session, database))
+    if not hasattr(session.config, "workerinput"):
+        unblock = session.config.stash[blocking_manager_key].unblock
+        with unblock():
+            os.environ[TEMPLATE] = databases.make_template()
+        session.config.add_cleanup(lambda: _drop_template(unblock))
 
 
-def _drop_template(session: pytest.Session, database: str) -> None:
-    with session.config.stash[blocking_manager_key].unblock():
-        connection.creation.destroy_test_db(database, verbosity=0)
+def _drop_template(unblock: Callable[[], AbstractContextManager[None]]) -> None:
+    with unblock():
+        databases.drop_template()
 
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
-    connection.settings_dict["TEST"]["TEMPLATE"] = os.environ.get(TEMPLATE)
+    connection.settings_dict["TEST"]["TEMPLATE"] = os.environ[TEMPLATE]
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None]:
-    """After real commits Django empties the tables it made, with what migrations put there, and
-    not those that SQL made: finish the job."""
-    yield
-    marker = item.get_closest_marker("django_db")
-    # After the last test the database is gone.
-    if nextitem is None or marker is None or not marker.kwargs.get("transaction"):
-        return
-    with item.config.stash[blocking_manager_key].unblock():
-        with connection.cursor() as cursor:
-            cursor.execute("TRUNCATE delivery_ledger, subscribers_event")
-            cursor.execute(
-                "INSERT INTO subscribers_logbase (id, system_identifier, base)"
-                " SELECT 1, system_identifier, 0 FROM pg_control_system()"
-            )
-        Group.objects.bulk_create([Group(name=role) for role in ROLES], ignore_conflicts=True)
-        shared_transport()
-        connection.close()
+TransactionTestCase._fixture_teardown = lambda _case: databases.empty()  # type: ignore[method-assign]
 
 
 @pytest.fixture(autouse=True)
