@@ -34,6 +34,8 @@ def page(request: Request, template: Template) -> HttpResponse:
         request,
         "templates_app/look.html",
         title=str(template),
+        opts=template._meta,
+        original=template,
         draft=template,
         tab="look",
         person=person,

@@ -31,17 +31,22 @@ class Member(NamedTuple):
         return shown(self.name, self.block)
 
     def field(self) -> forms.Field:
-        made = field_of(self.name, self.kind)
-        made.label = f"{KIND_NAMES[self.block['kind']]}: {made.label}"
+        made, kind = field_of(self.name, self.kind), KIND_NAMES[self.block["kind"]]
+        if str(made.label) != str(kind):
+            made.label = f"{kind}: {made.label}"
         return made
 
 
 def members(blocks: list[Block]) -> Iterator[Member]:
     """All members of blocks and of those in them, in the order of reading."""
     for block, pointer, _loops in walk(blocks):
-        for name, kind in members_of(block["kind"], is_small="/columns/" in pointer).items():
-            if name not in ("id", "kind"):
-                yield Member(block, pointer, name, kind)
+        own = members_of(block["kind"], is_small="/columns/" in pointer)
+        own["if"] = own.pop("if")  # comes last
+        yield from (
+            Member(block, pointer, name, kind)
+            for name, kind in own.items()
+            if name not in ("id", "kind")
+        )
 
 
 def rewritten(document: Document, given: dict[str, Any]) -> Document:
