@@ -31,6 +31,12 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// What is not shown yet takes no focus, and a busy machine shows it late.
+function focusOnceShown(part, tries = 40) {
+  part.focus();
+  if (document.activeElement !== part && part.isConnected && tries) setTimeout(() => focusOnceShown(part, tries - 1), 50);
+}
+
 // A dialog takes the focus when it comes, and gives it back to its button when it goes.
 let opener = null;
 document.addEventListener("htmx:beforeRequest", (event) => {
@@ -42,7 +48,7 @@ document.addEventListener("htmx:afterSettle", (event) => {
   const dialog = document.querySelector("#modal-content #dialog");
   if (!dialog) return;
   const first = dialog.querySelector("[aria-invalid=true], input:not([type=hidden]), select, textarea") || dialog.querySelector("h2");
-  setTimeout(() => first.focus(), 50);
+  focusOnceShown(first);
 });
 document.addEventListener("keydown", (event) => {
   const dialog = document.querySelector("#modal-content #dialog");
