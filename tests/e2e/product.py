@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from pathlib import Path
 
 import httpx
@@ -54,12 +56,20 @@ class Product:
         headers = {"Authorization": f"Bearer {self.api_key(*scopes)}"}
         return httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=20)
 
-    def mails(self) -> list[dict[str, str]]:
-        """What the inbox has caught, oldest first."""
-        return [
-            json.loads(line)
-            for line in (self.folder / "inbox" / "journal.jsonl").read_text().splitlines()
-        ]
+    def mails(self, address: str) -> list[EmailMessage]:
+        """What the inbox has caught for somebody, oldest first."""
+        caught = sorted((self.folder / "inbox").glob("*.eml"), key=lambda each: int(each.stem))
+        read = (message_from_bytes(each.read_bytes(), policy=policy.default) for each in caught)
+        return [mail for mail in read if mail["To"].addresses[0].addr_spec == address]
+
+    def wait_for_mails(
+        self, address: str, count: int, *, seconds: float = 60
+    ) -> list[EmailMessage]:
+        deadline = time.monotonic() + seconds
+        while len(mails := self.mails(address)) < count:
+            assert time.monotonic() < deadline, [str(mail["Subject"]) for mail in mails]
+            time.sleep(0.2)
+        return mails
 
 
 @contextmanager

@@ -66,7 +66,8 @@ class Window:
 
     def button(self, name: str, *, within: Locator | None = None) -> Locator:
         place = within or self.place
-        found = place.get_by_role("button", name=name).or_(place.get_by_role("link", name=name))
+        button = place.get_by_role("button", name=name, exact=True)
+        found = button.or_(place.get_by_role("link", name=name, exact=True))
         return found.first
 
     def open_dialog(self, target: str | Locator) -> Locator:
