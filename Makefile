@@ -1,6 +1,6 @@
 # Every target does its own set-up; CI runs the same targets and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage test-slow faults e2e bench check lint type migrations fmt locks
+.PHONY: help setup demo test coverage test-slow faults e2e bench check lint type migrations fmt locks messages
 
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -83,6 +83,10 @@ migrations: .venv/dev.stamp ## models and migrations agree, and every app has on
 fmt: .venv/dev.stamp ## format and sort imports
 	@$(RUN) -m ruff check --fix --quiet .
 	@$(RUN) -m ruff format .
+
+messages: .venv/dev.stamp ## strings to translate, gathered and compiled (needs gettext)
+	@$(RUN) manage.py makemessages -l de --add-location never --no-wrap -i .venv -i '*/tests/*' -i var -i benchmarks
+	@$(RUN) manage.py compilemessages -i .venv
 
 locks: .venv/dev.stamp ## resolve the requirements anew, leaving out what is younger than a week
 	@$(LOCK) requirements.txt -o requirements.lock

@@ -77,6 +77,7 @@ MIDDLEWARE = [
     "emailseq.middleware.ProblemMiddleware",
     "emailseq.middleware.TrackingHostMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "emailseq.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -196,6 +197,8 @@ SOCIALACCOUNT_PROVIDERS = {
     }
 }
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale" / "theme"]
 FORMAT_MODULE_PATH = ["emailseq.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -234,6 +237,7 @@ UNFOLD = {
     "SITE_SYMBOL": "forward_to_inbox",
     "SITE_FAVICONS": [{"rel": "icon", "href": f"{STATIC_URL}backoffice/icon.svg"}],
     "SITE_URL": None,
+    "SHOW_LANGUAGES": True,
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "ENVIRONMENT": "emailseq.backoffice.navigation.environment",

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
+from django.views.i18n import set_language
 
 from accounts import web as accounts
 from emailseq import health
@@ -15,6 +16,7 @@ urlpatterns = [
     path("", HOME),
     path("admin", HOME),
     path("admin/account/", include("accounts.urls")),
+    path("admin/language/", set_language, name="set_language"),
     path("admin/", admin.site.urls),
     path("favicon.ico", ICON),  # where browsers look on pages that name none
     path("login/<token>/", accounts.login, name="login"),

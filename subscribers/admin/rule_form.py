@@ -12,7 +12,7 @@ from django.forms.renderers import BaseRenderer
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from accounts.models import Workspace
 from emailseq.lib.errors import Invalid, Problem
@@ -361,7 +361,7 @@ def _values(line: Line, op: str, kind: str) -> list[Control]:
         typed = "number"
     found = [Control("value", _("Value"), typed, value)]
     if op == "between":
-        found.append(Control("high", _("To"), typed, line.get("high")))
+        found.append(Control("high", pgettext("range", "To"), typed, line.get("high")))
     return found
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from emailseq.backoffice.forms import VerbForm
 from templates_app.blocks import Block
@@ -79,7 +80,7 @@ _HELP = {
     "href": _("Such as https://… or {{ links.unsubscribe }}"),
 }
 _WORDS = {
-    "left": _("Left"),
+    "left": pgettext_lazy("alignment", "Left"),
     "center": _("In the middle"),
     "right": _("Right"),
     "plain": _("Paper"),
