@@ -70,8 +70,9 @@ class StepForm(VerbForm):
         if isinstance(error, Stale):
             hint = gettext("What you filled in is still here: send it again to keep it.")
             self.add_error(None, hint)
-            self.data = self.data.copy()
-            self.data["revision"] = self.edited.revision
+            sent: Any = self.data
+            self.data = sent = sent.copy()
+            sent["revision"] = self.edited.revision
 
 
 def place_of(sequence: Sequence, at: str) -> dict[str, Any]:
