@@ -162,7 +162,8 @@ class CallState(models.TextChoices):
 CALL_MOVES = {
     "deliver": Move((CallState.QUEUED,), CallState.DELIVERED),
     "fail": Move((CallState.QUEUED,), CallState.FAILED),
-    "replay": Move((CallState.DELIVERED, CallState.FAILED), CallState.QUEUED),
+    # One that waits for its next try is made now.
+    "replay": Move((CallState.QUEUED, CallState.DELIVERED, CallState.FAILED), CallState.QUEUED),
 }
 
 

@@ -8,6 +8,7 @@ import pytest
 from accounts.tests.api import Api
 from accounts.tests.factories import WorkspaceFactory
 from emailseq.lib import signing
+from emailseq.lib.api import pagination
 from subscribers.tests.factories import ListFactory, SubscriberFactory, SubscriptionFactory
 
 pytestmark = pytest.mark.django_db
@@ -105,3 +106,27 @@ def test_cursors_made_elsewhere_are_refused(api, people):
         answer = api("GET", f"/subscribers?cursor={wrong}")
         assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid"), wrong
     assert api("GET", f"/lists?cursor={cursor}").json()["code"] == "cursor_invalid"
+
+
+def test_only_what_is_selected_is_shown(api, people):
+    page = api("GET", "/subscribers?select=email,id&q=xa").json()
+    alone = api("GET", f"/subscribers/{people[1].public_id}?select=email").json()
+    unknown = api("GET", "/subscribers?select=email,password")
+
+    assert page["data"] == [{"email": "xa@a.example", "id": people[1].public_id}]
+    assert alone == {"email": "xa@a.example"}
+    assert [one["pointer"] for one in unknown.json()["errors"]] == ["/select"]
+    assert unknown.status_code == 400
+
+
+def test_a_count_is_of_what_the_filters_leave_and_ends_somewhere(api, people, monkeypatch):
+    def counted(query):
+        page = api("GET", f"/subscribers?limit=2&{query}").json()
+        return page.get("count"), page.get("count_capped")
+
+    assert counted("") == (None, None)
+    assert counted("include=count") == (5, False)
+    assert counted("include=count&q=xa") == (1, False)
+    monkeypatch.setattr(pagination, "MOST_COUNTED", 4)
+    assert counted("include=count") == (4, True)
+    assert api("GET", "/subscribers?include=people").status_code == 400

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from django.db import OperationalError
@@ -16,6 +17,7 @@ from subscribers import services
 from subscribers.models import List
 
 pytestmark = pytest.mark.django_db
+DOCS = Path(__file__).parents[1] / "docs"
 
 
 @pytest.fixture
@@ -229,3 +231,17 @@ def test_no_session_opens_the_api(client, django_user_model):
 
     assert problem(client.get("/api/v1/me"))["code"] == "unauthenticated"
     assert Client().get("/api/v1/me").status_code == 401
+
+
+def test_the_guide_says_of_every_code_what_caused_it_and_what_to_do():
+    page = (DOCS / "integrators" / "problems.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^## (\w+)\n\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
+
+    assert list(told) == list(PROBLEMS)
+    for code, (status, title) in PROBLEMS.items():
+        first, cause, fix = re.fullmatch(
+            r"(.+)\n\n- Cause: (.+)\n- Fix: (.+)\n*", told[code], re.DOTALL
+        ).groups()
+        assert first == f"**{status}** {title}"
+        assert len(cause) > 20, code
+        assert len(fix) > 15, code

@@ -9,6 +9,7 @@ from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from django.test import Client
 
+from tests.support import contract
 from tests.support.api import operations
 
 
@@ -85,6 +86,23 @@ def test_what_needs_an_if_match_says_so(schema):
         }.items()
         for action in actions
     }
+
+
+def test_what_v1_has_promised_it_keeps(schema):
+    assert contract.broken(contract.read(), contract.lines(schema)) == []
+
+
+def test_what_goes_and_what_is_asked_for_anew_breaks_the_promise(schema):
+    promised = contract.lines(schema)
+    now = {**promised, "TagRequest": {"slug:string", "colour!:string"}}
+    del now["GET /api/v1/lists"]
+
+    faults = contract.broken(promised, now)
+
+    assert "GET /api/v1/lists is gone" in faults
+    assert "TagRequest: name!:string is gone" in faults
+    assert "TagRequest: colour!:string is asked for now" in faults
+    assert all(one.startswith(("GET /api/v1/lists ", "TagRequest: ")) for one in faults)
 
 
 def test_no_database_id_is_described(schema):

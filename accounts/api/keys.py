@@ -59,7 +59,7 @@ class ApiKeys(Resource):
         given = self.body()
         if beyond := sorted(set(given["scopes"]) - request.permissions):
             raise Invalid.field("scopes", "scope_missing", f"You lack {', '.join(beyond)}.")
-        maker = request.auth.created_by if isinstance(request.auth, APIKey) else request.user
+        maker: Any = request.auth.created_by if isinstance(request.auth, APIKey) else request.user
         made = services.create_api_key(
             request.workspace, by=request.actor, created_by=maker, **given
         )

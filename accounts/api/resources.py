@@ -26,6 +26,7 @@ from accounts import audit, idempotency
 from accounts.authentication import ApiRequest
 from emailseq.lib.api.fields import Nothing, Strict, find
 from emailseq.lib.api.problems import Refused
+from emailseq.lib.errors import Invalid
 
 M = TypeVar("M", bound=Model)
 
@@ -104,6 +105,7 @@ class Resource(Endpoint):
     lookup_value_regex = "[^/]+"
     filters: ClassVar[type[Strict]] = Nothing
     verbs: ClassVar[Mapping[str, Verb]] = {}
+    selected: Collection[str] | None = None  # the members that are shown; None: all of them
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -112,6 +114,25 @@ class Resource(Endpoint):
         cls.inputs = {**cls.inputs, **{name: verb.body for name, verb in verbs if verb.body}}
         for name, verb in verbs:
             setattr(cls, name, _action(name, verb))
+
+    def initial(self, request: Request, *arguments: Any, **named: Any) -> None:
+        super().initial(request, *arguments, **named)
+        if self.action in ("list", "retrieve") and "select" in request.query_params:
+            self.selected = request.query_params["select"].split(",")
+            shown: Any = self.get_serializer_class()()
+            if unknown := set(self.selected) - shown.get_fields().keys():
+                detail = f"There is no member “{min(unknown)}”."
+                raise Invalid.field("select", "unknown_field", detail)
+
+    def finalize_response(
+        self, request: Request, response: Any, *arguments: Any, **named: Any
+    ) -> Any:
+        if self.selected and response.status_code == 200:
+            whole = self.action == "retrieve"
+            rows = [response.data] if whole else response.data["data"]
+            rows = [{name: row[name] for name in self.selected if name in row} for row in rows]
+            response.data = rows[0] if whole else {**response.data, "data": rows}
+        return super().finalize_response(request, response, *arguments, **named)
 
     def list(self, request: ApiRequest, **_: Any) -> Response:
         page = self.paginate_queryset(self.get_queryset())

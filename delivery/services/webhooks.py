@@ -165,7 +165,10 @@ def body_of(kind: str, data: Mapping[str, Any], *, at: datetime) -> str:
 
 @transaction.atomic
 def replay(calls: WebhookCallQuerySet, *, by: Actor) -> int:
-    """Make calls of one workspace again that are over, with the same id and body; how many."""
+    """Make calls of one workspace again, with the same id and body; how many.
+
+    One that waits for its next try is made now.
+    """
     sample = calls.select_related("endpoint").first()
     if sample is None:
         return 0

@@ -79,6 +79,8 @@ def product(
             "TRACKING_URL": url,
             "ALLOWED_HOSTS": f"{host},127.0.0.1,localhost",
             "EMAILSEQ_INBOX_PORT": str(inbox_port),
+            # Whoever tries the product listens on this machine, too.
+            "WEBHOOK_ALLOW_PRIVATE": os.environ.get("WEBHOOK_ALLOW_PRIVATE", "1"),
         },
     )
     try:

@@ -17,6 +17,7 @@ from emailseq.lib.api.problems import Refused
 from emailseq.lib.errors import Invalid
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
+MOST_COUNTED = 10_000
 NEWEST_FIRST = "-pk"
 
 
@@ -33,11 +34,16 @@ class KeysetPagination(BasePagination):
     """Newest first, unless the view's filters leave the rows ordered by another unique column."""
 
     next_cursor: str | None = None
+    count: int | None = None  # of all that the filters leave, when that was asked for
 
     def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> list[Any]:
         """One page of what `view.narrow` leaves. Raises Refused for a cursor made elsewhere."""
         filters = request.query_params.dict()
         limit = _limit(filters.pop("limit", str(DEFAULT_LIMIT)))
+        filters.pop("select", None)
+        included = filters.pop("include", None)
+        if included not in (None, "count"):
+            raise Invalid.field("include", "invalid_choice", "Only `count` can be included.")
         collection = [request.workspace.pk, request.path]
         place = None
         if cursor := filters.pop("cursor", None):
@@ -47,6 +53,8 @@ class KeysetPagination(BasePagination):
             filters = place.filters
         rows = view.narrow(queryset, filters)
         sort = rows.query.order_by[0] if rows.query.order_by else NEWEST_FIRST
+        if included:
+            self.count = rows[: MOST_COUNTED + 1].count()
         if place:
             rows = rows.filter(**_beyond(place, sort))
         page = list(rows.order_by(sort)[: limit + 1])
@@ -56,14 +64,23 @@ class KeysetPagination(BasePagination):
         return page[:limit]
 
     def get_paginated_response(self, data: Any) -> Response:
-        return Response({"data": data, "next_cursor": self.next_cursor})
+        answer = {"data": data, "next_cursor": self.next_cursor}
+        if self.count is not None:
+            answer["count"] = min(self.count, MOST_COUNTED)
+            answer["count_capped"] = self.count > MOST_COUNTED
+        return Response(answer)
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         cursor = {"type": ["string", "null"], "description": "Pass it as `cursor`; null: the end."}
         return {
             "type": "object",
             "required": ["data", "next_cursor"],
-            "properties": {"data": schema, "next_cursor": cursor},
+            "properties": {
+                "data": schema,
+                "next_cursor": cursor,
+                "count": {"type": "integer", "maximum": MOST_COUNTED},
+                "count_capped": {"type": "boolean", "description": "Whether there are more."},
+            },
         }
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
@@ -75,6 +92,12 @@ class KeysetPagination(BasePagination):
                 "in": "query",
                 "schema": {"type": "string"},
                 "description": "`next_cursor` of the page before; it brings that page's filters.",
+            },
+            {
+                "name": "include",
+                "in": "query",
+                "schema": {"type": "string", "enum": ["count"]},
+                "description": f"How many the filters leave, up to {MOST_COUNTED}.",
             },
         ]
 

@@ -38,6 +38,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "in_use": (409, "It is still in use."),
     "state_conflict": (409, "The state forbids it."),
     "confirmation_needed": (409, "Say that this is meant."),
+    "not_looked_at": (409, "Somebody has to look at the warnings."),
     "approval_needed": (409, "A second person has to approve."),
     "transport_unusable": (409, "The mail server does not let us in."),
     "mailbox_unreadable": (409, "The mailbox cannot be read."),

@@ -18,6 +18,8 @@ IF_MATCH = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, required=True, description="The ETag you have read."
 )
 
+SELECT = OpenApiParameter("select", str, description="The members to show, with commas between.")
+
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     str,
@@ -71,6 +73,8 @@ class Schema(AutoSchema):
         ]
         if self.view.action == "list" and self.view.filters().fields:
             parameters.append(self.view.filters)
+        if self.view.action in ("list", "retrieve") and hasattr(self.view, "selected"):
+            parameters.append(SELECT)
         verb = getattr(self.view, "verbs", {}).get(self.view.action)
         if verb and verb.guarded:
             parameters.append(IF_MATCH)
