@@ -91,6 +91,18 @@ def test_a_draft_arrives_as_somebody_would_get_it_and_nobody_is_the_wiser(
     assert "Sent" in client.get(url).content.decode()
 
 
+def test_a_preview_shows_the_headers_that_its_reader_sees(client, template):
+    SubscriberFactory(workspace=client.workspace, email="g@x.example", first_name="Grace")
+    url = reverse("admin:templates_app_template_look", args=[template.pk])
+
+    page = client.get(url, {"email": "g@x"}).content.decode()
+
+    assert "<dt>From</dt><dd>Mie &lt;mie@harbour.example&gt;</dd>" in page
+    assert "<dt>To</dt><dd>Grace Lovelace &lt;g@x.example&gt;</dd>" in page
+    assert "<dt>Subject</dt><dd>Hello Grace</dd>" in page
+    assert "<dt>List-Unsubscribe-Post</dt>" in page
+
+
 def test_the_api_sends_to_several_in_a_language(api, template, arrived):
     put_translation(template, language="de", subject="Hallo Welt", html=template.html, by=SYSTEM)
     to = ["a@x.example", "b@x.example"]
