@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email import message_from_bytes, policy
@@ -56,19 +56,20 @@ class Product:
         headers = {"Authorization": f"Bearer {self.api_key(*scopes)}"}
         return httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=20)
 
-    def mails(self, address: str) -> list[EmailMessage]:
-        """What the inbox has caught for somebody, oldest first."""
+    def mails(self, address: str, *, of: Collection[str] = ()) -> list[EmailMessage]:
+        """What the inbox has caught for somebody, oldest first; only `of` these subjects."""
         caught = sorted((self.folder / "inbox").glob("*.eml"), key=lambda each: int(each.stem))
         read = (message_from_bytes(each.read_bytes(), policy=policy.default) for each in caught)
-        return [mail for mail in read if mail["To"].addresses[0].addr_spec == address]
+        theirs = [mail for mail in read if mail["To"].addresses[0].addr_spec == address]
+        return [mail for mail in theirs if not of or mail["Subject"] in of]
 
     def wait_for_mails(
-        self, address: str, count: int, *, seconds: float = 60
+        self, address: str, count: int, *, of: Collection[str] = (), seconds: float = 60
     ) -> list[EmailMessage]:
         deadline = time.monotonic() + seconds
-        while len(mails := self.mails(address)) < count:
+        while len(mails := self.mails(address, of=of)) < count:
             assert time.monotonic() < deadline, [str(mail["Subject"]) for mail in mails]
-            time.sleep(0.2)
+            time.sleep(0.5)
         return mails
 
 
