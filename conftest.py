@@ -39,7 +39,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     connection.settings_dict["TEST"]["TEMPLATE"] = os.environ[TEMPLATE]
 
 
-TransactionTestCase._fixture_teardown = lambda _case: databases.empty()  # type: ignore[method-assign]
+TransactionTestCase._fixture_teardown = lambda _case: databases.empty()  # type: ignore[attr-defined]
 
 
 @pytest.fixture(autouse=True)

@@ -311,9 +311,10 @@ class Within(admin.SimpleListFilter):
         return [("1", _("A day")), ("7", _("A week")), ("30", _("A month"))]
 
     def queryset(self, request: Any, queryset: Any) -> Any:
-        if self.value() not in {"1", "7", "30"}:
+        days = self.value()
+        if days not in {"1", "7", "30"}:
             return queryset
-        return queryset.filter(at__gt=clock.now() - timedelta(days=int(self.value())))
+        return queryset.filter(at__gt=clock.now() - timedelta(days=int(days)))
 
 
 @admin.register(AuditEntry)

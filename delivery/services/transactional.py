@@ -58,7 +58,7 @@ def send_transactional(
 
     It leaves before all others, at once or at `send_at`, but not at `expires_at` or later. `data`
     is what the template reads as `data.…`; without a sender the workspace's first one writes.
-    `to_name` stands beside the address, instead of the subscriber's name, and `language` (like en or
+    `to_name` stands beside the address, instead of the subscriber's name; `language` (like en or
     pt-BR) chooses among the translations instead of theirs. With `track` opens and clicks are
     counted.
     Raises Invalid: for a template that is not transactional or not published, for all that `data`

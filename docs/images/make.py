@@ -13,13 +13,15 @@ import sys
 from base64 import b64encode
 from itertools import product
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urljoin
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 HERE = Path(__file__).resolve().parent
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-SIZE = {"width": 1400, "height": 900}
+SIZE: ViewportSize = {"width": 1400, "height": 900}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 ROW = "margin:16px;display:flex;gap:16px;align-items:flex-start;background:#c9ced6"
 
 
@@ -48,7 +50,7 @@ def take_starters(page: Page, gallery: str) -> None:
     frames = page.locator(".bo-gallery iframe").all()
     for url in [frame.get_attribute("src") or "" for frame in frames]:
         shots = []
-        for width, scheme in product((680, 390), ("light", "dark")):
+        for width, scheme in product((680, 390), SCHEMES):
             page.set_viewport_size({"width": width, "height": 400})
             page.emulate_media(color_scheme=scheme)
             page.goto(urljoin(gallery, url))

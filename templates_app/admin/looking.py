@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db.models import prefetch_related_objects
 from django.http import Http404, HttpResponse
 from django.utils.html import escape
 
@@ -21,6 +22,7 @@ _ASKS = "(prefers-color-scheme: dark)"
 
 def page(request: Request, template: Template) -> HttpResponse:
     """What it looks like to whoever is asked for, beside the checks."""
+    prefetch_related_objects([template], "translations")  # the preview and each check read them
     may_see_people = allows(request, "subscribers:read")
     person = _asked(request) if may_see_people else None
     shown, fault = None, ""
@@ -41,7 +43,7 @@ def page(request: Request, template: Template) -> HttpResponse:
         person=person,
         may_see_people=may_see_people,
         is_missing=bool(request.GET.get("email")) and person is None,
-        languages=template.translations.order_by("language").values_list("language", flat=True),
+        languages=sorted(each.language for each in template.translations.all()),
         language=_language(request),
         shown=shown,
         fault=fault,

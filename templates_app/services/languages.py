@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any
 
 from templates_app.models import Template, Translation
@@ -14,7 +15,7 @@ KEPT = ("subject", "html", "text", "mode", "source", "document")
 def drafts_of(template: Template) -> dict[str, Template]:
     """The translations, each as a draft of its own, with the brand as it is now. Raises Invalid."""
     found = {}
-    for row in template.translations.order_by("language"):
+    for row in sorted(template.translations.all(), key=attrgetter("language")):
         own = Template(workspace=template.workspace, message_class=template.message_class)
         for name in KEPT:
             setattr(own, name, getattr(row, name))
