@@ -334,7 +334,8 @@ def test_everything_can_be_left_at_once_or_after_the_list(client, links, message
     ("accepts", "language", "title"),
     [
         ("de-AT,de;q=0.9,en;q=0.8", "de", "Abmelden?"),
-        ("fr,de;q=0.5", "en", "Unsubscribe?"),
+        ("fr,de;q=0.5", "de", "Abmelden?"),
+        ("fr", "en", "Unsubscribe?"),
         ("", "en", "Unsubscribe?"),
     ],
 )

@@ -11,6 +11,7 @@ from django.core.management import call_command
 
 from accounts.audit import SYSTEM
 from accounts.tests.api import Api
+from delivery.models import Outbox, SendLedger
 from emailseq.lib import clock
 from sequences import engine, outlook
 from sequences.services import backfill, edit, lifecycle
@@ -219,7 +220,10 @@ def test_what_is_foretold_is_what_happens():
     happened = Counter()
     for hour in range(24 * 6):
         with clock.frozen(NOW + timedelta(hours=hour)):
-            happened[(NOW + timedelta(hours=hour)).date()] += let_leave()
+            leaving = [*Outbox.objects.values_list("pk", flat=True)]
+            happened[clock.now().date()] += let_leave()
+            # The ledger goes by the database's clock, which nobody holds.
+            SendLedger.objects.filter(pk__in=leaving).update(finished_at=clock.now())
             sequence.enrollments.filter(state="active").update(due_at=clock.now())
             engine.advance()
 

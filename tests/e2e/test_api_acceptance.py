@@ -46,8 +46,8 @@ def test_the_samples_run_as_they_stand(product: Product, language: str, program:
 
     told = ended(*program, sample, **{**product.environment, **where})
 
-    listed = product.api("subscribers:read").get(
-        "/subscribers", params={"list": "newsletter", "include": "count"}
-    )
-    assert told == f"{listed.json()['count']} people\n"
-    assert listed.json()["count"] >= 201
+    with product.api("subscribers:read") as api:
+        asked = {"list": "newsletter", "include": "count"}
+        count = api.get("/subscribers", params=asked).json()["count"]
+    assert told == f"{count} people\n"
+    assert count >= 201

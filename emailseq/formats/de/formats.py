@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-DATE_FORMAT = "j. M Y"
-DATETIME_FORMAT = "j. M Y, H:i"
+DATE_FORMAT = "j. N Y"
+DATETIME_FORMAT = "j. N Y, H:i"
 TIME_FORMAT = "H:i"
