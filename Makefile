@@ -49,10 +49,10 @@ bench: .venv/product.stamp ## messages per second, end to end (ARGS=--json)
 # --- Tests --------------------------------------------------------------------------------------
 
 test: .venv/dev.stamp ## every test but the slow ones (T=path: one file, plain)
-	@$(RUN) -m pytest $(or $(T),-n 3)
+	@$(RUN) -m pytest $(or $(T),-n 3) $(COVER)
 
-coverage: .venv/dev.stamp ## the same, and fail below 90 % of lines and branches
-	@$(RUN) -m pytest -n 3 --cov --cov-fail-under=90 --cov-report=term
+coverage: ## the same, and fail below 90 % of lines and branches
+	@$(MAKE) --no-print-directory test COVER='--cov --cov-fail-under=90 --cov-report=term'
 
 test-slow: .venv/dev.stamp ## the tests that take seconds each
 	@$(RUN) -m pytest -m slow
