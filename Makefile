@@ -1,6 +1,6 @@
 # Every target does its own set-up; CI runs the same targets and nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage test-slow faults e2e bench check lint type migrations fmt locks messages
+.PHONY: help setup demo test test-slow faults e2e bench check lint type migrations fmt locks messages
 
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -48,11 +48,8 @@ bench: .venv/product.stamp ## messages per second, end to end (ARGS=--json)
 
 # --- Tests --------------------------------------------------------------------------------------
 
-test: .venv/dev.stamp ## every test but the slow ones (T=path: one file, plain)
+test: .venv/dev.stamp ## every test but the slow ones (T=path: one file, plain; COVER=--cov: no less than 90 % of it run)
 	@$(RUN) -m pytest $(or $(T),-n 3) $(COVER)
-
-coverage: ## the same, and fail below 90 % of lines and branches
-	@$(MAKE) --no-print-directory test COVER='--cov --cov-fail-under=90 --cov-report=term'
 
 test-slow: .venv/dev.stamp ## the tests that take seconds each
 	@$(RUN) -m pytest -m slow
