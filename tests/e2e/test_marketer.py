@@ -96,6 +96,7 @@ def branch_off(window: Window) -> None:
     window.press(add.locator("summary"))
     window.open_dialog(window.button("Branch", within=add))
     window.press("Condition")
+    page.wait_for_load_state("networkidle")  # nobody chooses before htmx has taken the line in
     page.locator("#dialog .bo-rule-lines select").first.select_option("message:clicked")
     expect(page.locator("#dialog .bo-rule-lines select")).not_to_have_count(1)
     window.submit("Branch")
