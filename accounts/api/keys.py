@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -57,8 +58,7 @@ class ApiKeys(Resource):
     def create(self, request: ApiRequest) -> Response:
         """Make a key, which can do no more than you can. Its full text is shown this once."""
         given = self.body()
-        if beyond := sorted(set(given["scopes"]) - request.permissions):
-            raise Invalid.field("scopes", "scope_missing", f"You lack {', '.join(beyond)}.")
+        _check_held(request, given["scopes"])
         maker: Any = request.auth.created_by if isinstance(request.auth, APIKey) else request.user
         made = services.create_api_key(
             request.workspace, by=request.actor, created_by=maker, **given
@@ -68,10 +68,19 @@ class ApiKeys(Resource):
     @extend_schema(responses={201: NewApiKeySerializer})
     @action(detail=True, methods=["post"])
     def roll(self, request: ApiRequest, **_: Any) -> Response:
-        """Make another key like this one, which goes on for 24 hours and then ends."""
-        return self._with_text(*services.roll_api_key(self.get_object(), by=request.actor))
+        """Make another key like this one, which goes on for 24 hours and then ends. You are told
+        its text, so it has to be one that you could make."""
+        key = self.get_object()
+        _check_held(request, key.scopes)
+        return self._with_text(*services.roll_api_key(key, by=request.actor))
 
     def _with_text(self, key: APIKey, text: str) -> Response:
         answer = self.made(key)
         answer.data["key"] = text
         return answer
+
+
+def _check_held(request: ApiRequest, scopes: Collection[str]) -> None:
+    """Raise Invalid for scopes beyond the caller's: nobody rises by the key they are told."""
+    if beyond := sorted(set(scopes) - request.permissions):
+        raise Invalid.field("scopes", "scope_missing", f"You lack {', '.join(beyond)}.")

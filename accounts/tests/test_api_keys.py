@@ -52,6 +52,18 @@ def test_nobody_gives_what_they_have_not_got():
     assert APIKey.objects.count() == 1
 
 
+def test_nobody_rises_by_rolling_a_key_that_can_do_more(api):
+    mighty = api("POST", "/api-keys", {"name": "x", "scopes": ["campaigns:send"]}).json()
+    humble = Api(APIKey.objects.get(name="x").workspace, "keys:write", "lists:read")
+
+    refused = humble("POST", f"/api-keys/{mighty['id']}/roll")
+
+    assert refused.status_code == 400
+    assert [one["code"] for one in refused.json()["errors"]] == ["scope_missing"]
+    assert APIKey.objects.filter(name="x").count() == 1
+    assert me(mighty["key"]).status_code == 200
+
+
 def test_a_rolled_key_goes_on_for_a_day(api):
     old = api("POST", "/api-keys", {"name": "shop", "scopes": ["lists:read"]}).json()
 
