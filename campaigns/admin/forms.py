@@ -12,7 +12,6 @@ from campaigns.states import CampaignState, Every, Ignored, Metric, Otherwise
 from campaigns.variants import TERMS, Other
 from delivery.models import SenderIdentity
 from emailseq.backoffice.forms import VerbForm
-from emailseq.lib.errors import AppError, Invalid, Problem
 from subscribers.models import List, Segment
 from templates_app.models import Template
 
@@ -141,14 +140,9 @@ class TrialForm(VerbForm):
         others: Sequence[Other] = [Other(*each) for each in told if any(each)]
         return {**given, "variants": others}
 
-    def refuse(self, error: AppError) -> None:
+    def field_at(self, pointer: str) -> str | None:
         """What is wrong with the second of the others is shown at its subject, say."""
-        if isinstance(error, Invalid):
-            error = Invalid([self._placed(one) for one in error.errors])
-        super().refuse(error)
-
-    def _placed(self, problem: Problem) -> Problem:
-        match problem.pointer.split("/"):
+        match pointer.split("/"):
             case ["", "variants", number, *rest]:
                 filled = [
                     letter
@@ -156,8 +150,8 @@ class TrialForm(VerbForm):
                     if any(self.cleaned_data[f"{part}_{letter}"] for part in variants.PARTS)
                 ]
                 part = rest[0] if rest and rest[0] in variants.PARTS else "subject"
-                return Problem(f"/{part}_{filled[int(number)]}", problem.code, problem.detail)
-        return problem
+                return f"{part}_{filled[int(number)]}"
+        return super().field_at(pointer)
 
 
 class RemoveTrialForm(VerbForm):

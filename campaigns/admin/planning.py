@@ -16,7 +16,6 @@ from campaigns.models import Campaign
 from campaigns.review import Plan
 from emailseq.backoffice.forms import VerbForm
 from emailseq.lib import clock, localtime
-from emailseq.lib.errors import AppError, Invalid, Problem
 
 MANY = 1000  # people: who sends to more at once types how many they are
 NOW, AT, LOCAL, BEST = "now", "at", "local", "best"
@@ -86,13 +85,9 @@ class ReviewForm(VerbForm):
         spread = 0 if given["when"] == BEST else given["spread_minutes"] or 0
         return Plan(at, given["when"] == LOCAL, given["when"] == BEST, spread)
 
-    def refuse(self, error: AppError) -> None:
-        if isinstance(error, Invalid):
-            moved = {"/at": "/day", "/best_time": "/when", "/local_time": "/when"}
-            error = Invalid(
-                [Problem(moved.get(p.pointer, p.pointer), p.code, p.detail) for p in error.errors]
-            )
-        super().refuse(error)
+    def field_at(self, pointer: str) -> str | None:
+        shown = {"/at": "day", "/best_time": "when", "/local_time": "when"}
+        return shown.get(pointer) or super().field_at(pointer)
 
 
 def _plan_of(campaign: Any) -> Plan:

@@ -12,7 +12,6 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import escape
 from django.utils.translation import gettext as _
 
 from accounts.models import AuditEntry
@@ -28,7 +27,6 @@ from emailseq.backoffice.pages import Request, allows, render_frame, render_page
 from emailseq.lib import ids
 from emailseq.lib.errors import AppError, Invalid
 from subscribers.models import Subscriber
-from templates_app import samples
 
 
 class Button(NamedTuple):
@@ -86,9 +84,9 @@ def _go(request: Request, campaign: Campaign, form: ReviewForm) -> HttpResponse 
     if not form.is_valid():
         return None
     given, plan = form.cleaned_data, form.plan()
-    meant = given["expected_recipients"] or 0
     if plan is None:
         return None
+    meant = given["expected_recipients"] or 0
     if plan.at is None and meant > MANY and given["typed"] != meant:
         form.add_error("typed", _("It goes to %d people.") % meant)
         return None
@@ -199,8 +197,7 @@ def _note(request: Request, campaign: Campaign, people: int) -> str:
 def _glances(request: Request, campaign: Campaign) -> Iterator[Glance]:
     """The message as those get it who have least, as anybody does, and as whoever is sought."""
     if not allows(request, "subscribers:read"):
-        sample = Subscriber(workspace=campaign.workspace, **samples.FULL)
-        yield _glance(_("Somebody made up"), campaign, sample)
+        yield _glance(_("Somebody made up"), campaign, previews.sample(campaign.workspace))
         return
     places = audience.places(campaign).values("subscriber")
     people = Subscriber.objects.filter(pk__in=places).select_related("workspace")
@@ -235,15 +232,15 @@ def _glance(title: str, campaign: Campaign, person: Subscriber | None) -> Glance
 
 def frame(request: Request, campaign: Campaign) -> HttpResponse:
     """The message of a glance, for a sandboxed frame."""
-    person = Subscriber(workspace=campaign.workspace, **samples.FULL)
+    person = previews.sample(campaign.workspace)
     if uid := ids.decode(Subscriber.prefix, request.GET.get("person", "")):
         require(request, "subscribers:read")
         person = get_object_or_404(Subscriber.objects.of(request.workspace), uid=uid)
     try:
         shown = _message(campaign, person)
     except Invalid as error:
-        return render_frame(f"<pre>{escape(error.detail)}</pre>")
-    return render_frame(shown.html or f"<pre>{escape(shown.text)}</pre>")
+        return render_frame("", text=error.detail)
+    return render_frame(shown.html, text=shown.text)
 
 
 def _message(campaign: Campaign, person: Subscriber) -> previews.Shown:

@@ -68,8 +68,12 @@ class VerbForm(forms.Form):
             self.add_error(None, error.detail)
             return
         for problem in error.errors:
-            name = problem.pointer.strip("/").partition("/")[0]
-            self.add_error(name if name in self.fields else None, problem.detail)
+            self.add_error(self.field_at(problem.pointer), problem.detail)
+
+    def field_at(self, pointer: str) -> str | None:
+        """The field that a fault is about, by its JSON pointer; None: it is about the whole."""
+        name = pointer.strip("/").partition("/")[0]
+        return name if name in self.fields else None
 
 
 class NamedForm(VerbForm):

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.html import escape
 
 from accounts import permissions
 from accounts.audit import Actor
@@ -60,9 +61,9 @@ def render_page(request: Request, template: str, *, title: str, **context: Any) 
     return TemplateResponse(request, template, {**frame, "title": title, **context})
 
 
-def render_frame(html: str) -> HttpResponse:
-    """Somebody else's HTML as the content of a sandboxed frame."""
-    response = HttpResponse(html)
+def render_frame(html: str, *, text: str = "", style: str = "") -> HttpResponse:
+    """Somebody else's HTML as the content of a sandboxed frame; where there is none, a text."""
+    response = HttpResponse((html or f"<pre>{escape(text)}</pre>") + style)
     response.headers["Content-Security-Policy"] = FRAME_POLICY
     response.headers["Referrer-Policy"] = "no-referrer"
     return response

@@ -9,15 +9,12 @@ from django.db.models import Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
-from django.utils.html import escape
 from django.utils.translation import gettext as _
 
 from campaigns.models import Campaign
-from delivery import letters
 from emailseq.backoffice.pages import Request, allows, render_frame, render_page, require
 from emailseq.lib.errors import AppError
 from sequences.models import Sequence
-from subscribers.models import Subscriber
 from templates_app import rendering, samples, services, versions
 from templates_app.differences import side_by_side
 from templates_app.liquid import TemplateError
@@ -91,13 +88,12 @@ def version_page(request: Request, template: Template, number: int) -> HttpRespo
 def frame(request: Request, template: Template, number: int) -> HttpResponse:
     """What people got who were sent it, as the content of a sandboxed frame."""
     version = _version(template, number)
-    context = letters.context_of(Subscriber(workspace=template.workspace, **samples.FULL))
     try:
         compiled = versions.compiled([version.pk])[version.pk]
-        shown = rendering.preview(compiled, context)
+        shown = rendering.preview(compiled, samples.full(template.workspace))
     except (TemplateError, RenderError) as error:
-        return render_frame(f"<pre>{escape(str(error))}</pre>")
-    return render_frame(shown.html or f"<pre>{escape(shown.text)}</pre>")
+        return render_frame("", text=str(error))
+    return render_frame(shown.html, text=shown.text)
 
 
 def used_page(request: Request, template: Template) -> HttpResponse:

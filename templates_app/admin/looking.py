@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.db.models import prefetch_related_objects
 from django.http import Http404, HttpResponse
-from django.utils.html import escape
 
 from delivery import previews, specimens
 from delivery.models import SenderIdentity
@@ -68,11 +67,10 @@ def frame(request: Request, template: Template) -> HttpResponse:
             template, person or previews.sample(request.workspace), language=_language(request)
         )
     except Invalid as error:
-        return render_frame(f"<pre>{escape(error.detail)}</pre>")
-    html = shown.html or f"<pre>{escape(shown.text)}</pre>"
+        return render_frame("", text=error.detail)
     if request.GET.get("dark"):  # what asks for the dark gets it, whatever the machine is set to
-        html = html.replace(_ASKS, "all") + _DARK
-    return render_frame(html)
+        return render_frame(shown.html.replace(_ASKS, "all"), text=shown.text, style=_DARK)
+    return render_frame(shown.html, text=shown.text)
 
 
 def _head(template: Template, person: Subscriber | None, shown: Shown) -> list[tuple[str, str]]:

@@ -9,17 +9,13 @@ from django.contrib import admin
 from django.db.models import Count, Q
 from django.http import HttpResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import escape
 from django.utils.translation import gettext_lazy as _
 
-from delivery import letters
 from emailseq.backoffice.columns import column
 from emailseq.backoffice.forms import VerbForm
 from emailseq.backoffice.mixins import WorkspaceAdmin
 from emailseq.backoffice.pages import Request, render_frame, require
 from emailseq.backoffice.verbs import Verb, edit
-from emailseq.lib.errors import AppError, Invalid
-from subscribers.models import Subscriber
 from templates_app import blocks, mjml, rendering, samples
 from templates_app.admin.members import key_at, members, rewritten
 from templates_app.compiler import compile_template
@@ -56,15 +52,8 @@ class SavedBlockForm(VerbForm):
             "expected_revision": given["expected_revision"],
         }
 
-    def refuse(self, error: AppError) -> None:
-        """What is wrong with a block is told beside it."""
-        if not isinstance(error, Invalid):
-            return super().refuse(error)
-        for problem in error.errors:
-            at = "name" if problem.pointer == "/name" else None
-            at = at or key_at(self.document["blocks"], problem.pointer)
-            self.add_error(at, problem.detail)
-        return None
+    def field_at(self, pointer: str) -> str | None:
+        return key_at(self.document["blocks"], pointer) or super().field_at(pointer)
 
 
 @admin.register(SavedBlock)
@@ -128,15 +117,16 @@ class SavedBlockAdmin(WorkspaceAdmin):
     def preview(self, request: Request, object_id: int) -> HttpResponse:
         """What it looks like with the brand, for a sandboxed frame."""
         require(request, "templates:read")
-        return render_frame(_shown(self.get_object(request, str(object_id))))
+        saved = self.get_object(request, str(object_id))
+        try:
+            return render_frame(_shown(saved))
+        except (TemplateError, RenderError) as error:
+            return render_frame("", text=str(error))
 
 
 def _shown(saved: SavedBlock) -> str:
+    """Raises TemplateError and RenderError."""
     document = {**blocks.empty(), "blocks": saved.blocks}
-    person = letters.context_of(Subscriber(workspace=saved.workspace, **samples.FULL))
-    try:
-        source = blocks.to_mjml(document, look=look_of(saved.workspace), saved={})
-        compiled = compile_template(subject="", html=mjml.to_html(source), text="")
-        return rendering.preview(compiled, person).html
-    except (TemplateError, RenderError) as error:
-        return f"<pre>{escape(str(error))}</pre>"
+    source = blocks.to_mjml(document, look=look_of(saved.workspace), saved={})
+    compiled = compile_template(subject="", html=mjml.to_html(source), text="")
+    return rendering.preview(compiled, samples.full(saved.workspace)).html

@@ -11,15 +11,12 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.audit import Actor
 from accounts.models import Workspace
-from delivery import letters
 from emailseq.backoffice.forms import NamedForm, VerbForm
 from emailseq.backoffice.pages import Request, render_frame, render_page, require
 from emailseq.backoffice.verbs import Verb, create
-from subscribers.models import Subscriber
-from templates_app import blocks, mjml, rendering, services
+from templates_app import blocks, mjml, rendering, samples, services
 from templates_app.compiler import compile_template
 from templates_app.models import Template
-from templates_app.samples import FULL
 from templates_app.services.content import look_of
 from templates_app.services.starting import start_template
 from templates_app.starters import Starter, starters
@@ -118,5 +115,5 @@ def shown(starter: Starter, workspace: Workspace) -> str:
     """The HTML of a starter, as somebody would get it."""
     source = blocks.to_mjml(starter.document, look=look_of(workspace), saved={})
     compiled = compile_template(subject=starter.subject, html=mjml.to_html(source), text="")
-    person = letters.context_of(Subscriber(workspace=workspace, **FULL))
-    return rendering.preview(compiled, {**person, "data": starter.sample}).html
+    context = {**samples.full(workspace), "data": starter.sample}
+    return rendering.preview(compiled, context).html

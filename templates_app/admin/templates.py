@@ -8,11 +8,9 @@ from django.contrib import admin
 from django.db.models import F
 from django.http import Http404, HttpResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import escape
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Workspace
-from delivery import letters
 from delivery.admin.specimens import sends_test
 from delivery.services.specimens import try_template
 from emailseq.backoffice.columns import BADGES, column
@@ -21,8 +19,7 @@ from emailseq.backoffice.mixins import WorkspaceAdmin
 from emailseq.backoffice.pages import Request, render_frame, require
 from emailseq.backoffice.verbs import archive, edit, publish
 from emailseq.lib.errors import Invalid
-from subscribers.models import Subscriber
-from templates_app import rendering, services
+from templates_app import rendering, samples, services
 from templates_app.admin import blocks, brand, history, languages, looking, starting
 from templates_app.compiler import compile_template
 from templates_app.liquid import TemplateError
@@ -31,13 +28,6 @@ from templates_app.rendering import Preview, RenderError
 from templates_app.services import content
 from templates_app.services.content import CODE
 from templates_app.states import ContentMode
-
-SAMPLE = {
-    "email": "ada@example.com",
-    "first_name": "Ada",
-    "last_name": "Lovelace",
-    "time_zone": "Europe/London",
-}
 
 
 class EditorForm(VerbForm):
@@ -176,17 +166,16 @@ class TemplateAdmin(WorkspaceAdmin):
         """The draft as a sample person would get it, for a sandboxed frame."""
         require(request, "templates:read")
         shown = _preview(self.get_object(request, str(object_id)), request.workspace)
-        return render_frame(shown.html or f"<pre>{escape(shown.text)}</pre>")
+        return render_frame(shown.html, text=shown.text)
 
 
 def _preview(template: Template, workspace: Workspace) -> Preview:
     """The draft for the sample person; what is wrong with it in place of its text."""
-    context = letters.context_of(Subscriber(workspace=workspace, **SAMPLE))
     try:
         content.make(template)
         compiled = compile_template(
             subject=template.subject, html=template.html, text=template.text
         )
-        return rendering.preview(compiled, context)
+        return rendering.preview(compiled, samples.full(workspace))
     except (Invalid, TemplateError, RenderError) as error:
         return Preview(template.subject, "", str(error))

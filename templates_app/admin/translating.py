@@ -10,7 +10,6 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from emailseq.backoffice.forms import VerbForm
-from emailseq.lib.errors import AppError, Invalid
 from templates_app.admin.members import Member, key_at, members, rewritten
 from templates_app.blocks import Document, editing, walk
 from templates_app.blocks.fields import Address, Some, Words
@@ -71,18 +70,10 @@ class TranslationForm(VerbForm):
             "expected_revision": given["expected_revision"],
         }
 
-    def refuse(self, error: AppError) -> None:
-        """What is wrong with a text is told beside it."""
-        if not isinstance(error, Invalid):
-            return super().refuse(error)
-        for problem in error.errors:
-            self.add_error(self._name_of(problem.pointer), problem.detail)
-        return None
-
-    def _name_of(self, pointer: str) -> str | None:
+    def field_at(self, pointer: str) -> str | None:
         at = pointer.removeprefix("/document")
-        name = key_at(self.document["blocks"], at) or at.strip("/").partition("/")[0]
-        return name if name in self.fields else None
+        key = key_at(self.document["blocks"], at)
+        return key if key in self.fields else super().field_at(at)
 
 
 def form_of(language: str) -> type[TranslationForm]:
