@@ -86,9 +86,9 @@ def _go(request: Request, campaign: Campaign, form: ReviewForm) -> HttpResponse 
     given, plan = form.cleaned_data, form.plan()
     if plan is None:
         return None
-    meant = given["expected_recipients"] or 0
-    if plan.at is None and meant > MANY and given["typed"] != meant:
-        form.add_error("typed", _("It goes to %d people.") % meant)
+    people, meant = audience.count(campaign).recipients, given["expected_recipients"] or 0
+    if plan.at is None and people > MANY and given["typed"] != people:
+        form.add_error("typed", _("It goes to %d people.") % people)
         return None
     seen = request.POST.getlist("seen")
     if not review.go(campaign, plan=plan, seen=seen, expected_recipients=meant, by=request.actor):

@@ -127,6 +127,8 @@ def test_the_back_office_asks_approves_and_wants_the_number_typed(campaign, monk
     assert not has_gone(press(eve, campaign, typed=4), campaign)
     assert offered(ada) == ["go"]
     assert "It goes to 4 people." in press(ada, campaign, typed=5).content.decode()
+    stale = press(ada, campaign, expected_recipients=1)  # of a page from when it was small
+    assert "It goes to 4 people." in stale.content.decode()
     assert Campaign.objects.get(pk=campaign.pk).state == "draft"
     assert has_gone(press(ada, campaign, typed=4), campaign)
     assert Campaign.objects.get(pk=campaign.pk).state == "sending"
