@@ -16,15 +16,13 @@ from delivery.models import Outbox, SenderIdentity, SendLedger, TransactionalMes
 from delivery.services import transactional as services
 from delivery.states import MessageState
 from emailseq.lib.api import batches
+from emailseq.lib.api.batches import Items
 from emailseq.lib.api.fields import Email, Reference, ResourceSerializer, Strict
 from emailseq.lib.api.parsers import FilesParser
-from emailseq.lib.api.problems import Refused
 from emailseq.lib.api.schema import Problem
 from emailseq.lib.errors import AppError, Invalid
 from subscribers.models import Subscriber
 from templates_app.models import Template
-
-MOST_ITEMS = 100
 
 
 class MessageSerializer(ResourceSerializer):
@@ -140,18 +138,8 @@ class Resolution(Strict):
     )
 
 
-@extend_schema_field(NewTransactionalMessage)
-class Item(serializers.Field[Any, Any, Any, Any]):
-    """An item of a batch as it came: it is judged by itself, and its neighbours go on."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        return data
-
-
 class MessageBatch(Strict):
-    items = serializers.ListField(
-        child=Item(allow_null=True), min_length=1, help_text=f"At most {MOST_ITEMS}."
-    )
+    items = Items(NewTransactionalMessage, most=100)
 
 
 class MessageResult(serializers.Serializer[Any]):
@@ -202,11 +190,8 @@ class Messages(Resource):
     @action(detail=False, methods=["post"])
     def batch(self, request: ApiRequest) -> Response:
         """Send up to a hundred messages; what is wrong with one does not stop the others."""
-        items = self.body()["items"]
-        if len(items) > MOST_ITEMS:
-            raise Refused("batch_too_large", f"A batch takes at most {MOST_ITEMS} items.")
         judge = NewTransactionalMessage(context={**self.get_serializer_context(), "met": {}})
-        asked = [_judged(judge, item) for item in items]
+        asked = [_judged(judge, item) for item in self.body()["items"]]
         made = services.send_many(request.workspace, asked, by=request.actor)
         return Response(batches.answer([_result(one) for one in made], "queued"))
 

@@ -3,13 +3,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
 from accounts.api.resources import Endpoint
 from accounts.authentication import ApiRequest
 from emailseq.lib.api import batches
+from emailseq.lib.api.batches import Items
 from emailseq.lib.api.fields import Strict
 from emailseq.lib.api.problems import Refused, step
 from emailseq.lib.api.schema import Problem
@@ -17,21 +18,9 @@ from emailseq.lib.errors import AppError, Invalid
 from subscribers.api.subscribers import NewSubscriber
 from subscribers.services.newcomers import Upserted, upsert_many
 
-MOST_ITEMS = 1000
-
-
-@extend_schema_field(NewSubscriber)
-class Item(serializers.Field[Any, Any, Any, Any]):
-    """An item of a batch as it came."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        return data
-
 
 class PeopleBatch(Strict):
-    items = serializers.ListField(
-        child=Item(allow_null=True), min_length=1, help_text=f"At most {MOST_ITEMS}."
-    )
+    items = Items(NewSubscriber, most=1000, beyond="; more go by POST /imports")
     atomic = serializers.BooleanField(default=False, help_text="All of them, or none.")
 
 
@@ -69,9 +58,6 @@ class PeopleBatches(Endpoint):
         With `atomic` a single fault refuses them all.
         """
         given = self.body()
-        if len(given["items"]) > MOST_ITEMS:
-            detail = f"A batch takes at most {MOST_ITEMS} items; more go by POST /imports."
-            raise Refused("batch_too_large", detail)
         judge = NewSubscriber(context={**self.get_serializer_context(), "met": {}})
         items = [self._judged(judge, item) for item in given["items"]]
         made = upsert_many(request.workspace, items, by=request.actor)

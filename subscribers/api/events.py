@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 
@@ -10,16 +10,14 @@ from accounts.api.resources import Resource
 from accounts.authentication import ApiRequest
 from emailseq.lib import ids
 from emailseq.lib.api import batches
+from emailseq.lib.api.batches import Items
 from emailseq.lib.api.fields import Reference, Strict
-from emailseq.lib.api.problems import Refused
 from emailseq.lib.api.schema import Problem
 from emailseq.lib.errors import Invalid
 from subscribers import kinds, services
 from subscribers.facts import KINDS, MAX_KEY, CustomEvent
 from subscribers.models import Event, EventName, Subscriber
 from subscribers.services import Recorded
-
-MAX_ITEMS = 1000
 
 
 class Whom(Strict):
@@ -62,18 +60,8 @@ class EventTold(Strict):
         return CustomEvent(**attrs, **whom, key=key, make_unknown=make_unknown)
 
 
-@extend_schema_field(EventTold)
-class Item(serializers.Field[Any, Any, Any, Any]):
-    """An item of a batch as it came: it is judged by itself, and its neighbours go on."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        return data
-
-
 class EventBatch(Strict):
-    items = serializers.ListField(
-        child=Item(allow_null=True), min_length=1, help_text=f"At most {MAX_ITEMS}."
-    )
+    items = Items(EventTold, most=1000)
 
 
 class RecordedSerializer(serializers.Serializer[Any]):
@@ -135,11 +123,8 @@ class Events(Resource):
     @extend_schema(responses=BatchResult)
     def batch(self, request: ApiRequest) -> Response:
         """Tell up to a thousand facts; what is wrong with one does not stop the others."""
-        items = self.body()["items"]
-        if len(items) > MAX_ITEMS:
-            raise Refused("batch_too_large", f"A batch takes at most {MAX_ITEMS} items.")
         judge = EventTold()
-        told = [batches.judged(judge, item) for item in items]
+        told = [batches.judged(judge, item) for item in self.body()["items"]]
         facts = [fact for fact in told if isinstance(fact, CustomEvent)]
         recorded = iter(services.record_custom_events(request.workspace, facts, by=request.actor))
         results = [_shown(fact if isinstance(fact, Invalid) else next(recorded)) for fact in told]

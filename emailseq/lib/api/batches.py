@@ -6,10 +6,37 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from emailseq.lib.api import problems
+from emailseq.lib.api.problems import Refused
 from emailseq.lib.errors import AppError, Invalid
+
+
+class Item(serializers.Field[Any, Any, Any, Any]):
+    """An item of a batch as it came: it is judged by itself, and its neighbours go on."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data
+
+
+class Items(serializers.ListField):
+    """Up to `most` items, each to be judged as one `of` these. More raise Refused."""
+
+    def __init__(
+        self, of: type[serializers.Serializer[Any]], *, most: int, beyond: str = ""
+    ) -> None:
+        described = extend_schema_field(of)(type("Item", (Item,), {}))
+        child = described(allow_null=True)
+        super().__init__(child=child, min_length=1, help_text=f"At most {most}.")
+        self.most, self.beyond = most, beyond
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, list) and len(data) > self.most:
+            detail = f"A batch takes at most {self.most} items{self.beyond}."
+            raise Refused("batch_too_large", detail)
+        return super().to_internal_value(data)
 
 
 def judged(judge: serializers.Serializer[Any], item: Any) -> Any:
