@@ -21,15 +21,12 @@ _LARGE = (
     *("hotmail.co.uk", "yahoo.co.uk", "hotmail.de", "yahoo.de", "outlook.de", "yahoo.fr"),
 )
 # Close to one of those, and somewhere else.
-_OTHERS = frozenset(
-    {
-        *("mail.com", "email.com", "ymail.com", "gmx.com", "hotmail.de", "hotmail.fr"),
-        *("hotmail.it", "hotmail.es", "hotmail.be", "hotmail.nl", "hotmail.ca", "hotmail.com.br"),
-        *("outlook.fr", "outlook.it", "outlook.es", "outlook.de", "yahoo.fr", "yahoo.de"),
-        *("yahoo.it", "yahoo.es", "yahoo.ca", "yahoo.in", "yahoo.com.br", "yahoo.com.mx"),
-        *("yahoo.com.ar", "yahoo.com.au", "yahoo.co.in", "yahoo.co.jp", "yahoo.co.id"),
-        *("libero.it", "freenet.de", "freenet.am", "t-online.hu", "protonmail.ch"),
-    }
+_OTHERS = (
+    *("mail.com", "email.com", "ymail.com", "gmx.com", "hotmail.it", "hotmail.es", "hotmail.be"),
+    *("hotmail.nl", "hotmail.ca", "hotmail.com.br", "outlook.fr", "outlook.it", "outlook.es"),
+    *("yahoo.it", "yahoo.es", "yahoo.ca", "yahoo.in", "yahoo.com.br", "yahoo.com.mx"),
+    *("yahoo.com.ar", "yahoo.com.au", "yahoo.co.in", "yahoo.co.jp", "yahoo.co.id"),
+    *("freenet.am", "t-online.hu", "protonmail.ch"),
 )
 _FAR = {
     "gmail.de": "gmail.com",

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Model
 
 from accounts import audit
 from accounts.audit import Actor
@@ -88,7 +87,8 @@ def send_test(on: Any, said: Sequence[Said], whom: Whom, *, by: Actor) -> int:
     ]
     _check_count(workspace, len(made))
     Specimen.objects.bulk_create(made)
-    _record(on, by=by, to=addresses, messages=len(said))
+    verb, changes = f"{on._meta.model_name}.tested", {"to": addresses, "messages": len(said)}
+    audit.record(workspace, verb, by=by, on=on, changes=changes)
     return len(made)
 
 
@@ -153,9 +153,3 @@ def _check_count(workspace: Workspace, count: int) -> None:
     if recent.count() + count > MOST_AN_HOUR:
         detail = f"More than {MOST_AN_HOUR} tests within an hour: go on a little later."
         raise Invalid.field("to", "too_many", detail)
-
-
-def _record(on: Model, *, by: Actor, **changes: Any) -> None:
-    verb = f"{on._meta.model_name}.tested"
-    workspace: Any = getattr(on, "workspace_id", None)
-    audit.record(workspace, verb, by=by, on=on, changes=changes)

@@ -72,14 +72,8 @@ class PictureForm(VerbForm):
 
     def keep(self) -> Image:
         """Raises Invalid."""
-        file, alt = self.cleaned_data["file"], self.cleaned_data["alt"]
-        return images.keep_image(
-            self.request.workspace,
-            content=file.read(images.MOST_READ),
-            name=file.name,
-            alt=alt,
-            by=self.request.actor,
-        )
+        given = self.cleaned_data
+        return _keep(self.request.workspace, given["file"], self.request.actor, alt=given["alt"])
 
 
 class DetailsForm(VerbForm):
@@ -116,9 +110,9 @@ def _upload(workspace: Workspace, *, pictures: list[Any], by: Actor) -> str:
     return said % len(pictures)
 
 
-def _keep(workspace: Workspace, file: Any, by: Actor) -> Image:
+def _keep(workspace: Workspace, file: Any, by: Actor, *, alt: str = "") -> Image:
     content = file.read(images.MOST_READ)
-    return images.keep_image(workspace, content=content, name=file.name, by=by)
+    return images.keep_image(workspace, content=content, name=file.name, alt=alt, by=by)
 
 
 def _thumbnail(image: Image) -> str:
