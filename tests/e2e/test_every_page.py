@@ -78,4 +78,8 @@ def test_a_file_is_chosen(visit, tmp_path):
     (tmp_path / "people.csv").write_text("email\nada@example.org\n")
 
     window.page.goto(reverse("admin:subscribers_import_upload"))
-    window.page.locator("input[type=file]").set_input_files(tmp_path / "people.csv")
+    chooser = window.page.locator("input[type=file]")
+    chooser.set_input_files(tmp_path / "people.csv")
+
+    assert chooser.evaluate("input => input.files[0].name") == "people.csv"
+    assert window.faults == []

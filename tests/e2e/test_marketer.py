@@ -96,8 +96,11 @@ def branch_off(window: Window) -> None:
     window.press(add.locator("summary"))
     window.open_dialog(window.button("Branch", within=add))
     window.press("Condition")
-    page.wait_for_load_state("networkidle")  # nobody chooses before htmx has taken the line in
-    page.locator("#dialog .bo-rule-lines select").first.select_option("message:clicked")
+    what = page.locator("#dialog .bo-rule-lines select").first
+    expect(what).to_be_focused()
+    # htmx hears of a change once the line has settled, 20 ms later: nobody is as fast as a test.
+    expect(page.locator(".htmx-added, .htmx-settling")).to_have_count(0)
+    what.select_option("message:clicked")
     expect(page.locator("#dialog .bo-rule-lines select")).not_to_have_count(1)
     window.submit("Branch")
     block = steps(window).nth(5)
