@@ -42,7 +42,7 @@ def make_tested(size: int, *others: Other, **terms) -> Campaign:
     """A campaign to so many people that is tried against these variants, and begun."""
     campaign = CampaignFactory()
     make_audience(size, on=campaign.list)
-    told = {"sample_percent": 40, "minimum": 5, "wait_minutes": 60, **terms}
+    told = {"sample_percent": 40, "minimum": 1, "wait_minutes": 60, **terms}
     given = others or (Other(subject="Hello there"),)
     variants.set_trial(campaign, variants=given, by=SYSTEM, expected_revision=1, **told)
     assert services.send(campaign, by=SYSTEM)
