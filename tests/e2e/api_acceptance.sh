@@ -17,8 +17,8 @@ is()   { local v; v=$(get "$1"); [[ $v == "$2" ]] || fail "$1 is '$v', wanted '$
 has()  { grep -qiE "^$1" "$T/h" || fail "no header matching $1"; }
 etag() { grep -i '^etag:' "$T/h" | tr -d '\r' | cut -d' ' -f2-; }
 soon() { for _ in $(seq "$TRIES"); do if eval "$1"; then return; fi; sleep 1; done; fail "not within $TRIES s: $1"; }
-key()  { $P manage.py create_api_key --name "acceptance $N" --json "$@" | jq -r .key; }
-sink() { $P tests/e2e/webhook_sink.py --port "$PORT" --secret-file "$T/secret" --out "$T/hooks" & SINK=$!; soon "curl -so /dev/null http://127.0.0.1:$PORT/"; }
+key()  { "$P" manage.py create_api_key --name "acceptance $N" --json "$@" | jq -r .key; }
+sink() { "$P" tests/e2e/webhook_sink.py --port "$PORT" --secret-file "$T/secret" --out "$T/hooks" & SINK=$!; soon "curl -so /dev/null http://127.0.0.1:$PORT/"; }
 got()  { jq -se --arg t "$1" "[.[]|select(.path==\"/$N\" and .type==\$t)]|length>=${2:-1}" "$T/hooks" > /dev/null; }
 
 # 1 a key, and who that is

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -96,7 +95,7 @@ def quickstart(folder: Path) -> Iterator[Product]:
         link = _login_link(process, output)
         yield Product(link.partition("/login/")[0], link, folder, environment)
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()  # like Ctrl-C, which a job in a shell's background ignores
         process.wait(STOP_SECONDS)
 
 
